@@ -272,7 +272,7 @@ async fn appoint(service: &Service) -> Officer {
     tx.run(open, args![session, hash, id, at, at + time::Duration::days(1)]).await.expect("a session");
     tx.seal(&SESSION, session).await.expect("sealed");
     tx.commit().await.expect("kept");
-    Officer { id, office: "o-0".parse().expect("an office"), roles, session }
+    Officer::new(id, "o-0".parse().expect("an office"), roles, session)
 }
 
 /// Declares one person, and copies the row so often, with another name key and another cell each.

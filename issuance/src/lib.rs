@@ -7,7 +7,7 @@
 //!    way and its audit trail)
 //! 2. [`web`] (problems, idempotent writes, routes with their right), [`jobs`], [`keys`]
 //! 3. [`access`] (officers, stations, gate), [`audit`] (the trail, read)
-//! 4. [`offices`] (units, deputies, calendar of working days)
+//! 4. [`offices`] (units, calendar of working days)
 //! 5. [`holds`] (what must not be erased), [`population`], [`cards`], [`numbering`], [`notices`] (what citizens are
 //!    told), [`applications`], [`production`], [`trust`], [`retention`] (what is kept no longer is erased)
 //! 6. [`server`] puts them together; [`cli`] is the command line

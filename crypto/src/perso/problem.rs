@@ -155,6 +155,7 @@ catalogue! {
     DeliveryEmpty "delivery-empty" Request
     DeputyUnfit "deputy-unfit" Request
     DeputyUnknown "deputy-unknown" Request
+    DissolutionUnfit "dissolution-unfit" Request
     DossierNotSeen "dossier-not-seen" Request
     Erased "erased" Request
     EvidenceMissing "evidence-missing" Request
@@ -200,6 +201,7 @@ catalogue! {
     NumberStructure "number-structure" Request
     ObjectsUnreadable "objects-unreadable" Service
     OfficeCodeMalformed "office-code-malformed" Request
+    OfficeDissolved "office-dissolved" Request
     OfficerCertificateUnknown "officer-certificate-unknown" Request
     OfficerNotFound "officer-not-found" Request
     OneTimeTokenUnfit "one-time-token-unfit" Station

@@ -69,6 +69,8 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
                 record_refusal(&gate, officer, path.as_str(), &problem).await?;
                 return Err(problem);
             }
+            let officer = officer.under(permission);
+            request.extensions_mut().insert(officer.clone());
             pass(&gate, officer, request, next, &asked).await
         }
         Right::Station => {

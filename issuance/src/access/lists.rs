@@ -155,8 +155,12 @@ struct MeView {
     username: String,
     /// The office where the officer works.
     office: OfficeCode,
-    /// What the officer is employed for.
+    /// What the officer is employed for, and what is lent to the officer now.
     roles: Vec<Role>,
+    /// The officer whom this one stands in for now.
+    stands_in_for: Option<OfficerId>,
+    /// Dissolved offices for which the officer acts: the own one took their place.
+    successor_of: Vec<OfficeCode>,
     /// The session with which the officer asks.
     session: SessionItem,
     /// So many factors the service wants for more than the officer's own password and certificates.
@@ -213,6 +217,8 @@ async fn me(State(access): State<Access>, State(desk): State<Desk>, officer: Off
         username,
         office: officer.office,
         roles: officer.roles,
+        stands_in_for: officer.stands_in.map(|lent| lent.stands_for),
+        successor_of: officer.successor_of,
         session,
         factors_needed: access.settings.factors,
     }))

@@ -2,6 +2,8 @@
 
 mod api;
 mod certificates;
+pub mod deputies;
+pub mod dissolutions;
 mod first_officer;
 mod gate;
 mod lists;
@@ -28,6 +30,8 @@ pub(crate) use steps::{
     knows_officer, office_of_officer_in_service, office_of_station, officer_of_name, post_of_officer,
 };
 pub use store::certificates::{CERTIFICATE, certificates_in_use};
+pub use store::deputies::DEPUTY;
+pub use store::dissolutions::DISSOLUTION;
 pub use store::proposals::PROPOSAL;
 pub use store::{MIGRATIONS, OFFICER, SESSION, STATION, close_all_sessions, posts_in_service, stations_in_use};
 pub(crate) use store::{purge_expired, purge_some_sessions, sessions_before};
@@ -60,6 +64,8 @@ pub struct Settings {
     /// A one-time token, with which an officer sets a password, works for this long.
     #[serde(with = "crate::ground::span")]
     pub token_lifetime: Duration,
+    /// An officer stands in for another for at most so many days at once.
+    pub deputy_days: u16,
     /// A station may renew its certificate for this long after it ended.
     #[serde(with = "crate::ground::span")]
     pub station_renewal_grace: Duration,
@@ -85,6 +91,7 @@ impl Default for Settings {
             lockout_after: 5,
             lockout_for: Duration::minutes(15),
             token_lifetime: Duration::hours(72),
+            deputy_days: 90,
             station_renewal_grace: Duration::days(30),
             refusal_delay: std::time::Duration::from_millis(500),
             password_memory_kib: 19_456,
@@ -128,6 +135,11 @@ impl Access {
             settings: Arc::new(settings),
             tls_authority: Arc::new(RwLock::new(Arc::new(tls_authority))),
         }
+    }
+
+    /// The settings.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// The authority that certifies stations and officers now. Take it once for one answer.

@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use super::deputies::{DeputyPeriodUnfit, DeputyUnfit};
+use super::dissolutions::OfficeEnded;
 use crate::ground::actor::OfficeCodeMalformed;
 use crate::ground::{OtherOffice, Permission, Role};
 use crate::keys::TlsAuthorityError;
@@ -25,6 +27,15 @@ pub enum AccessError {
     /// The certification request of a station or an officer cannot be used.
     #[error("{0}")]
     CertificationRequest(TlsAuthorityError),
+    /// The period of a deputy.
+    #[error(transparent)]
+    DeputyPeriod(#[from] DeputyPeriodUnfit),
+    /// This officer cannot stand in.
+    #[error(transparent)]
+    DeputyUnfit(#[from] DeputyUnfit),
+    /// No such deputy.
+    #[error("deputy unknown")]
+    DeputyUnknown,
     /// The key of a certification request was certified for another, or is that of a revoked certificate.
     #[error(
         "the key of the request was certified before: for another station or officer, or in a certificate that is revoked"
@@ -57,6 +68,9 @@ pub enum AccessError {
     /// Not an office code.
     #[error(transparent)]
     OfficeCode(#[from] OfficeCodeMalformed),
+    /// The office takes no new work.
+    #[error(transparent)]
+    OfficeEnded(#[from] OfficeEnded),
     /// No such officer.
     #[error("officer unknown")]
     OfficerUnknown,
@@ -81,12 +95,18 @@ pub enum AccessError {
     /// The officer whom it is about neither proposes nor decides.
     #[error("what is done to an officer is proposed and confirmed by others")]
     OwnCase,
+    /// Something else is proposed than was read.
+    #[error("it is proposed otherwise than it was read: read it again")]
+    ProposalChanged,
     /// What was proposed is no longer borne out by what is.
     #[error("{0}")]
     ProposalStale(&'static str),
     /// No such proposal, or it is decided or has run out.
     #[error("no open proposal")]
     ProposalUnknown,
+    /// No reason.
+    #[error("the reason has 1 to 400 characters")]
+    ReasonMissing,
     /// Roles that one officer never has together.
     #[error("{} and {}: {_2}", _0.name(), _1.name())]
     RolesExclude(Role, Role, &'static str),

@@ -3,6 +3,7 @@
 use crypto::perso::problem::ProblemCode as Code;
 
 use super::AccessError;
+use super::dissolutions::OfficeEnded;
 use super::steps::SignInError;
 use crate::web::Problem;
 
@@ -15,6 +16,9 @@ impl From<AccessError> for Problem {
             E::CertificateUnknown => Self::new(Code::StationUnknown),
             E::CertificationRequest(_) => Self::new(Code::CertificationRequestUnfit).detail(error),
             E::Credentials => Self::new(Code::CredentialsWrong),
+            E::DeputyPeriod(source) => Self::new(Code::PeriodUnfit).detail(source),
+            E::DeputyUnfit(source) => Self::new(Code::DeputyUnfit).detail(source),
+            E::DeputyUnknown => Self::new(Code::DeputyUnknown),
             E::KeyCertified => Self::new(Code::KeyCertifiedBefore),
             E::LastCertificate => Self::new(Code::LastAdministrator).detail(error),
             E::LastAdministrator => Self::new(Code::LastAdministrator),
@@ -22,11 +26,14 @@ impl From<AccessError> for Problem {
             E::Name => Self::new(Code::NameUnfit),
             E::NameTaken => Self::new(Code::NameTaken),
             E::OfficeCode(source) => source.into(),
+            E::OfficeEnded(source) => source.into(),
             E::OfficerCertificateUnknown => Self::new(Code::OfficerCertificateUnknown),
             E::OfficerUnknown | E::OfficerUnnamed(_) => Self::new(Code::OfficerNotFound),
             E::OtherOffice(source) => source.into(),
             E::PasswordDue => Self::new(Code::PasswordChangeNeeded),
             E::PasswordSame => Self::new(Code::PasswordUnfit).detail(error),
+            E::ProposalChanged => Self::new(Code::ProposalChanged).detail(error),
+            E::ReasonMissing => Self::new(Code::ReasonMissing).detail(error),
             E::ProposalStale(_) => Self::new(Code::ProposalStale).detail(error),
             E::PasswordLength => Self::new(Code::PasswordUnfit),
             E::Permission(_) => Self::new(Code::RoleMissing).detail(error),
@@ -44,6 +51,12 @@ impl From<AccessError> for Problem {
             E::Store(source) => source.into(),
             E::Token => Self::new(Code::OneTimeTokenUnfit),
         }
+    }
+}
+
+impl From<OfficeEnded> for Problem {
+    fn from(ended: OfficeEnded) -> Self {
+        Self::new(Code::OfficeDissolved).detail(ended)
     }
 }
 

@@ -140,6 +140,7 @@ pub(super) async fn appoint(
     deed.actor().may_act_for(office)?;
     steps::fit_name(username)?;
     fit_roles(roles)?;
+    stays(deed, office).await?;
     let (officer, at, own) = (deed.id(), deed.at(), deed.actor().id);
     store::lock(deed.tx()).await?;
     super::store::insert_officer(deed.tx(), officer, username, "", roles, office, at).await?;
@@ -169,9 +170,13 @@ pub(super) async fn propose(
     let office = post.0.clone();
     deed.actor().may_act_for(&office)?;
     match &change {
-        Change::Office { office } => deed.actor().may_act_for(office)?,
+        Change::Office { office } => {
+            deed.actor().may_act_for(office)?;
+            stays(deed, office).await?;
+        }
+        Change::Enable => stays(deed, &office).await?,
         Change::Roles { roles } => fit_roles(roles)?,
-        Change::Appoint | Change::Certificate | Change::Disable | Change::Enable | Change::Reset => {}
+        Change::Appoint | Change::Certificate | Change::Disable | Change::Reset => {}
     }
     keep_an_administrator(deed, officer, &change, settings.factors).await?;
     if officer == deed.actor().id {
@@ -227,7 +232,7 @@ pub(super) async fn confirm(
     id: ProposalId,
 ) -> Result<Proposed, AccessError> {
     let proposal = open(deed, id).await?;
-    if proposal.by == Some(deed.actor().id) {
+    if proposal.by.is_some_and(|by| deed.actor().is_one_with(by)) {
         return Err(AccessError::SecondAdministrator);
     }
     if proposal.officer == deed.actor().id {
@@ -235,8 +240,13 @@ pub(super) async fn confirm(
     }
     let at = deed.at();
     still_fits(deed.tx(), &proposal, at).await?;
-    if let Change::Office { office } = &proposal.change {
-        deed.actor().may_act_for(office)?;
+    match &proposal.change {
+        Change::Office { office } => {
+            deed.actor().may_act_for(office)?;
+            stays(deed, office).await?;
+        }
+        Change::Appoint | Change::Enable => stays(deed, &proposal.office).await?,
+        Change::Certificate | Change::Disable | Change::Reset | Change::Roles { .. } => {}
     }
     let token = take_effect(deed, settings, &proposal, "confirmed").await?;
     Ok(Proposed { officer: proposal.officer, proposal: id, effective: true, token })
@@ -695,6 +705,14 @@ pub(super) async fn is_alone(
     store::lock(deed.tx()).await?;
     let at = deed.at();
     Ok(store::national_administrators(deed.tx(), settings.factors, at).await? == [officer])
+}
+
+/// Refuses an office that takes no new work.
+async fn stays(deed: &mut Deed<Officer>, office: &OfficeCode) -> Result<(), AccessError> {
+    match super::dissolutions::ended(deed.tx(), office).await? {
+        Some(ended) => Err(ended.into()),
+        None => Ok(()),
+    }
 }
 
 fn fit_roles(roles: &[Role]) -> Result<(), AccessError> {

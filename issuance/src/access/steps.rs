@@ -116,7 +116,7 @@ pub(super) async fn sign_in(access: &Access, deeds: &Deeds, attempt: Attempt) ->
         return Err(AccessError::Credentials.into());
     };
     let session = deeds.source().id();
-    let officer = Officer { id: account.id, office: account.office, roles: account.roles.clone(), session };
+    let officer = Officer::new(account.id, account.office, account.roles.clone(), session);
     let mut deed = deeds.open_with_session(officer).await?;
     // Hashing took long: the password may be another one by now, or the account closed.
     let now = store::account(deed.tx(), &username).await?.map(|account| (account.id, account.password));
@@ -343,6 +343,9 @@ pub(super) async fn enrol_station(
 ) -> Result<(StationId, String), AccessError> {
     deed.actor().may_act_for(office)?;
     fit_name(name)?;
+    if let Some(ended) = super::dissolutions::ended(deed.tx(), office).await? {
+        return Err(ended.into());
+    }
     let (id, at): (StationId, _) = (deed.id(), deed.at());
     let certificate = authority.station(&id.to_string(), request_pem, at, &mut deed.rng())?;
     claim_key(deed, &format!("station/{id}"), &certificate).await?;

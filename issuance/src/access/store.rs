@@ -1,6 +1,8 @@
 //! SQL of the access office.
 
 pub(super) mod certificates;
+pub(super) mod deputies;
+pub(super) mod dissolutions;
 pub(super) mod keys;
 pub(super) mod lists;
 pub(in crate::access) mod proposals;
@@ -24,6 +26,8 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(70, "0070_access_officer_certificates"),
     migration!(113, "0113_access_certified_keys"),
     migration!(114, "0114_access_certificate_renewals"),
+    migration!(194, "0194_access_deputies"),
+    migration!(195, "0195_access_dissolutions"),
 ];
 
 /// Officers carry a MAC.
@@ -394,7 +398,9 @@ pub(super) async fn session(
                 s.version, s.mac, o.id as o_id, o.username as o_username, o.password as o_password, o.roles as o_roles,
                 o.office as o_office, o.made_at as o_made_at, o.disabled_at as o_disabled_at,
                 o.token_hash as o_token_hash, o.token_until as o_token_until, o.password_due as o_password_due,
-                o.version as o_version, o.mac as o_mac
+                o.version as o_version, o.mac as o_mac,
+                (select count(*) from stand_in d where d.officer_id = o.id or d.stands_for = o.id) as deputies,
+                (select count(*) from dissolution e where e.successor = o.office) as successions
          from session s left join officer o on o.id = s.officer_id where s.token_hash = $1"
     );
     let found = tx.sealed_with(&SESSION, (&OFFICER, "o_"), sql, args![token_hash]).await?;
@@ -409,7 +415,7 @@ pub(super) async fn session(
         return Ok(None);
     }
     let Some(account) = account? else { return Ok(None) };
-    let Some(officer) = at_work(&account, id, Id::of(&row, "id")?)? else { return Ok(None) };
+    let Some(officer) = at_work(tx, &row, &account, now).await? else { return Ok(None) };
     Ok(Some(LiveSession { officer, seen_at, password_due: account.get("password_due")?, certificate }))
 }
 
@@ -436,12 +442,27 @@ fn is_open(row: &Record, now: OffsetDateTime) -> Result<bool, StoreError> {
     Ok(closed.is_none() && row.get::<OffsetDateTime>("opened_at")? <= now + clock::CLOCKS_DIFFER)
 }
 
-/// Returns the officer as the account is now, if it is not disabled.
-fn at_work(account: &Record, id: OfficerId, session: SessionId) -> Result<Option<Officer>, StoreError> {
+/// Returns the officer of a session as the account is now, if it is not disabled, with what is lent to the officer and
+/// the offices whose place the officer's took.
+async fn at_work(
+    tx: &mut Tx,
+    session: &Record,
+    account: &Record,
+    now: OffsetDateTime,
+) -> Result<Option<Officer>, StoreError> {
     if account.get::<Option<OffsetDateTime>>("disabled_at")?.is_some() {
         return Ok(None);
     }
-    Ok(Some(Officer { id, office: account.parsed("office")?, roles: account.json("roles")?, session }))
+    let (id, office, roles) = (Id::of(session, "officer_id")?, account.parsed("office")?, account.json("roles")?);
+    let mut officer = Officer::new(id, office, roles, Id::of(session, "id")?);
+    // Seldom there is one, and the look at most sessions stays one statement.
+    if session.get::<i64>("deputies")? > 0 {
+        super::deputies::lend(tx, &mut officer, now).await?;
+    }
+    if session.get::<i64>("successions")? > 0 {
+        officer.successor_of = super::dissolutions::predecessors(tx, &officer.office).await?;
+    }
+    Ok(Some(officer))
 }
 
 /// True if the session of an officer whom the gate let in is still open, and roles and office are the ones with which
@@ -452,7 +473,9 @@ pub(super) async fn is_still_in(tx: &mut Tx, officer: &Officer, now: OffsetDateT
                 s.version, s.mac, o.id as o_id, o.username as o_username, o.password as o_password, o.roles as o_roles,
                 o.office as o_office, o.made_at as o_made_at, o.disabled_at as o_disabled_at,
                 o.token_hash as o_token_hash, o.token_until as o_token_until, o.password_due as o_password_due,
-                o.version as o_version, o.mac as o_mac
+                o.version as o_version, o.mac as o_mac,
+                (select count(*) from stand_in d where d.officer_id = o.id or d.stands_for = o.id) as deputies,
+                (select count(*) from dissolution e where e.successor = o.office) as successions
          from session s left join officer o on o.id = s.officer_id where s.id = $1"
     );
     let found = tx.sealed_with(&SESSION, (&OFFICER, "o_"), sql, args![officer.session]).await?;
@@ -464,7 +487,7 @@ pub(super) async fn is_still_in(tx: &mut Tx, officer: &Officer, now: OffsetDateT
         return Ok(false);
     }
     let Some(account) = account? else { return Ok(false) };
-    let now = at_work(&account, officer.id, officer.session)?;
+    let now = at_work(tx, &row, &account, now).await?;
     Ok(now.is_some_and(|now| now.office == officer.office && now.roles == officer.roles))
 }
 

@@ -237,7 +237,7 @@ pub(crate) struct ApplicationView {
 impl ApplicationView {
     pub(crate) fn new(application: Application, portrait: Option<String>, officer: &Officer) -> Self {
         // The officer who opened the application is shown the slip to print it, and does not hand the card over.
-        let prints = !officer.may(Permission::HandOver) || application.registered.by == officer.id;
+        let prints = !officer.may(Permission::HandOver) || officer.is_one_with(application.registered.by);
         let (stage, chip) = (application.stage.name(), application.stage.chip());
         let features = application.stage.capture_of().map(|capture| capture.features.clone());
         let capture = application.stage.capture_of().filter(|_| portrait.is_some());

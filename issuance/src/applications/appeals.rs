@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 use super::api::{ApplicationView, right};
 use super::model::{Application, Complaint, Held, Kind, Stage};
 use super::stages::Step;
-use super::steps::{entitled, involved_officers, issued_of, moved, moved_because, stepped, to_step};
+use super::steps::{entitled, involve_actor, involved_officers, issued_of, moved, moved_because, stepped, to_step};
 use super::{Counter, CounterError, store};
 use crate::cards;
 use crate::deed::{Action, Deed, Object, Purpose, officers_who};
@@ -67,10 +67,10 @@ pub async fn appeal(
         return Err(CounterError::CardAlreadyHeld);
     }
     application.kind.judge(Held::of(&cards), deed.today())?;
-    let taker = deed.actor().id;
-    for officer in refused.map(|(by, _)| by).into_iter().chain([taker]) {
+    if let Some((officer, _)) = refused {
         store::involve(deed.tx(), id, officer).await?;
     }
+    involve_actor(deed, id).await?;
     store::closed::reopen(deed.tx(), id).await?;
     let at = deed.at();
     population::store::open_to(deed.tx(), application.person, &application.office, id, at).await?;
@@ -120,7 +120,7 @@ pub async fn decide(
     deed.rng().fill_bytes(&mut salt);
     let says = reason.clone();
     application.stage = stepped(application.stage, |stage| stage.allow(&involved, decision, says, salt))?;
-    store::involve(deed.tx(), id, by).await?;
+    involve_actor(deed, id).await?;
     let case = Case { application: id, person: application.person, office: &application.office };
     // Before the record, which names the person.
     notices::write(deed, case, &Matter::AppealDecided { granted: true, says: reason.clone() }).await?;

@@ -50,7 +50,7 @@ async fn hands_over(
     let application = store::application_locked(deed, card.application).await?;
     let mut application = application.ok_or(CardError::Unknown)?;
     // This officer was shown the slip's number: from that hand it does not show that the citizen is there.
-    if application.registered.by == deed.actor().id {
+    if deed.actor().is_one_with(application.registered.by) {
         return Err(HandOverError::SameOfficer);
     }
     let free = claims::free_for_actor(deed, &application).await;

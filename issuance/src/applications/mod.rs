@@ -14,6 +14,7 @@ mod lists;
 #[cfg(test)]
 mod lives;
 pub mod model;
+pub mod moving;
 mod notices;
 pub mod paper_archive;
 mod paper_archive_api;

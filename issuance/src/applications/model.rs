@@ -1103,6 +1103,18 @@ impl Stage {
         }
     }
 
+    /// Returns the officers who captured, agreed, refused or took a complaint, as far as the stage tells.
+    #[must_use]
+    pub fn hands(&self) -> Vec<OfficerId> {
+        let captured = self.capture_of().map(|capture| capture.taken.by);
+        let agreed = self.agreed().into_iter().map(|decision| decision.by);
+        let complained = match self {
+            Self::Appealed { decision, complaint, .. } => vec![decision.by, complaint.taken.by],
+            _ => vec![],
+        };
+        captured.into_iter().chain(agreed).chain(complained).collect()
+    }
+
     /// Refuses an officer who does not name what stands here, if the step is possible at all.
     fn seen(
         &self,
@@ -1257,10 +1269,11 @@ impl Known {
 }
 
 impl Approval {
-    /// True if this officer found it in order: checked it, approved it first or last.
+    /// Returns the officers who found it in order: who checked it, who approved it first and last.
     #[must_use]
-    pub fn is_of(&self, officer: OfficerId) -> bool {
-        self.has(officer) || self.checked.as_ref().is_some_and(|checked| checked.by == officer)
+    pub fn officers(&self) -> Vec<OfficerId> {
+        let before = self.checked.iter().chain(&self.local).map(|decision| decision.by);
+        before.chain([self.by]).collect()
     }
 
     /// True if this officer approved, first or last.

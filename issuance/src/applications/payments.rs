@@ -315,7 +315,7 @@ pub async fn undo(
     let reason = tidy(reason).ok_or(CounterError::ReasonMissing)?;
     let undone = account.standing(entry)?;
     deed.actor().may_act_for(&undone.office)?;
-    if undone.by == deed.actor().id {
+    if deed.actor().is_one_with(undone.by) {
         return Err(TransitionError::SameOfficer.into());
     }
     let kind = match (how, undone.kind) {

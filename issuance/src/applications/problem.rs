@@ -43,6 +43,7 @@ impl From<CounterError> for Problem {
             E::MovedOn { by, .. } => of(Code::StageDoesNotAllow).object(Some(Object::Officer(by))),
             E::NotHeld => of(Code::RoleMissing),
             E::Object(source) => source.into(),
+            E::OfficeEnded(source) => source.into(),
             E::OtherOffice(source) => source.into(),
             E::Person(source) => source.into(),
             E::Place(_) => of(Code::OtherOffice),

@@ -122,7 +122,7 @@ pub async fn say(
     let history = population::store::history::events(deed, application.person).await?;
     let events = history.last().map_or(0, |event| event.ordinal);
     let said = deed.decision();
-    super::store::involve(deed.tx(), id, said.by).await?;
+    super::steps::involve_actor(deed, id).await?;
     let words = match disagrees.as_slice() {
         [] => "agrees".to_owned(),
         fields => format!("disagrees: {}", names(fields)),

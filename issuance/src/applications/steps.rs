@@ -19,6 +19,7 @@ use super::portrait::{self, Crop, PortraitError, passport_portrait};
 use super::register_check::{self, RegisterDoubt};
 use super::store::closed::Erased;
 use super::{Counter, claims, payments, progress, store};
+use crate::access::dissolutions::OfficeEnded;
 use crate::cards::CardError;
 use crate::cards::compose::{self, ComposeError, Holder};
 use crate::cards::model::Card;
@@ -35,7 +36,7 @@ use crate::population::model::Claim;
 use crate::population::search::{Found, SearchError, Sought};
 use crate::population::{self, PopulationError};
 use crate::store::StoreError;
-use crate::{cards, holds, numbering};
+use crate::{access, cards, holds, numbering};
 
 /// What a citizen asks for at a counter.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +67,9 @@ pub async fn register(
     request: Request<'_>,
 ) -> Result<Application, CounterError> {
     deed.actor().may_act_for(request.office)?;
+    if let Some(ended) = access::dissolutions::ended(deed.tx(), request.office).await? {
+        return Err(ended.into());
+    }
     if request.exempt && counter.settings.fees.pay_before != PayBefore::Never {
         return Err(CounterError::GroundMissing);
     }
@@ -119,7 +123,7 @@ pub async fn register(
         stage: Stage::Registered,
     };
     store::insert(deed.tx(), &application).await?;
-    store::involve(deed.tx(), application.id, application.registered.by).await?;
+    involve_actor(deed, application.id).await?;
     let at = deed.at();
     population::store::open_to(deed.tx(), request.person, request.office, application.id, at).await?;
     let object = Object::Application(application.id);
@@ -158,7 +162,7 @@ pub async fn capture(
     deed.rng().fill_bytes(&mut salt);
     let taken = deed.decision();
     // Also when another officer captures again later: who once had a hand in it never decides on it.
-    store::involve(deed.tx(), id, taken.by).await?;
+    involve_actor(deed, id).await?;
     store::closed::took(deed.tx(), id, &portrait, taken.at).await?;
     let capture = Capture { taken, portrait, features, salt, heard: None };
     application.stage = stepped(application.stage, |stage| stage.capture(capture))?;
@@ -283,8 +287,7 @@ pub async fn resubmit(deed: &mut Deed<Officer>, id: ApplicationId) -> Result<App
     let mut salt = [0; 16];
     deed.rng().fill_bytes(&mut salt);
     application.stage = stepped(application.stage, |stage| stage.resubmit(salt))?;
-    let by = deed.actor().id;
-    store::involve(deed.tx(), id, by).await?;
+    involve_actor(deed, id).await?;
     moved(deed, application, Action::ApplicationResubmitted, Purpose::Capture).await
 }
 
@@ -511,8 +514,18 @@ async fn rehearse(
     Ok(compose::rehearse(holder, &counter.profile, counter.register.reference())?)
 }
 
+/// Enters the officer among those who had a hand in an application, and the one for whom the officer acts.
+pub(super) async fn involve_actor(deed: &mut Deed<Officer>, id: ApplicationId) -> Result<(), StoreError> {
+    let (by, acts_for) = (deed.actor().id, deed.actor().acts_for);
+    for officer in acts_for.into_iter().chain([by]) {
+        store::involve(deed.tx(), id, officer).await?;
+    }
+    Ok(())
+}
+
 /// Returns the officers who ever had a hand in an application: who declared the person or changed what the register
-/// holds, gave a number, opened it, and captured for it, the last time or before.
+/// holds, gave a number, opened it, and captured for it, the last time or before; the officer of the deed too, where
+/// one of them, or one who decided about it, counts as this one.
 pub(super) async fn involved_officers(
     deed: &mut Deed<Officer>,
     application: &Application,
@@ -525,6 +538,11 @@ pub(super) async fn involved_officers(
         involved.extend([event.proposed_by, event.recorded.by]);
     }
     involved.extend(numbering::store::givers(deed.tx(), application.person).await?);
+    let actor = deed.actor();
+    let hands = application.stage.hands();
+    if involved.iter().chain(&hands).any(|officer| actor.ties.contains(officer)) {
+        involved.push(actor.id);
+    }
     Ok(involved)
 }
 
@@ -702,6 +720,9 @@ pub enum CounterError {
     /// The object store.
     #[error(transparent)]
     Object(#[from] ObjectError),
+    /// The office takes no new work.
+    #[error(transparent)]
+    OfficeEnded(#[from] OfficeEnded),
     /// Another office's application.
     #[error(transparent)]
     OtherOffice(#[from] OtherOffice),

@@ -4,6 +4,7 @@ pub mod claims;
 pub mod closed;
 pub mod items;
 pub mod lists;
+pub mod moving;
 pub mod paper_archive;
 pub mod payments;
 pub mod progress;

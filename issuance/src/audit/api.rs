@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::steps::{self, AuditError, Row};
 use super::store::Question;
-use crate::ground::ids::{EntryId, PersonId};
+use crate::ground::ids::{EntryId, OfficerId, PersonId};
 use crate::ground::text::Words;
 use crate::ground::{Officer, Permission};
 use crate::web::{Desk, Listing, Looked, Page, PageAsked, Problem, Right, Routes};
@@ -55,6 +55,8 @@ struct RowView {
     at: OffsetDateTime,
     /// The caller.
     actor: String,
+    /// The officer for whom the caller acted, who stood in for that one.
+    acting_for: Option<OfficerId>,
     /// What was done.
     action: String,
     /// What it was done to.
@@ -92,6 +94,6 @@ fn moment(text: Option<Words<40>>) -> Result<Option<OffsetDateTime>, Problem> {
 }
 
 fn view(row: Row) -> RowView {
-    let Row { id, at, actor, action, object, person, purpose, related, reason } = row;
-    RowView { id, at, actor, action, object, person_id: person, purpose, related, reason }
+    let Row { id, at, actor, acting_for, action, object, person, purpose, related, reason } = row;
+    RowView { id, at, actor, acting_for, action, object, person_id: person, purpose, related, reason }
 }

@@ -5,7 +5,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::store::{self, Question};
 use crate::deed::{Action, Deed, Object, Purpose};
-use crate::ground::ids::{EntryId, PersonId};
+use crate::ground::ids::{EntryId, OfficerId, PersonId};
 use crate::ground::{Id, Officer};
 use crate::store::{Record, StoreError};
 
@@ -14,6 +14,7 @@ pub(super) struct Row {
     pub id: EntryId,
     pub at: OffsetDateTime,
     pub actor: String,
+    pub acting_for: Option<OfficerId>,
     pub action: String,
     pub object: String,
     pub person: Option<PersonId>,
@@ -83,6 +84,7 @@ fn read(row: &Record) -> Result<Row, StoreError> {
         id: Id::of(row, "id")?,
         at: row.get("at")?,
         actor: row.get("actor")?,
+        acting_for: Id::of_optional(row, "acting_for")?,
         action: row.get("action")?,
         object: row.get("object")?,
         person: Id::of_optional(row, "person_id")?,

@@ -41,12 +41,12 @@ pub(super) async fn trail(tx: &mut Tx, question: &Question, office: &OfficeCode)
     let (sql, arguments) = match (object, actor, person) {
         (Some(object), actor, person) => (
             sql!(
-                pg "select id, at, actor, action, object, person_id, purpose, related, reason from v_audit_entry
+                pg "select id, at, actor, acting_for, action, object, person_id, purpose, related, reason from v_audit_entry
                     where object = $1 and ($2 = '' or actor = $2) and ($3::uuid is null or person_id = $3)
                       and id > $4 and id < $5 and at >= $6 and at < $7
                       and ($8 = 'national' or office = $8 or object_office = $8 or person_office = $8)
                     order by id limit $9",
-                lite "select id, at, actor, action, object, person_id, purpose, related, reason from v_audit_entry
+                lite "select id, at, actor, acting_for, action, object, person_id, purpose, related, reason from v_audit_entry
                     where object = $1 and ($2 = '' or actor = $2) and ($3 is null or person_id = $3)
                       and id > $4 and id < $5 and at >= $6 and at < $7
                       and ($8 = 'national' or office = $8 or object_office = $8 or person_office = $8)
@@ -56,7 +56,7 @@ pub(super) async fn trail(tx: &mut Tx, question: &Question, office: &OfficeCode)
         ),
         (None, actor, Some(person)) => (
             sql!(
-                "select id, at, actor, action, object, person_id, purpose, related, reason from v_audit_entry
+                "select id, at, actor, acting_for, action, object, person_id, purpose, related, reason from v_audit_entry
                  where person_id = $1 and ($2 = '' or actor = $2) and id > $3 and id < $4 and at >= $5 and at < $6
                    and ($7 = 'national' or office = $7 or object_office = $7 or person_office = $7)
                  order by id limit $8"
@@ -65,7 +65,7 @@ pub(super) async fn trail(tx: &mut Tx, question: &Question, office: &OfficeCode)
         ),
         (None, "", None) => (
             sql!(
-                "select id, at, actor, action, object, person_id, purpose, related, reason from v_audit_entry
+                "select id, at, actor, acting_for, action, object, person_id, purpose, related, reason from v_audit_entry
                  where id > $1 and id < $2 and at >= $3 and at < $4
                    and ($5 = 'national' or office = $5 or object_office = $5 or person_office = $5)
                  order by id limit $6"
@@ -74,7 +74,7 @@ pub(super) async fn trail(tx: &mut Tx, question: &Question, office: &OfficeCode)
         ),
         (None, actor, None) => (
             sql!(
-                "select id, at, actor, action, object, person_id, purpose, related, reason from v_audit_entry
+                "select id, at, actor, acting_for, action, object, person_id, purpose, related, reason from v_audit_entry
                  where actor = $1 and id > $2 and id < $3 and at >= $4 and at < $5
                    and ($6 = 'national' or office = $6 or object_office = $6 or person_office = $6)
                  order by id limit $7"

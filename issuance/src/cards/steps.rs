@@ -9,7 +9,7 @@ use crate::deed::{Action, Consequences, Deed, DeedError, Deeds, Entry, Object, O
 use crate::ground::actor::{Actor, Service};
 use crate::ground::ids::CardId;
 use crate::ground::text::tidy;
-use crate::ground::{Decision, Officer, OtherOffice};
+use crate::ground::{Decision, OfficeCode, Officer, OtherOffice};
 use crate::store::{StoreError, Tx};
 
 /// Inserts the card of a chip whose receipt was verified.
@@ -66,6 +66,17 @@ pub async fn body_checked<A: Actor>(deed: &mut Deed<A>, id: CardId) -> Result<()
     let card = store::card_locked(deed, id).await?.ok_or(CardError::Unknown)?;
     if card.body != BodyCheck::Checked {
         store::set_body_checked(deed.tx(), id).await?;
+    }
+    Ok(())
+}
+
+/// Gives a card that waits for its holder to another office, since its own is dissolved. The caller records it.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn give<A: Actor>(deed: &mut Deed<A>, id: CardId, to: &OfficeCode) -> Result<(), StoreError> {
+    if store::card_locked(deed, id).await?.is_some() {
+        store::set_office(deed.tx(), id, to).await?;
     }
     Ok(())
 }
@@ -208,6 +219,11 @@ pub async fn propose_undo(deed: &mut Deed<Officer>, id: CardId, grounds: &str) -
 /// [`CardError`]
 pub async fn undo_loss(deed: &mut Deed<Officer>, id: CardId) -> Result<Card, CardError> {
     let mut card = of_office(deed, id).await?;
+    if let Status::Suspended { loss, undo: Some(first), .. } = &card.status
+        && [first.by, loss.reported.by].into_iter().any(|officer| deed.actor().is_one_with(officer))
+    {
+        return Err(UndoError::SameOfficer.into());
+    }
     card.status = card.status.clone().undo(&deed.decision())?;
     store::set_status(deed.tx(), id, &card.status).await?;
     store::unlist_suspended(deed, &card.sod_sha256).await?;

@@ -8,9 +8,9 @@ use time::OffsetDateTime;
 
 use super::model::{BodyCheck, Card, Revocation, Status};
 use crate::deed::Deed;
-use crate::ground::Id;
 use crate::ground::actor::Actor;
 use crate::ground::ids::{CardId, PersonId};
+use crate::ground::{Id, OfficeCode};
 use crate::store::{Argument, Kind, Migration, Record, Sealed, StoreError, Tx, sums};
 use crate::{args, migration, sql};
 
@@ -173,6 +173,12 @@ pub async fn digests(tx: &mut Tx, ids: &[CardId]) -> Result<Vec<(CardId, (CardSe
     let ids = Argument::Uuids(ids.iter().map(|id| id.uuid()).collect());
     let read = |row: &Record| Ok((Id::of(row, "id")?, (row.parsed("serial")?, row.array("sod_sha256")?)));
     tx.all(sql, args![ids]).await?.iter().map(read).collect()
+}
+
+/// Gives a card to another office.
+pub(super) async fn set_office(tx: &mut Tx, id: CardId, office: &OfficeCode) -> Result<(), StoreError> {
+    tx.change(&CARD, id, sql!("update card set office = $1 where id = $2"), args![office, id]).await?;
+    Ok(())
 }
 
 /// Marks a card whose chip was recalled.

@@ -85,6 +85,8 @@ words! {
         ApplicationEscalated = "application-escalated",
         /// An application cannot become a card as it stands, and was taken out of the queue.
         ApplicationHeld = "application-held",
+        /// The office of an application is dissolved: another one has it from now on.
+        ApplicationOfficeChanged = "application-office-changed",
         /// The office agreed; the approval of the national office is awaited.
         ApplicationLocallyApproved = "application-locally-approved",
         /// The office that has an application was told that it is late.
@@ -207,6 +209,8 @@ words! {
         DeclarationsImported = "declarations-imported",
         /// An officer was appointed to stand in for another.
         DeputyAppointed = "deputy-appointed",
+        /// A second administrator agreed that an officer stands in for another.
+        DeputyConfirmed = "deputy-confirmed",
         /// An officer's standing in for another was ended early.
         DeputyEnded = "deputy-ended",
         /// Captured data of a closed application were erased.
@@ -277,6 +281,17 @@ words! {
         NumberRead = "number-read",
         /// A block of numbers was leased.
         NumbersLeased = "numbers-leased",
+        /// Two administrators dissolve an office: it takes no new work, and what waits there moves.
+        OfficeClosing = "office-closing",
+        /// An administrator proposed that an office is dissolved.
+        OfficeDissolutionProposed = "office-dissolution-proposed",
+        /// The proposal that an office is dissolved was taken back.
+        OfficeDissolutionWithdrawn = "office-dissolution-withdrawn",
+        /// An office is dissolved: nothing waits there any more.
+        OfficeDissolved = "office-dissolved",
+        /// Stock, a station or a matter of the stock of an office that is dissolved went to the
+        /// one that takes its place.
+        OfficeWorkMoved = "office-work-moved",
         /// An officer enrolled a client certificate.
         OfficerCertificateEnrolled = "officer-certificate-enrolled",
         /// A client certificate of an officer was revoked.

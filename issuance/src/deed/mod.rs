@@ -158,6 +158,12 @@ impl<A: Actor> Deed<A> {
         self.source.clock().day_of(at)
     }
 
+    /// Returns the moment at which a civil day of the State begins.
+    #[must_use]
+    pub fn begin_of(&self, day: Date) -> OffsetDateTime {
+        self.source.clock().begin_of(day)
+    }
+
     /// Returns a new identifier.
     #[must_use]
     pub fn id<T>(&self) -> Id<T> {
@@ -210,7 +216,8 @@ impl<A: Actor> Deed<A> {
     /// [`StoreError`]
     pub async fn entered(&mut self, entry: Entry) -> Result<EntryId, StoreError> {
         let id = self.source.id();
-        store::insert(&mut self.tx, id, self.at, &self.actor.caller(), &entry).await?;
+        let (caller, acts_for) = (self.actor.caller(), self.actor.acts_for());
+        store::insert(&mut self.tx, id, self.at, (&caller, acts_for), &entry).await?;
         if let Some(person) = entry.person {
             self.seen.remove(&person);
             self.told.insert(person);

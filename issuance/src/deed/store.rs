@@ -14,21 +14,22 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(42, "0042_deed_audit_home"),
     migration!(107, "0107_deed_audit_home_view"),
     migration!(133, "0133_deed_order_of_bytes"),
+    migration!(193, "0193_deed_acting_for"),
 ];
 
-/// Inserts one record.
+/// Inserts one record, with the officer for whom the caller acts, if there is one.
 pub(super) async fn insert(
     tx: &mut Tx,
     id: EntryId,
     at: OffsetDateTime,
-    caller: &Caller,
+    (caller, acts_for): (&Caller, Option<OfficerId>),
     entry: &Entry,
 ) -> Result<(), StoreError> {
     tx.run(
         sql!(
             "insert into audit_entry (id, at, actor, office, action, object, person_id, purpose, related, reason,
-                                      object_office)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+                                      object_office, acting_for)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
         ),
         args![
             id,
@@ -41,7 +42,8 @@ pub(super) async fn insert(
             entry.purpose.word(),
             entry.related.as_ref().map(ToString::to_string),
             entry.reason.as_deref(),
-            entry.office.as_ref().map(ToString::to_string)
+            entry.office.as_ref().map(ToString::to_string),
+            acts_for
         ],
     )
     .await?;

@@ -213,10 +213,28 @@ pub struct Officer {
     pub id: OfficerId,
     /// Office; see [`may_act_for`](Self::may_act_for).
     pub office: OfficeCode,
-    /// Roles.
+    /// The officer's own roles, and those that are lent to the officer now.
     pub roles: Vec<Role>,
     /// The session.
     pub session: SessionId,
+    /// The officer whom this one stands in for now, with the roles that are lent for it.
+    pub stands_in: Option<StandIn>,
+    /// The officer for whom this one acts in the request under way: recorded with the act.
+    pub acts_for: Option<OfficerId>,
+    /// Officers who count as this one where a second officer is needed: whom this one stands in for, who stands in for
+    /// this one, and those of whom one of the two was so not long ago.
+    pub ties: Vec<OfficerId>,
+    /// Dissolved offices whose place the officer's office took.
+    pub successor_of: Vec<OfficeCode>,
+}
+
+/// An officer stands in for another, and has roles of that one.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StandIn {
+    /// The officer who is absent.
+    pub stands_for: OfficerId,
+    /// The roles that are lent: none of the officer's own.
+    pub roles: Vec<Role>,
 }
 
 /// The object belongs to an office that the officer does not act for.
@@ -225,18 +243,44 @@ pub struct Officer {
 pub struct OtherOffice;
 
 impl Officer {
+    /// An officer who stands in for no other.
+    #[must_use]
+    pub const fn new(id: OfficerId, office: OfficeCode, roles: Vec<Role>, session: SessionId) -> Self {
+        Self { id, office, roles, session, stands_in: None, acts_for: None, ties: Vec::new(), successor_of: Vec::new() }
+    }
+
+    /// Returns the officer as the one who asks for something that takes this permission: for the absent officer, where
+    /// only a role that is lent carries it.
+    #[must_use]
+    pub fn under(self, permission: Permission) -> Self {
+        let lends = self.stands_in.as_ref().filter(|lent| {
+            let own = |role: &Role| permission.roles().contains(role) && !lent.roles.contains(role);
+            self.may(permission) && !self.roles.iter().any(own)
+        });
+        let acts_for = lends.map(|lent| lent.stands_for);
+        Self { acts_for, ..self }
+    }
+
+    /// True if the other is this officer, or counts as this officer where a second one is needed.
+    #[must_use]
+    pub fn is_one_with(&self, other: OfficerId) -> bool {
+        self.id == other || self.ties.contains(&other)
+    }
+
     /// True if one of the roles carries the permission.
     #[must_use]
     pub fn may(&self, permission: Permission) -> bool {
         self.roles.iter().any(|role| permission.roles().contains(role))
     }
 
-    /// Object-level right: an officer touches the objects of their own office only, the national office those of all.
+    /// Object-level right: an officer touches the objects of their own office and of those whose place it took, the
+    /// national office those of all.
     ///
     /// # Errors
     /// [`OtherOffice`]
     pub fn may_act_for(&self, office: &OfficeCode) -> Result<(), OtherOffice> {
-        if self.office == *office || self.office == OfficeCode::national() { Ok(()) } else { Err(OtherOffice) }
+        let own = self.office == *office || self.office == OfficeCode::national();
+        if own || self.successor_of.contains(office) { Ok(()) } else { Err(OtherOffice) }
     }
 }
 
@@ -312,6 +356,11 @@ pub trait Actor: Clone + Send + Sync + 'static {
 
     /// What is looked at again when a deed of this caller begins.
     fn standing(&self) -> Standing<'_>;
+
+    /// The officer for whom the caller acts, if the caller stands in for one.
+    fn acts_for(&self) -> Option<OfficerId> {
+        None
+    }
 }
 
 impl Actor for Officer {
@@ -321,6 +370,10 @@ impl Actor for Officer {
 
     fn standing(&self) -> Standing<'_> {
         Standing::Officer(self)
+    }
+
+    fn acts_for(&self) -> Option<OfficerId> {
+        self.acts_for
     }
 }
 
@@ -382,6 +435,31 @@ mod tests {
         for (one, other, reason) in Role::EXCLUSIONS {
             assert!(one != other && !reason.is_empty());
         }
+    }
+
+    #[test]
+    fn a_deputy_acts_for_the_absent_officer_only_by_a_role_that_is_lent() {
+        let id = |n: u128| crate::ground::Id::from_uuid(uuid::Uuid::from_u128(n));
+        let own = Officer::new(id(1), OfficeCode::national(), vec![Role::HandOver], crate::ground::Id::nil());
+        assert_eq!(own.clone().under(Permission::HandOver).acts_for, None);
+        let stands_in = Some(StandIn { stands_for: id(2), roles: vec![Role::Approver] });
+        let deputy = Officer { roles: vec![Role::HandOver, Role::Approver], stands_in, ties: vec![id(2)], ..own };
+        assert_eq!(deputy.clone().under(Permission::Decide).acts_for, Some(id(2)));
+        assert_eq!(deputy.clone().under(Permission::HandOver).acts_for, None);
+        assert_eq!(deputy.clone().under(Permission::ReadApplication).acts_for, None, "the own role carries it too");
+        assert_eq!(deputy.clone().under(Permission::Stock).acts_for, None, "no role carries it");
+        assert!(deputy.is_one_with(id(1)) && deputy.is_one_with(id(2)) && !deputy.is_one_with(id(3)));
+    }
+
+    #[test]
+    fn an_officer_acts_for_the_offices_whose_place_the_own_one_took() {
+        let office = |code: &str| code.parse::<OfficeCode>().unwrap();
+        let id = crate::ground::Id::from_uuid(uuid::Uuid::from_u128(1));
+        let mut officer = Officer::new(id, office("o-2"), vec![], crate::ground::Id::nil());
+        assert_eq!(officer.may_act_for(&office("o-1")), Err(OtherOffice));
+        officer.successor_of = vec![office("o-1")];
+        assert_eq!(officer.may_act_for(&office("o-1")), Ok(()));
+        assert_eq!(officer.may_act_for(&office("o-3")), Err(OtherOffice));
     }
 
     #[test]

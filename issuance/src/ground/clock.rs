@@ -93,6 +93,12 @@ impl Clock {
         at.to_offset(self.offset).date()
     }
 
+    /// Returns the moment at which a civil day of the State begins.
+    #[must_use]
+    pub fn begin_of(&self, day: Date) -> OffsetDateTime {
+        day.midnight().assume_offset(self.offset).to_offset(UtcOffset::UTC)
+    }
+
     /// Returns the State's civil day now.
     #[must_use]
     pub fn today(&self) -> Date {

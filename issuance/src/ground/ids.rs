@@ -49,6 +49,8 @@ pub mod of {
         Deputy;
         /// Spoiled chips that are destroyed together.
         Destruction;
+        /// The end of an office.
+        Dissolution;
         /// A document in the making: the files of one card.
         Document;
         /// A row of the audit trail.
@@ -126,6 +128,8 @@ pub type DeliveryId = Id<of::Delivery>;
 pub type DeputyId = Id<of::Deputy>;
 /// Identifier of spoiled chips that are destroyed together.
 pub type DestructionId = Id<of::Destruction>;
+/// Identifier of the end of an office.
+pub type DissolutionId = Id<of::Dissolution>;
 /// Identifier of a document.
 pub type DocumentId = Id<of::Document>;
 /// Identifier of a row of the audit trail.

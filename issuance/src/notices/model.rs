@@ -31,6 +31,11 @@ pub enum Matter {
         /// The last day on which the citizen may still come.
         until: Date,
     },
+    /// Another office has the application from now on.
+    OfficeMoved {
+        /// The last day on which the citizen is to come there.
+        until: Date,
+    },
     /// The card can be fetched.
     Ready {
         /// The last day on which it can.
@@ -112,6 +117,8 @@ pub enum NoticeKind {
     Destroyed,
     /// The card was not fetched.
     NotFetched,
+    /// Another office has the application from now on.
+    OfficeMoved,
     /// The card can be fetched.
     Ready,
     /// The application was refused.
@@ -128,6 +135,7 @@ words! {
         AppealReceived = "appeal-received",
         Destroyed = "destroyed",
         NotFetched = "not-fetched",
+        OfficeMoved = "office-moved",
         Ready = "ready",
         Refused = "refused",
         Reminder = "reminder",
@@ -184,6 +192,7 @@ impl Matter {
             Self::AppealReceived { .. } => NoticeKind::AppealReceived,
             Self::Destroyed => NoticeKind::Destroyed,
             Self::NotFetched { .. } => NoticeKind::NotFetched,
+            Self::OfficeMoved { .. } => NoticeKind::OfficeMoved,
             Self::Ready { .. } => NoticeKind::Ready,
             Self::Refused { .. } => NoticeKind::Refused,
             Self::Reminder { .. } => NoticeKind::Reminder,

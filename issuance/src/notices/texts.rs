@@ -56,6 +56,8 @@ const fn title(matter: &Matter, vi: bool) -> &'static str {
         (Matter::Destroyed, false) => "Your identity card is revoked: it was not fetched",
         (Matter::NotFetched { .. }, true) => "về việc chưa đến nhận thẻ Căn cước công dân",
         (Matter::NotFetched { .. }, false) => "Your identity card was not fetched",
+        (Matter::OfficeMoved { .. }, true) => "về việc chuyển hồ sơ đến đơn vị khác",
+        (Matter::OfficeMoved { .. }, false) => "Another office has your application for an identity card",
         (Matter::Ready { .. }, true) => "về việc đến nhận thẻ Căn cước công dân",
         (Matter::Ready { .. }, false) => "Your identity card is ready",
         (Matter::Refused { .. }, true) => "về việc không cấp thẻ Căn cước công dân",
@@ -101,6 +103,16 @@ fn say(body: &mut String, matter: &Matter, vi: bool) {
         Matter::NotFetched { until } => write!(
             body,
             "\nYour card was not fetched. You may still come until {}; after that day it is revoked and destroyed.\n",
+            day(*until)
+        ),
+        Matter::OfficeMoved { until } if vi => write!(
+            body,
+            "\nĐơn vị trước đây đã giải thể. Hồ sơ và thẻ (nếu có) của Ông/Bà nay do đơn vị ghi trên thông báo này giải quyết. Đề nghị Ông/Bà đến đơn vị này đến hết ngày {}.\n",
+            day(*until)
+        ),
+        Matter::OfficeMoved { until } => write!(
+            body,
+            "\nThe office that had your application is dissolved. The office named above has it now, and your card where there is one. Please come there until {}.\n",
             day(*until)
         ),
         Matter::Ready { until } if vi => write!(
@@ -197,6 +209,12 @@ fn short(matter: &Matter, vi: bool, office: &OfficeCode, reference: &str) -> Str
         (Matter::NotFetched { until }, false) => {
             format!("CCCD {reference}: Your card was not fetched. Last day {} at {office}.", day(*until))
         }
+        (Matter::OfficeMoved { until }, true) => {
+            format!("CCCD {reference}: Ho so nay do {office} giai quyet. Moi den day den het {}.", day(*until))
+        }
+        (Matter::OfficeMoved { until }, false) => {
+            format!("CCCD {reference}: {office} has your application now. Please come there until {}.", day(*until))
+        }
         (Matter::Ready { until }, true) => {
             format!("CCCD {reference}: Da co the, moi nhan tai {office} den het {}.", day(*until))
         }
@@ -251,6 +269,7 @@ mod tests {
             Matter::AppealReceived { on: until, until },
             Matter::Destroyed,
             Matter::NotFetched { until },
+            Matter::OfficeMoved { until },
             Matter::Ready { until },
             Matter::Refused { reason: says.clone(), appeal_until: until },
             Matter::Reminder { until },

@@ -27,7 +27,7 @@ pub use model::Permutation;
 use serde::{Deserialize, Serialize};
 pub use steps::{EstablishError, init};
 pub use store::MIGRATIONS;
-pub use store::leases::NUMBER_LEASE;
+pub use store::leases::{NUMBER_LEASE, open_leases};
 
 use crate::deed::{Consequences, Deed, Objection, RegisterEvent, Subscriber};
 use crate::ground::ids::PersonId;

@@ -1,4 +1,4 @@
-//! Units, calendar and deputies over HTTP.
+//! Units and calendar over HTTP.
 
 use axum::Json;
 use axum::extract::{FromRef, State};
@@ -9,9 +9,10 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
 use super::calendar::{Day, SetDay};
-use super::model::{Deputy, OfficesError, Recorded, Unit, UnitKind, UnitName, check_period};
-use super::{steps, store};
-use crate::ground::ids::{DeputyId, OfficerId};
+use super::model::{OfficesError, Recorded, Unit, UnitKind, UnitName, check_period};
+use super::{deputies_api, steps, store};
+use crate::access::Access;
+use crate::ground::ids::OfficerId;
 use crate::ground::text::{MOST_OF_REASON, Words};
 use crate::ground::{OfficeCode, Officer, Permission};
 use crate::web::{Answered, Desk, Listing, Looked, Named, Page, PageAsked, Parameters, Right, Routes, Write};
@@ -19,6 +20,7 @@ use crate::web::{Answered, Desk, Listing, Looked, Named, Page, PageAsked, Parame
 /// The routes of this office. What is read is about the authority and no citizen, so that reads leave no record.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
 where
+    Access: FromRef<S>,
     Desk: FromRef<S>,
 {
     let administers = Right::Officer(Permission::Administer);
@@ -30,9 +32,7 @@ where
         .add(Right::SignedIn, routes!(calendar))
         .add(administers, routes!(set_day))
         .add(administers, routes!(confirm_day))
-        .add(Right::SignedIn, routes!(deputies))
-        .add(administers, routes!(appoint_deputy))
-        .add(administers, routes!(end_deputy))
+        .merge(deputies_api::routes())
 }
 
 /// A unit.
@@ -330,115 +330,6 @@ async fn confirm_day(
         let read = SetDay { working: body.kind == DayKind::Working, name: body.name.as_str().to_owned() };
         let set = steps::confirm_day(deed, day.0, &read).await?;
         Ok::<_, OfficesError>(DayView { day, working: set.working, name: Some(set.name) })
-    })
-    .await
-}
-
-/// An officer who stands in for another.
-#[derive(Debug, Serialize, ToSchema)]
-struct DeputyView {
-    /// Identifier of the appointment.
-    id: DeputyId,
-    /// The officer who stands in.
-    officer: OfficerId,
-    /// The officer who is absent.
-    stands_for: OfficerId,
-    /// Office of both.
-    office: OfficeCode,
-    /// First day.
-    from: Day,
-    /// Last day.
-    to: Day,
-    /// From this day on no more, if it was ended early.
-    ended_on: Option<Day>,
-}
-
-impl From<Deputy> for DeputyView {
-    fn from(deputy: Deputy) -> Self {
-        let Deputy { id, officer, stands_for, office, from, to, ended_on } = deputy;
-        Self { id, officer, stands_for, office, from: Day(from), to: Day(to), ended_on: ended_on.map(Day) }
-    }
-}
-
-/// Whose deputies are wanted.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct DeputiesWanted {
-    /// The office.
-    office: OfficeCode,
-}
-
-/// Lists the deputies of an office who stand in today or will later, oldest appointment first. For officers of that
-/// office and of the national one.
-#[utoipa::path(get, path = "/api/v1/deputies", tag = "offices", params(PageAsked, DeputiesWanted),
-    responses((status = 200, body = Page<DeputyView>)))]
-async fn deputies(
-    State(desk): State<Desk>,
-    officer: Officer,
-    listing: Listing<DeputiesWanted, DeputyId>,
-) -> Looked<Page<DeputyView>> {
-    let Listing { filter: DeputiesWanted { office }, after, limit } = listing;
-    officer.may_act_for(&office)?;
-    let today = desk.deeds().source().clock().today();
-    let mut tx = desk.deeds().db().begin_read().await?;
-    let deputies = store::deputies(&mut tx, &office, today, after, limit + 1).await?;
-    let deputies = deputies.into_iter().map(DeputyView::from).map(|deputy| (deputy.id, deputy)).collect();
-    Ok(Json(Page::of(deputies, limit)))
-}
-
-/// Body of an appointment.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Appointment {
-    /// The officer who stands in: of the same office, with all roles of the absent one, and not the administrator.
-    officer: OfficerId,
-    /// The officer who is absent.
-    stands_for: OfficerId,
-    /// First day, today or later.
-    from: Day,
-    /// Last day.
-    to: Day,
-    /// For the audit trail, at most 400 characters; no personal data.
-    #[schema(value_type = String)]
-    reason: Words<MOST_OF_REASON>,
-}
-
-/// Appoints an officer to stand in for another. No right follows from it yet.
-#[utoipa::path(post, path = "/api/v1/deputies", tag = "offices", request_body = Appointment,
-    responses((status = 200, body = DeputyView)))]
-async fn appoint_deputy(
-    State(desk): State<Desk>,
-    officer: Officer,
-    Write { stamp, body }: Write<Appointment>,
-) -> Answered {
-    let Appointment { officer: deputy, stands_for, from, to, reason } = body;
-    desk.write(officer, stamp, async |deed| {
-        steps::appoint_deputy(deed, deputy, stands_for, (from.0, to.0), reason.as_str()).await.map(DeputyView::from)
-    })
-    .await
-}
-
-/// Body of an early end.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct DeputyEnd {
-    /// For the audit trail, at most 400 characters; no personal data.
-    #[schema(value_type = String)]
-    reason: Words<MOST_OF_REASON>,
-}
-
-/// Ends a standing in from today on.
-#[utoipa::path(post, path = "/api/v1/deputies/{id}/end", tag = "offices", request_body = DeputyEnd,
-    params(("id" = String, Path)), responses((status = 200, body = DeputyView)))]
-async fn end_deputy(
-    State(desk): State<Desk>,
-    officer: Officer,
-    Named(id): Named<DeputyId>,
-    Write { stamp, body }: Write<DeputyEnd>,
-) -> Answered {
-    desk.write(officer, stamp, async |deed| {
-        steps::end_deputy(deed, id, body.reason.as_str()).await.map(DeputyView::from)
     })
     .await
 }

@@ -1,11 +1,12 @@
-//! Units of the authority, their calendar of working days, and officers who stand in for others.
+//! Units of the authority and their calendar of working days.
 //!
-//! Procedures of the law have stages with owners and deadlines; who owns a stage, which day a deadline falls on and who
-//! acts for an absent owner is asked here. Two things are not yet so: officers and stations may carry the code of an
-//! office that is no unit, as before there were units; and no right follows from being a deputy.
+//! Procedures of the law have stages with owners and deadlines; who owns a stage and which day a deadline falls on is
+//! asked here. Officers and stations may carry the code of an office that is no unit, as before there were units. Who
+//! acts for an absent owner, and which office took the place of one that is dissolved, is a matter of `access`.
 
 mod api;
 pub mod calendar;
+mod deputies_api;
 pub mod holidays;
 pub mod model;
 mod problem;

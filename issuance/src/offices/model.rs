@@ -1,4 +1,4 @@
-//! Units, and officers who stand in for others: pure.
+//! Units: pure.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,10 +9,11 @@ use thiserror::Error;
 use time::{Date, OffsetDateTime};
 use utoipa::ToSchema;
 
+use crate::access::dissolutions::OfficeEnded;
 use crate::deed::UnknownWord;
-use crate::ground::ids::{DeputyId, OfficerId};
+use crate::ground::ids::OfficerId;
 use crate::ground::text::tidy;
-use crate::ground::{OfficeCode, OtherOffice, Role};
+use crate::ground::{OfficeCode, OtherOffice};
 use crate::store::StoreError;
 
 /// What a unit is.
@@ -161,72 +162,6 @@ pub enum UnitUnfit {
     SecondNational,
 }
 
-/// An officer stands in for another from a day to a day, both included.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Deputy {
-    /// Identifier of the appointment.
-    pub id: DeputyId,
-    /// The officer who stands in.
-    pub officer: OfficerId,
-    /// The officer who is absent.
-    pub stands_for: OfficerId,
-    /// Office of both.
-    pub office: OfficeCode,
-    /// First day.
-    pub from: Date,
-    /// Last day.
-    pub to: Date,
-    /// From this day on no more, if it was ended early.
-    pub ended_on: Option<Date>,
-}
-
-/// Where an officer works, and as what.
-#[derive(Clone, Debug)]
-pub struct Post {
-    /// The officer.
-    pub officer: OfficerId,
-    /// The office where the officer works.
-    pub office: OfficeCode,
-    /// All that the officer is employed for.
-    pub roles: Vec<Role>,
-}
-
-/// Checks that `deputy` can be appointed by `appointed_by` to stand in for `absent`: another officer of the same
-/// office, with all roles of the absent one, so that standing in gives no officer a right.
-///
-/// # Errors
-/// [`DeputyUnfit`]
-pub fn check_deputy(deputy: &Post, absent: &Post, appointed_by: OfficerId) -> Result<(), DeputyUnfit> {
-    if deputy.officer == absent.officer {
-        Err(DeputyUnfit::Oneself)
-    } else if deputy.officer == appointed_by {
-        Err(DeputyUnfit::Appointer)
-    } else if deputy.office != absent.office {
-        Err(DeputyUnfit::OtherOffice)
-    } else if absent.roles.iter().any(|role| !deputy.roles.contains(role)) {
-        Err(DeputyUnfit::Roles)
-    } else {
-        Ok(())
-    }
-}
-
-/// Why an officer cannot stand in for another.
-#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
-pub enum DeputyUnfit {
-    /// The administrator would appoint themselves.
-    #[error("administrators do not appoint themselves")]
-    Appointer,
-    /// Both are the same officer.
-    #[error("an officer does not stand in for themselves")]
-    Oneself,
-    /// They work in different offices.
-    #[error("both officers work in the same office")]
-    OtherOffice,
-    /// The deputy lacks a role.
-    #[error("a deputy has all roles of the absent officer")]
-    Roles,
-}
-
 /// Longest period of the calendar that is answered at once, in days.
 pub const LONGEST_PERIOD: i64 = 366;
 
@@ -242,26 +177,9 @@ pub fn check_period(from: Date, to: Date) -> Result<(), PeriodUnfit> {
     }
 }
 
-/// Checks the period of a deputy: it begins today or later, so that no past act gets a deputy afterwards.
-///
-/// # Errors
-/// [`PeriodUnfit::Reversed`], [`PeriodUnfit::Past`]
-pub fn check_deputy_period(from: Date, to: Date, today: Date) -> Result<(), PeriodUnfit> {
-    if to < from {
-        Err(PeriodUnfit::Reversed)
-    } else if from < today {
-        Err(PeriodUnfit::Past)
-    } else {
-        Ok(())
-    }
-}
-
 /// Why a period cannot be so.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum PeriodUnfit {
-    /// It begins before today.
-    #[error("the period begins before today")]
-    Past,
     /// It ends before it begins.
     #[error("the period ends before it begins")]
     Reversed,
@@ -299,16 +217,10 @@ pub enum OfficesError {
     /// The name of a day.
     #[error("the name of a day has 1 to 100 characters")]
     DayName,
-    /// This officer cannot stand in.
+    /// The unit is dissolved.
     #[error(transparent)]
-    DeputyUnfit(#[from] DeputyUnfit),
-    /// No such deputy.
-    #[error("deputy unknown")]
-    DeputyUnknown,
-    /// No such officer, or one whose access was ended.
-    #[error("officer unknown or disabled")]
-    OfficerUnknown,
-    /// The national office decides this, or the office of the officers.
+    OfficeEnded(#[from] OfficeEnded),
+    /// The national office decides this.
     #[error(transparent)]
     OtherOffice(#[from] OtherOffice),
     /// The parent is no unit.
@@ -345,7 +257,6 @@ mod tests {
     use time::macros::date;
 
     use super::*;
-    use crate::ground::Id;
 
     fn name(text: &str) -> UnitName {
         text.parse().unwrap()
@@ -372,22 +283,5 @@ mod tests {
         assert_eq!(next.valid_from, date!(2026 - 11 - 26));
         let same = unit.change(Some(name(" Quận  Mẫu ")), unit.parent.clone(), date!(2026 - 11 - 26));
         assert_eq!(same, Err(UnitUnfit::NothingChanges));
-    }
-
-    #[test]
-    fn a_deputy_is_another_officer_of_the_office_with_all_roles_whom_another_appoints() {
-        let id = |n: u128| Id::from_uuid(uuid::Uuid::from_u128(n));
-        let post = |n, office: &str, roles: &[Role]| Post {
-            officer: id(n),
-            office: office.parse().unwrap(),
-            roles: roles.to_vec(),
-        };
-        let absent = post(1, "o-1", &[Role::Approver]);
-        let both = [Role::Approver, Role::Capture];
-        assert_eq!(check_deputy(&post(2, "o-1", &both), &absent, id(9)), Ok(()));
-        assert_eq!(check_deputy(&absent, &absent, id(9)), Err(DeputyUnfit::Oneself));
-        assert_eq!(check_deputy(&post(2, "o-1", &both), &absent, id(2)), Err(DeputyUnfit::Appointer));
-        assert_eq!(check_deputy(&post(2, "o-2", &both), &absent, id(9)), Err(DeputyUnfit::OtherOffice));
-        assert_eq!(check_deputy(&post(2, "o-1", &[Role::Capture]), &absent, id(9)), Err(DeputyUnfit::Roles));
     }
 }

@@ -1,4 +1,4 @@
-//! What a caller is told when units, calendar or deputies do not change.
+//! What a caller is told when units or calendar do not change.
 
 use crypto::perso::problem::ProblemCode as Code;
 
@@ -12,9 +12,7 @@ impl From<OfficesError> for Problem {
             E::CodeTaken => Self::new(Code::AlreadyThere).detail(error),
             E::Cycle => Self::new(Code::UnitCycle),
             E::DayName => Self::new(Code::CalendarDayUnfit),
-            E::DeputyUnfit(source) => Self::new(Code::DeputyUnfit).detail(source),
-            E::DeputyUnknown => Self::new(Code::DeputyUnknown),
-            E::OfficerUnknown => Self::new(Code::OfficerNotFound).detail(error),
+            E::OfficeEnded(source) => source.into(),
             E::OtherOffice(source) => source.into(),
             E::ParentUnknown => Self::new(Code::UnitParentUnknown),
             E::Period(source) => Self::new(Code::PeriodUnfit).detail(source),

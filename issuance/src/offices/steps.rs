@@ -1,4 +1,4 @@
-//! Verbs of units, calendar and deputies, and what other offices ask here.
+//! Verbs of units and calendar, and what other offices ask here.
 
 use std::collections::BTreeSet;
 
@@ -7,11 +7,10 @@ use time::{Date, Duration, OffsetDateTime};
 
 use super::calendar::{Calendar, SetDay};
 use super::holidays::Holidays;
-use super::model::{Deputy, OfficesError, Post, Unit, UnitKind, UnitName, check_deputy, check_deputy_period, short};
+use super::model::{OfficesError, Unit, UnitKind, UnitName, short};
 use super::store::{self, DayProposal};
 use crate::access;
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
-use crate::ground::ids::{DeputyId, OfficerId};
 use crate::ground::text::MOST_OF_REASON;
 use crate::ground::{OfficeCode, Officer, Permission, Role};
 use crate::store::{Db, StoreError, Tx};
@@ -43,6 +42,7 @@ pub async fn make_unit(deed: &mut Deed<Officer>, new: NewUnit) -> Result<Unit, O
     if store::unit(deed.tx(), &unit.code).await?.is_some() {
         return Err(OfficesError::CodeTaken);
     }
+    stays(deed.tx(), &unit.code).await?;
     check_above(deed.tx(), &unit).await?;
     let decision = deed.decision();
     store::insert_unit(deed.tx(), &unit).await?;
@@ -68,6 +68,7 @@ pub async fn change_unit(
     // One change at a time: two that are fine apart can make a cycle together.
     store::lock(deed.tx()).await?;
     let unit = store::unit(deed.tx(), code).await?.ok_or(OfficesError::UnitUnknown)?;
+    stays(deed.tx(), code).await?;
     let next = unit.change(name, parent, deed.today())?;
     check_above(deed.tx(), &next).await?;
     let decision = deed.decision();
@@ -113,7 +114,7 @@ pub async fn confirm_day(deed: &mut Deed<Officer>, day: Date, read: &SetDay) -> 
     let since = deed.at() - DAY_WAITS;
     let proposal = store::proposed_days(deed.tx(), (day, day), since).await?.pop();
     let proposal = proposal.filter(|proposal| proposal.set == *read).ok_or(OfficesError::ProposalUnknown)?;
-    if proposal.proposed.by == deed.actor().id {
+    if deed.actor().is_one_with(proposal.proposed.by) {
         return Err(OfficesError::SecondOfficer);
     }
     let post = access::post_of_officer(deed.tx(), proposal.proposed.by).await?;
@@ -144,58 +145,6 @@ pub async fn proposed_days(
 
 /// What is proposed about a day and not confirmed for so long is proposed anew.
 const DAY_WAITS: Duration = Duration::days(7);
-
-/// Appoints `deputy` to stand in for `absent` from a day to a day, both included.
-///
-/// # Errors
-/// [`OfficesError`]
-pub async fn appoint_deputy(
-    deed: &mut Deed<Officer>,
-    deputy: OfficerId,
-    absent: OfficerId,
-    (from, to): (Date, Date),
-    reason: &str,
-) -> Result<Deputy, OfficesError> {
-    let reason = reason_of(reason)?;
-    let absent = post(deed.tx(), absent).await?;
-    deed.actor().may_act_for(&absent.office)?;
-    let deputy = post(deed.tx(), deputy).await?;
-    check_deputy(&deputy, &absent, deed.actor().id)?;
-    check_deputy_period(from, to, deed.today())?;
-    let (officer, stands_for, office) = (deputy.officer, absent.officer, absent.office);
-    let deputy = Deputy { id: deed.id(), officer, stands_for, office, from, to, ended_on: None };
-    let decision = deed.decision();
-    store::insert_deputy(deed.tx(), &deputy, &decision).await?;
-    let entry = Entry::new(Action::DeputyAppointed, Object::Deputy(deputy.id), Purpose::Administration);
-    deed.enter(entry.with(Object::Officer(stands_for)).because(reason)).await?;
-    Ok(deputy)
-}
-
-/// Ends a standing in from today on. Ended again, the first end stays.
-///
-/// # Errors
-/// [`OfficesError`]
-pub async fn end_deputy(deed: &mut Deed<Officer>, id: DeputyId, reason: &str) -> Result<Deputy, OfficesError> {
-    let reason = reason_of(reason)?;
-    let deputy = store::deputy_locked(deed.tx(), id).await?.ok_or(OfficesError::DeputyUnknown)?;
-    deed.actor().may_act_for(&deputy.office)?;
-    let ended_on = deputy.ended_on.unwrap_or_else(|| deed.today());
-    if deputy.ended_on.is_none() {
-        let decision = deed.decision();
-        store::end_deputy(deed.tx(), id, ended_on, &decision).await?;
-    }
-    let entry = Entry::new(Action::DeputyEnded, Object::Deputy(id), Purpose::Administration);
-    deed.enter(entry.with(Object::Officer(deputy.stands_for)).because(reason)).await?;
-    Ok(Deputy { ended_on: Some(ended_on), ..deputy })
-}
-
-/// True if `officer` stands in for `other` on this day. No right follows from it yet.
-///
-/// # Errors
-/// [`StoreError`]
-pub async fn is_deputy_of(tx: &mut Tx, officer: OfficerId, other: OfficerId, day: Date) -> Result<bool, StoreError> {
-    store::is_deputy_of(tx, officer, other, day).await
-}
 
 /// Returns the calendar of these years, both included, with what the table and officers say of them: some twenty days a
 /// year.
@@ -260,6 +209,17 @@ pub async fn offices_of_province(tx: &mut Tx, province: ProvinceCode) -> Result<
     Ok(of_province.map(|unit| unit.code).collect())
 }
 
+/// Returns how many units stand directly below a unit and are not dissolved.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn units_below(tx: &mut Tx, code: &OfficeCode) -> Result<u64, StoreError> {
+    let units = store::units(tx, None, u16::MAX).await?;
+    let ended = access::dissolutions::all_ended(tx).await?;
+    let below = units.iter().filter(|unit| unit.parent.as_ref() == Some(code));
+    Ok(below.filter(|unit| !ended.contains(unit.code.as_str())).count() as u64)
+}
+
 /// Returns the provinces for which an office works: its own and those of the units below it; none for an office that is
 /// no unit. `None` is every province: of the national office.
 ///
@@ -287,6 +247,9 @@ pub async fn provinces_of(tx: &mut Tx, office: &OfficeCode) -> Result<Option<BTr
 /// changes come one at a time.
 async fn check_above(tx: &mut Tx, unit: &Unit) -> Result<(), OfficesError> {
     let mut above = unit.parent.clone();
+    if let Some(parent) = &above {
+        stays(tx, parent).await?;
+    }
     while let Some(code) = above {
         if code == unit.code {
             return Err(OfficesError::Cycle);
@@ -296,9 +259,12 @@ async fn check_above(tx: &mut Tx, unit: &Unit) -> Result<(), OfficesError> {
     Ok(())
 }
 
-async fn post(tx: &mut Tx, officer: OfficerId) -> Result<Post, OfficesError> {
-    let (office, roles) = access::post_of_officer(tx, officer).await?.ok_or(OfficesError::OfficerUnknown)?;
-    Ok(Post { officer, office, roles })
+/// Refuses a unit that takes no new work.
+async fn stays(tx: &mut Tx, code: &OfficeCode) -> Result<(), OfficesError> {
+    match access::dissolutions::ended(tx, code).await? {
+        Some(ended) => Err(ended.into()),
+        None => Ok(()),
+    }
 }
 
 fn reason_of(text: &str) -> Result<String, OfficesError> {

@@ -1,17 +1,16 @@
-//! SQL of units, calendar and deputies.
+//! SQL of units and calendar.
 
 use std::collections::BTreeMap;
 
 use time::{Date, OffsetDateTime};
 
 use super::calendar::{Day, SetDay};
-use super::model::{Deputy, Recorded, Unit};
-use crate::ground::ids::{DeputyId, OfficerId};
+use super::model::{Recorded, Unit};
 use crate::ground::{Decision, Id, OfficeCode};
 use crate::store::{Argument, Migration, Record, StoreError, Tx};
 use crate::{args, migration, sql};
 
-/// Tables of units, calendar and deputies.
+/// Tables of units and calendar, and of deputies, which are those of `access` now.
 pub const MIGRATIONS: &[Migration] = &[
     migration!(12, "0012_offices_units"),
     migration!(130, "0130_offices_holidays"),
@@ -199,79 +198,6 @@ pub(super) async fn replace_holidays(tx: &mut Tx, years: &[HolidayYear]) -> Resu
     Ok(())
 }
 
-/// Inserts a deputy.
-pub(super) async fn insert_deputy(tx: &mut Tx, deputy: &Deputy, appointed: &Decision) -> Result<(), StoreError> {
-    let Deputy { id, officer, stands_for, office, from, to, ended_on: _ } = deputy;
-    tx.run(
-        sql!(
-            "insert into deputy (id, officer_id, stands_for, office, from_day, to_day, appointed_by, appointed_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8)"
-        ),
-        args![*id, *officer, *stands_for, office, *from, *to, appointed.by, appointed.at],
-    )
-    .await?;
-    Ok(())
-}
-
-/// Returns a deputy, and keeps it from other writers.
-pub(super) async fn deputy_locked(tx: &mut Tx, id: DeputyId) -> Result<Option<Deputy>, StoreError> {
-    let sql = sql!("select id, officer_id, stands_for, office, from_day, to_day, ended_on from deputy where id = $1");
-    tx.one_locked(sql, args![id]).await?.as_ref().map(read_deputy).transpose()
-}
-
-/// Ends a standing in.
-pub(super) async fn end_deputy(tx: &mut Tx, id: DeputyId, on: Date, by: &Decision) -> Result<(), StoreError> {
-    tx.run(
-        sql!("update deputy set ended_on = $1, ended_by = $2, ended_at = $3 where id = $4"),
-        args![on, by.by, by.at, id],
-    )
-    .await?;
-    Ok(())
-}
-
-/// Returns at most `limit` deputies of an office who stand in on this day or will later, oldest appointment first.
-pub(super) async fn deputies(
-    tx: &mut Tx,
-    office: &OfficeCode,
-    day: Date,
-    after: Option<DeputyId>,
-    limit: u16,
-) -> Result<Vec<Deputy>, StoreError> {
-    let rows = tx
-        .all(
-            sql!(
-                pg "select id, officer_id, stands_for, office, from_day, to_day, ended_on from deputy
-                    where office = $1 and to_day >= $2 and ended_on is null and ($3::uuid is null or id > $3)
-                    order by id limit $4",
-                lite "select id, officer_id, stands_for, office, from_day, to_day, ended_on from deputy
-                    where office = $1 and to_day >= $2 and ended_on is null and ($3 is null or id > $3)
-                    order by id limit $4",
-            ),
-            args![office, day, after, limit],
-        )
-        .await?;
-    rows.iter().map(read_deputy).collect()
-}
-
-/// True if an officer stands in for another on this day.
-pub(super) async fn is_deputy_of(
-    tx: &mut Tx,
-    officer: OfficerId,
-    other: OfficerId,
-    day: Date,
-) -> Result<bool, StoreError> {
-    let row = tx
-        .one(
-            sql!(
-                "select id from deputy where officer_id = $1 and stands_for = $2 and from_day <= $3 and to_day >= $3
-                   and (ended_on is null or ended_on > $3) limit 1"
-            ),
-            args![officer, other, day],
-        )
-        .await?;
-    Ok(row.is_some())
-}
-
 fn read_unit(row: &Record) -> Result<Unit, StoreError> {
     Ok(Unit {
         code: row.parsed("code")?,
@@ -281,17 +207,5 @@ fn read_unit(row: &Record) -> Result<Unit, StoreError> {
         name: row.parsed("name")?,
         parent: row.parsed_optional("parent")?,
         valid_from: row.get("valid_from")?,
-    })
-}
-
-fn read_deputy(row: &Record) -> Result<Deputy, StoreError> {
-    Ok(Deputy {
-        id: Id::of(row, "id")?,
-        officer: Id::of(row, "officer_id")?,
-        stands_for: Id::of(row, "stands_for")?,
-        office: row.parsed("office")?,
-        from: row.get("from_day")?,
-        to: row.get("to_day")?,
-        ended_on: row.get("ended_on")?,
     })
 }

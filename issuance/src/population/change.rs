@@ -94,7 +94,7 @@ pub async fn propose(
 /// [`ChangeError::SameOfficer`]; [`ChangeError::Stale`] if another change came between; [`ChangeError`]
 pub async fn apply(deed: &mut Deed<Officer>, register: &Register, id: ChangeId) -> Result<PersonId, ChangeError> {
     let proposed = open_change(deed, id).await?;
-    if proposed.proposed.by == deed.actor().id {
+    if deed.actor().is_one_with(proposed.proposed.by) {
         return Err(ChangeError::SameOfficer);
     }
     proposer_stands(deed, proposed.proposed.by, &proposed.office).await?;

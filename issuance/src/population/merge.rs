@@ -238,7 +238,7 @@ async fn propose(
 /// [`ChangeError::SameOfficer`]; [`ChangeError::Stale`] if one of the records changed meanwhile; [`MergeError`]
 pub async fn apply(deed: &mut Deed<Officer>, register: &Register, id: MergeId) -> Result<Option<PersonId>, MergeError> {
     let proposed = open_merge(deed, id).await?;
-    if proposed.proposed.by == deed.actor().id {
+    if deed.actor().is_one_with(proposed.proposed.by) {
         return Err(ChangeError::SameOfficer.into());
     }
     proposer_stands(deed, proposed.proposed.by, &proposed.office).await?;

@@ -18,8 +18,8 @@ use super::model::{Chip, ChipStateName};
 use super::personalization::{self, PersonalizationOutcome, Proof, Wish};
 use super::steps::{self, Delivery};
 use super::{
-    Production, ProductionError, batches_api, boxes_api, card_batches_api, cases_api, ends_api, findings, ledger_api,
-    lists, print_jobs_api, recalls_api, wire, withdrawal,
+    Production, ProductionError, batches_api, boxes_api, card_batches_api, cases_api, dissolutions_api, ends_api,
+    findings, ledger_api, lists, print_jobs_api, recalls_api, wire, withdrawal,
 };
 use crate::applications::ApplicationView;
 use crate::applications::model::Slip;
@@ -53,6 +53,7 @@ where
         .merge(boxes_api::routes())
         .merge(card_batches_api::routes())
         .merge(cases_api::routes())
+        .merge(dissolutions_api::routes())
         .merge(ends_api::routes())
         .merge(findings::routes())
         .merge(ledger_api::routes())

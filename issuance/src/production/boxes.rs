@@ -90,9 +90,12 @@ async fn begun(
     Ok((sent, entry))
 }
 
-/// Refuses an office that receives no box: one that is no unit or, where no units are set up, has no stock keeper in
-/// service.
+/// Refuses an office that receives no box: one that is dissolved, is no unit or, where no units are set up, has no
+/// stock keeper in service.
 async fn receives_boxes(deed: &mut Deed<Officer>, office: &OfficeCode) -> Result<(), ProductionError> {
+    if access::dissolutions::ended(deed.tx(), office).await?.is_some() {
+        return Err(ProductionError::OfficeUnknown);
+    }
     let known = match offices::steps::knows_unit(deed.tx(), office).await? {
         Some(is_unit) => is_unit,
         None => {
@@ -289,7 +292,7 @@ pub async fn receive(
         return Err(ProductionError::BoxUnknown);
     }
     // The national office acts for both, and an officer can be moved: the one who sent it does not count it.
-    if received.sent.by == deed.actor().id {
+    if deed.actor().is_one_with(received.sent.by) {
         return Err(ProductionError::SecondOfficer);
     }
     received.found_seal = found_seal.and_then(tidy);

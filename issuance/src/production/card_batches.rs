@@ -139,7 +139,7 @@ pub async fn release(deed: &mut Deed<Officer>, id: CardBatchId) -> Result<CardBa
     let mut batch = of_office(deed, id).await?;
     batch.is(&[CardBatchState::Drafted])?;
     // The person counts, not the session.
-    if batch.drafted.by == deed.actor().id {
+    if deed.actor().is_one_with(batch.drafted.by) {
         return Err(ProductionError::SecondOfficer);
     }
     if deed.at() >= batch.drafted.at + PROPOSAL_WAITS {

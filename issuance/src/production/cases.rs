@@ -235,7 +235,7 @@ pub(super) async fn all_there(
     outcome: CaseOutcome,
 ) -> Result<(), ProductionError> {
     let reason = "a later count found all";
-    if case.opened.by == deed.actor().id {
+    if deed.actor().is_one_with(case.opened.by) {
         return propose_for(deed, &mut case, outcome, reason.to_owned()).await;
     }
     end(deed, case, outcome, reason).await
@@ -301,7 +301,7 @@ pub async fn confirm(deed: &mut Deed<Officer>, id: CaseId, digest: &str) -> Resu
     let mut case = unsettled(deed, id).await?;
     let proposed = case.proposed.clone().filter(|proposed| deed.at() < proposed.at + PROPOSAL_WAITS);
     let (proposed, outcome) = proposed.zip(case.outcome).ok_or(ProductionError::ProposalUnknown)?;
-    if proposed.by == deed.actor().id {
+    if deed.actor().is_one_with(proposed.by) {
         return Err(ProductionError::SecondOfficer);
     }
     if case.digest().as_deref() != Some(digest) {

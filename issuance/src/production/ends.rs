@@ -56,7 +56,7 @@ pub async fn propose_destruction(deed: &mut Deed<Officer>, wanted: Wanted<'_>) -
     }
     for witness in wanted.witnesses {
         let works_at = access::office_of_officer_in_service(deed.tx(), witness).await?;
-        if witness == deed.actor().id || works_at.as_ref() != Some(&office) {
+        if deed.actor().is_one_with(witness) || works_at.as_ref() != Some(&office) {
             return Err(ProductionError::Witness);
         }
     }

@@ -155,7 +155,7 @@ pub async fn confirm(deed: &mut Deed<Officer>, id: FindingId) -> Result<(), Prod
     if deed.at() >= proposed.at + PROPOSAL_WAITS {
         return Err(ProductionError::FindingUnknown);
     }
-    if proposed.by == deed.actor().id {
+    if deed.actor().is_one_with(proposed.by) {
         return Err(ProductionError::SecondOfficer);
     }
     let post = access::post_of_officer(deed.tx(), proposed.by).await?;

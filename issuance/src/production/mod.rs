@@ -12,6 +12,8 @@ pub mod cases;
 mod cases_api;
 pub mod counts;
 mod disagreements;
+pub mod dissolutions;
+mod dissolutions_api;
 mod documents;
 pub mod ends;
 mod ends_api;

@@ -15,7 +15,7 @@ use super::model::ChipState;
 use super::store::print_jobs as kept;
 use super::withdrawal::account_for;
 use super::{Production, card_batches, documents, store};
-use crate::applications::model::{Stage, TransitionError};
+use crate::applications::model::{Approval, Stage, TransitionError};
 use crate::applications::store as applications;
 use crate::applications::store::items;
 use crate::cards::{self, qr};
@@ -213,15 +213,15 @@ pub async fn check_body(
     if body.qr.trim().is_empty() {
         return Err(ProductionError::BodyUnreadable("the square code is empty"));
     }
-    let me = deed.actor().id;
-    let agreed = application.stage.approval_of().is_some_and(|approval| approval.is_of(me));
+    let me = deed.actor().clone();
+    let agreed = application.stage.approval_of().map(Approval::officers).unwrap_or_default();
     let item = items::of_application(deed.tx(), id).await?;
     let mut released_by = Vec::new();
     for batch in items::batches_of_application(deed.tx(), id).await? {
         released_by.extend(card_batches::officers(deed.tx(), batch).await?);
     }
     let touched = applications::involved(deed.tx(), id).await?;
-    if agreed || touched.contains(&me) || released_by.contains(&me) {
+    if agreed.iter().chain(&touched).chain(&released_by).any(|officer| me.is_one_with(*officer)) {
         return Err(ProductionError::SecondOfficer);
     }
     let document = store::document(deed.tx(), id, &serial).await?.ok_or(ProductionError::ApplicationGone)?;

@@ -3,6 +3,7 @@
 use crypto::perso::problem::ProblemCode as Code;
 
 use super::ProductionError;
+use super::dissolutions::DissolutionError;
 use super::model::ChipError;
 use crate::deed::Object;
 use crate::web::Problem;
@@ -83,6 +84,28 @@ impl From<ProductionError> for Problem {
             E::OtherSide | E::SecondOfficer => Code::SecondOfficerNeeded,
             E::StationUnknown => Code::StationNotFound,
             E::Witness => Code::WitnessUnfit,
+        };
+        Self::new(code).detail(error)
+    }
+}
+
+impl From<DissolutionError> for Problem {
+    fn from(error: DissolutionError) -> Self {
+        use DissolutionError as E;
+        let code = match error {
+            E::Deed(source) => return source.into(),
+            E::Ended(source) => return source.into(),
+            E::OtherOffice(source) => return source.into(),
+            E::Production(source) => return (*source).into(),
+            E::Stays(_) => return Self::internal(&error),
+            E::Store(source) => return source.into(),
+            E::ProposalChanged => Code::ProposalChanged,
+            E::ProposalStale => Code::ProposalStale,
+            E::ProposalUnknown => Code::ProposalUnknown,
+            E::ReasonMissing => Code::ReasonMissing,
+            E::SecondAdministrator => Code::SecondOfficerNeeded,
+            E::Unfit(_) => Code::DissolutionUnfit,
+            E::UnitUnknown => Code::UnitUnknown,
         };
         Self::new(code).detail(error)
     }

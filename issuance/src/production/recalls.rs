@@ -97,7 +97,7 @@ pub async fn confirm(deed: &mut Deed<Officer>, id: RecallId) -> Result<Recall, P
     if recall.confirmed.is_some() || deed.at() >= recall.proposed.at + PROPOSAL_WAITS {
         return Err(ProductionError::ProposalUnknown);
     }
-    if recall.proposed.by == deed.actor().id {
+    if deed.actor().is_one_with(recall.proposed.by) {
         return Err(ProductionError::SecondOfficer);
     }
     still_keeps_stock(deed, &recall.proposed, &OfficeCode::national()).await?;

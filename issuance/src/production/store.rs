@@ -5,6 +5,7 @@ pub(super) mod boxes;
 pub(super) mod card_batches;
 pub(super) mod cases;
 pub(super) mod counts;
+pub(super) mod dissolutions;
 pub(super) mod ends;
 pub(super) mod findings;
 pub(super) mod ledger;

@@ -33,7 +33,7 @@ pub async fn write_off(
     let chip = store::chip_locked(deed.tx(), serial).await?.ok_or(ProductionError::ChipUnknown)?;
     deed.actor().may_act_for(&chip.office)?;
     let office = access::office_of_officer_in_service(deed.tx(), witness).await?;
-    if witness == deed.actor().id || office.as_ref() != Some(&chip.office) {
+    if deed.actor().is_one_with(witness) || office.as_ref() != Some(&chip.office) {
         return Err(ProductionError::Witness);
     }
     if let ChipState::Spoiled { .. } | ChipState::Destroyed { .. } | ChipState::Lost { .. } = chip.state {

@@ -61,7 +61,7 @@ pub async fn propose(
 /// [`HoldError`]
 pub async fn confirm(deed: &mut Deed<Officer>, id: HoldId) -> Result<Hold, HoldError> {
     let mut hold = of(deed, id, HoldState::Proposed).await?;
-    if hold.proposed.by == deed.actor().id {
+    if deed.actor().is_one_with(hold.proposed.by) {
         return Err(HoldError::SecondOfficer);
     }
     hold.confirmed = Some(deed.decision());
@@ -104,7 +104,7 @@ pub async fn withdraw_release(deed: &mut Deed<Officer>, id: HoldId) -> Result<Ho
 /// [`HoldError`]
 pub async fn release(deed: &mut Deed<Officer>, id: HoldId) -> Result<Hold, HoldError> {
     let mut hold = of(deed, id, HoldState::ReleaseProposed).await?;
-    if hold.release_proposed.as_ref().is_some_and(|proposed| proposed.by == deed.actor().id) {
+    if hold.release_proposed.as_ref().is_some_and(|proposed| deed.actor().is_one_with(proposed.by)) {
         return Err(HoldError::SecondOfficer);
     }
     hold.released = Some(deed.decision());

@@ -86,7 +86,7 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
     (
         "POST",
         "/api/v1/officers",
-        &[C::NameTaken, C::NameUnfit, C::OfficeCodeMalformed, C::OtherOffice, C::RolesExclude],
+        &[C::NameTaken, C::NameUnfit, C::OfficeCodeMalformed, C::OfficeDissolved, C::OtherOffice, C::RolesExclude],
     ),
     (
         "POST",
@@ -96,10 +96,14 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
     (
         "POST",
         "/api/v1/officer-proposals/{id}/confirmation",
-        &[C::OtherOffice, C::ProposalUnknown, C::SecondOfficerNeeded],
+        &[C::OfficeDissolved, C::OtherOffice, C::ProposalUnknown, C::SecondOfficerNeeded],
     ),
     ("POST", "/api/v1/officer-proposals/{id}/withdrawal", &[C::OtherOffice, C::ProposalUnknown]),
-    ("POST", "/api/v1/stations", &[C::CertificationRequestUnfit, C::KeyCertifiedBefore, C::NameTaken, C::OtherOffice]),
+    (
+        "POST",
+        "/api/v1/stations",
+        &[C::CertificationRequestUnfit, C::KeyCertifiedBefore, C::NameTaken, C::OfficeDissolved, C::OtherOffice],
+    ),
     ("POST", "/api/v1/stations/{id}/revocation", &[C::OtherOffice, C::ReasonMissing, C::StationNotFound]),
     (
         "POST",
@@ -133,6 +137,47 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
             C::ProvinceUnassigned,
         ],
     ),
+    ("GET", "/api/v1/dissolutions", &[C::OtherOffice]),
+    ("GET", "/api/v1/offices/{code}/dissolution", &[C::OtherOffice, C::RecordTampered]),
+    (
+        "POST",
+        "/api/v1/offices/{code}/dissolution",
+        &[C::DissolutionUnfit, C::OfficeDissolved, C::OtherOffice, C::ReasonMissing, C::UnitUnknown],
+    ),
+    (
+        "POST",
+        "/api/v1/offices/{code}/dissolution/confirmation",
+        &[
+            C::DissolutionUnfit,
+            C::OfficeDissolved,
+            C::OtherOffice,
+            C::ProposalChanged,
+            C::ProposalStale,
+            C::ProposalUnknown,
+            C::SecondOfficerNeeded,
+        ],
+    ),
+    ("POST", "/api/v1/offices/{code}/dissolution/withdrawal", &[C::OtherOffice, C::ProposalUnknown]),
+    ("GET", "/api/v1/deputies", &[C::OtherOffice]),
+    (
+        "POST",
+        "/api/v1/deputies",
+        &[C::DeputyUnfit, C::OfficerNotFound, C::OtherOffice, C::PeriodUnfit, C::ReasonMissing],
+    ),
+    (
+        "POST",
+        "/api/v1/deputies/{id}/confirmation",
+        &[
+            C::DeputyUnknown,
+            C::OfficerNotFound,
+            C::OtherOffice,
+            C::ProposalChanged,
+            C::ProposalStale,
+            C::ProposalUnknown,
+            C::SecondOfficerNeeded,
+        ],
+    ),
+    ("POST", "/api/v1/deputies/{id}/end", &[C::DeputyUnknown, C::OtherOffice, C::ReasonMissing]),
     ("GET", "/api/v1/register-changes", &[C::OtherOffice]),
     ("GET", "/api/v1/register-changes/{id}", &[C::ChangeUnknown, C::OtherOffice, C::RecordTampered]),
     (
@@ -283,6 +328,7 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
             C::KindContradictsRegister,
             C::NotEntitled,
             C::NumberMissing,
+            C::OfficeDissolved,
             C::OtherOffice,
             C::PersonUnknown,
             C::ReasonMissing,

@@ -134,6 +134,8 @@ pub const SEALED: [&Sealed; 36] = [
     &applications::ARCHIVE_REQUEST,
     &notices::CONTACT,
     &notices::NOTICE,
+    &access::DEPUTY,
+    &access::DISSOLUTION,
 ];
 
 /// Opens the keys of the folder, which must be the authority's that the settings name.

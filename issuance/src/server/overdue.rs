@@ -174,14 +174,17 @@ pub async fn unattended(tx: &mut Tx) -> Result<Vec<Defect>, StoreError> {
     let posts = access::posts_in_service(tx).await?;
     let there: BTreeSet<(&str, &str)> =
         posts.iter().flat_map(|(office, roles)| roles.iter().map(move |role| (office.as_str(), role.name()))).collect();
+    // The officers of the office that takes the place of another one act for it, until all of its work has moved.
+    let successors = access::dissolutions::successors(tx).await?;
+    let acts = |office: &str| successors.get(office).cloned().unwrap_or_else(|| office.to_owned());
     for (office, owner, waiting) in store::owners(tx).await? {
-        if !there.contains(&(office.as_str(), owner.as_str())) {
+        if !there.contains(&(acts(&office).as_str(), owner.as_str())) {
             defects.push(Defect::NoOfficer { office, owner, waiting });
         }
     }
     let keeps = |office: &str| Permission::Stock.roles().iter().any(|role| there.contains(&(office, role.name())));
     for (office, waiting) in production::cases_by_office(tx).await? {
-        if !keeps(&office) {
+        if !keeps(&acts(&office)) {
             defects.push(Defect::NoKeeper { office, waiting });
         }
     }

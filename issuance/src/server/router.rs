@@ -45,7 +45,7 @@ use crate::{
         (name = "audit", description = "The trail, read."),
         (name = "cards", description = "Cards, and what is reported of them."),
         (name = "numbering", description = "Numbers for life."),
-        (name = "offices", description = "Units, working days and deputies."),
+        (name = "offices", description = "Units, working days, deputies, and offices that are dissolved."),
         (name = "population", description = "The register."),
         (name = "production", description = "Stock, stations, orders and receipts."),
         (name = "reference", description = "Tables of codes."),

@@ -14,6 +14,7 @@ use crate::cards::steps::SuspensionError;
 use crate::ground::Id;
 use crate::jobs::{self, Job, Worker};
 use crate::production::ProductionError;
+use crate::production::dissolutions::{self, DissolutionError};
 use crate::retention::{self, RetentionError};
 use crate::store::{Db, StoreError, Tx};
 use crate::trust::{self, BundleError};
@@ -24,6 +25,8 @@ use crate::{access, applications, cards, notices, population, production, web};
 enum JobError {
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    #[error(transparent)]
+    Dissolution(#[from] DissolutionError),
     #[error(transparent)]
     Production(#[from] ProductionError),
     #[error(transparent)]
@@ -96,7 +99,7 @@ async fn turns(offices: Offices, tick: Duration) {
     let (faults, worker): (_, Id<Worker>) = (&offices.faults, offices.deeds().source().id());
     let mut ticks = tokio::time::interval(tick);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let (mut looked_at, mut stock_at) = (Instant::now(), None::<Instant>);
+    let (mut looked_at, mut stock_at, mut closing_at) = (Instant::now(), None::<Instant>, None::<Instant>);
     for turn in 0_u64.. {
         ticks.tick().await;
         faults.note(TRUST_BUNDLE, &bundle(&offices, worker).await);
@@ -111,6 +114,12 @@ async fn turns(offices: Offices, tick: Duration) {
         faults.note(PROPOSALS, &proposals::watch(&offices.access, offices.deeds()).await);
         let printed = Box::pin(production::print_jobs::write_out(&offices.production, offices.deeds())).await;
         faults.note(PRINT_JOBS, &printed);
+        // One that cannot be moved to its end is looked at again after a while.
+        if closing_at.is_none_or(|at| at.elapsed() >= LONGEST_REST) {
+            let closed = offices_close(&offices).await;
+            closing_at = closed.is_err().then(Instant::now);
+            faults.note(CLOSING, &closed);
+        }
         if turn % HOURLY_CHECK == 0 {
             let hourly_jobs = Job::ALL.into_iter().filter(|job| *job != Job::TrustBundle);
             for job in hourly_jobs {
@@ -142,6 +151,15 @@ async fn stock_ledger(offices: &Offices) -> Result<(), JobError> {
         add_up(offices.deeds().db(), production::add_up_ledger).await?;
     }
     if complaints.is_empty() { Ok(()) } else { Err(JobError::Stock(complaints.join("; "))) }
+}
+
+/// Goes on with offices that are closing, until nothing is left there.
+async fn offices_close(offices: &Offices) -> Result<(), JobError> {
+    let dissolved = Box::pin(dissolutions::go_on(offices.deeds())).await?;
+    if dissolved > 0 {
+        tracing::info!(dissolved, "offices are dissolved: nothing is left there");
+    }
+    Ok(())
 }
 
 /// Takes the newest trust bundle into memory, and builds another one if it is due and no other process does.
@@ -269,6 +287,8 @@ const UNREACHED_REST: u32 = 30;
 const FIRST_REST: Duration = Duration::from_secs(1);
 /// Longest rest between two panics.
 const LONGEST_REST: Duration = Duration::from_mins(1);
+/// The moving of what offices that are closing had, as health names it.
+const CLOSING: &str = "offices-closing";
 /// The list of jobs, as health names it.
 const JOBS: &str = "jobs";
 /// The sending of notices, as health names it.

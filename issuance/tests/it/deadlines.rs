@@ -353,7 +353,7 @@ impl TwoPlaces {
     }
 
     /// The officer reads the application and agrees to what it shows, in this way.
-    async fn agrees(&self, officer: &Caller, how: &str, key: &str) -> Said {
+    pub async fn agrees(&self, officer: &Caller, how: &str, key: &str) -> Said {
         let path = format!("/api/v1/applications/{}", self.id);
         let seen = officer.get(&path).await.body["dossier_sha256"].clone();
         officer.post(&format!("{path}/{how}"), key, json!({"dossier": seen})).await

@@ -127,7 +127,7 @@ fn what_differs_from_the_document_is_found() {
         "seen_at": "2026-11-26T00:00:00Z", "expires_at": "2026-11-26T00:00:00Z", "idle_until": "2026-11-26T00:00:00Z",
         "factors": ["password"], "current": true});
     let right = serde_json::json!({"id": "018f2e6e-0000-7000-8000-000000000000", "username": "lan", "office": "o-1",
-        "roles": ["capture"], "session": session, "factors_needed": 1});
+        "roles": ["capture"], "stands_in_for": null, "successor_of": [], "session": session, "factors_needed": 1});
     assert_eq!(fits(&me, &right, ""), Ok(()));
     let changed = |pointer: &str, value: Value| {
         let mut wrong = right.clone();

@@ -64,6 +64,20 @@ impl Walk {
     }
 }
 
+/// An office is dissolved, and another takes its place.
+async fn dissolves(walk: &mut Walk, admin: &Caller, second: &Caller) {
+    let district =
+        json!({"code": "o-4", "kind": "district", "province": "003", "name": "Quận Cũ", "parent": "national"});
+    assert_eq!(admin.post("/api/v1/units", "unit o-4", district).await.status, 201);
+    let (path, wanted) = ("/api/v1/offices/o-4/dissolution", json!({"successor": "o-1", "reason": "Nghị quyết 2"}));
+    walk.post(admin, path, wanted.clone()).await;
+    walk.post(admin, &format!("{path}/withdrawal"), json!({})).await;
+    assert_eq!(admin.post(path, "anew", wanted).await.status, 200);
+    let read = walk.get(second, path).await;
+    walk.post(second, &format!("{path}/confirmation"), json!({"digest": text(&read, "digest")})).await;
+    walk.get(second, "/api/v1/dissolutions").await;
+}
+
 /// Long texts are cut and of long lists two items stay: an example is read by people.
 fn shortened(value: Value) -> Value {
     match value {
@@ -244,14 +258,18 @@ async fn authority(house: &House, walk: &mut Walk) -> People {
 
     let (station, station_id) = house.station("counter-1").await;
     let (capture, capture_id) = house.appointed("capture", &[Role::Capture], "o-1").await;
-    let (_, deputy) = house.appointed("deputy", &[Role::Capture], "o-1").await;
+    let (_, deputy) = house.appointed("deputy", &[Role::HandOver], "o-1").await;
     let (counter, counter_id) = house.appointed("counter", &[Role::HandOver], "o-1").await;
     let (approver, approver_id) = house.appointed("approver", &[Role::Approver], "o-1").await;
     let today = house.clock.today().to_string();
-    let stands_in = json!({"officer": deputy, "stands_for": capture_id, "from": today, "to": today, "reason": "leave"});
+    let stands_in =
+        json!({"officer": deputy, "stands_for": approver_id, "from": today, "to": today, "reason": "leave"});
     let stands_in = walk.post(admin, "/api/v1/deputies", stands_in).await;
     walk.get(admin, "/api/v1/deputies?office=o-1").await;
+    let confirmation = format!("/api/v1/deputies/{}/confirmation", text(&stands_in, "id"));
+    walk.post(second, &confirmation, json!({"digest": text(&stands_in, "digest")})).await;
     walk.post(admin, &format!("/api/v1/deputies/{}/end", text(&stands_in, "id")), json!({"reason": "came back"})).await;
+    dissolves(walk, admin, second).await;
     People {
         registrar: house.officer("registrar", &[Role::Registrar], "o-1").await,
         approver,

@@ -18,6 +18,8 @@ mod civil_day;
 mod claims;
 mod configuration;
 mod deadlines;
+mod deputies;
+mod dissolutions;
 mod document;
 mod dossier_histories;
 mod duplicates;

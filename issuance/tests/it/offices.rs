@@ -353,8 +353,7 @@ impl Offices {
 /// An officer of the office `district-1`, as the access office would have appointed one and let in.
 pub async fn appoint(deeds: &Deeds, role: Role) -> Officer {
     let source = deeds.source();
-    let officer =
-        Officer { id: source.id(), office: "district-1".parse().unwrap(), roles: vec![role], session: source.id() };
+    let officer = Officer::new(source.id(), "district-1".parse().unwrap(), vec![role], source.id());
     let mut deed = deeds.open(Service).await.unwrap();
     let insert =
         sql!("insert into officer (id, username, password, roles, office, made_at) values ($1, $2, '', $3, $4, $5)");

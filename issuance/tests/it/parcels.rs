@@ -50,15 +50,15 @@ fn word<T>(said: Result<T, impl Into<Problem>>) -> Result<T, &'static str> {
 }
 
 /// The national office makes the cards; applications are of the office `district-1`.
-struct Factory {
-    offices: Offices,
+pub struct Factory {
+    pub offices: Offices,
     /// The stock keepers of `district-1`.
-    keepers: [Officer; 2],
-    second: Officer,
+    pub keepers: [Officer; 2],
+    pub second: Officer,
 }
 
 impl Factory {
-    async fn open(database: Option<String>) -> Self {
+    pub async fn open(database: Option<String>) -> Self {
         let mut offices = Offices::open(database).await;
         let deeds = offices.state.deeds();
         let keepers = [offices.stock.clone(), appoint(deeds, Role::Stock).await];
@@ -74,7 +74,7 @@ impl Factory {
     }
 
     /// So many cards of applications of `district-1`, made at the national office.
-    async fn makes(&self, cards: u8) -> Vec<(Application, CardId, CardSerial)> {
+    pub async fn makes(&self, cards: u8) -> Vec<(Application, CardId, CardSerial)> {
         let offices = &self.offices;
         let mut applications = Vec::new();
         for _ in 0..cards {
@@ -108,13 +108,13 @@ impl Factory {
         (issuance::ground::Id::of(&row, "application_id").unwrap(), card)
     }
 
-    async fn ships(&self, serials: &[CardSerial], to: &str) -> Result<BoxId, &'static str> {
+    pub async fn ships(&self, serials: &[CardSerial], to: &str) -> Result<BoxId, &'static str> {
         let (offices, to) = (&self.offices, to.parse().unwrap());
         let shipping = Shipping { seal: "A 0042", days: 2, body_check: false };
         word(within!(offices, offices.stock, deed => boxes::ship(deed, serials, to, shipping))).map(|sent| sent.id)
     }
 
-    async fn receives(&self, by: &Officer, id: BoxId, counted: &[CardSerial]) -> Result<Option<CaseId>, &'static str> {
+    pub async fn receives(&self, by: &Officer, id: BoxId, counted: &[CardSerial]) -> Result<Option<CaseId>, &'static str> {
         self.receives_under(by, id, counted, Some("A 0042")).await
     }
 

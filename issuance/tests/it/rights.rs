@@ -85,7 +85,13 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/api/v1/calendar/days/{day}/confirmation", Officers(&[Admin])),
     ("GET", "/api/v1/deputies", SignedIn),
     ("POST", "/api/v1/deputies", Officers(&[Admin])),
+    ("POST", "/api/v1/deputies/{id}/confirmation", Officers(&[Admin])),
     ("POST", "/api/v1/deputies/{id}/end", Officers(&[Admin])),
+    ("GET", "/api/v1/dissolutions", Officers(&[Admin])),
+    ("GET", "/api/v1/offices/{code}/dissolution", Officers(&[Admin])),
+    ("POST", "/api/v1/offices/{code}/dissolution", Officers(&[Admin])),
+    ("POST", "/api/v1/offices/{code}/dissolution/confirmation", Officers(&[Admin])),
+    ("POST", "/api/v1/offices/{code}/dissolution/withdrawal", Officers(&[Admin])),
     // The register: forms DC01 and DC02, and the number for life.
     ("POST", "/api/v1/declarations", Officers(&[Registrar])),
     ("POST", "/api/v1/births", Officers(&[Registrar])),

@@ -138,6 +138,8 @@ mod tampered {
             ("archive_request", 0),
             ("contact", 0),
             ("notice", 1),
+            ("stand_in", 0),
+            ("dissolution", 0),
         ];
         assert_eq!(verified.tables, tables);
         let (code, said) = verify_command(offices, database.as_deref());

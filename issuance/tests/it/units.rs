@@ -1,10 +1,9 @@
-//! Units, calendar of working days and deputies, asked over HTTP.
+//! Units and calendar of working days, asked over HTTP.
 
 use issuance::ground::Role;
-use issuance::ground::ids::OfficerId;
-use issuance::{args, offices, sql};
+use issuance::{args, sql};
 use serde_json::{Value, json};
-use time::{Date, Duration};
+use time::Duration;
 
 use crate::house::{Caller, House, PASSWORD, Said, on_both};
 
@@ -265,103 +264,6 @@ async fn the_calendar_knows_weekends_and_fixed_holidays_and_what_was_set() {
         for query in ["from=2027-02-05", "from=x&to=y", "from=2027-02-05&to=2027-02-05&x=1"] {
             refused(&clerk.get(&format!("/api/v1/calendar?{query}")).await, 400, "query-malformed");
         }
-    })
-    .await;
-}
-
-/// Does the service hold that the one stands in for the other?
-async fn is_deputy(house: &House, officer: &str, other: &str, day: Date) -> bool {
-    let (officer, other): (OfficerId, OfficerId) = (officer.parse().unwrap(), other.parse().unwrap());
-    let mut tx = house.service.offices().deeds().db().begin_read().await.unwrap();
-    offices::steps::is_deputy_of(&mut tx, officer, other, day).await.unwrap()
-}
-
-#[tokio::test]
-async fn an_officer_stands_in_for_another_until_the_end_or_an_early_end() {
-    on_both(async |house| {
-        let lan = hires(house, "lan", &[Role::Approver], "o-1").await;
-        let hoa = hires(house, "hoa", &[Role::Approver, Role::Capture], "o-1").await;
-        let local = house.officer("local", &[Role::Admin], "o-1").await;
-        let today = house.clock.today();
-        let day = |n: i64| today + Duration::days(n);
-        let body = json!({"officer": hoa, "stands_for": lan, "from": day(1).to_string(), "to": day(5).to_string(),
-            "reason": "nghỉ phép"});
-        let made = local.post("/api/v1/deputies", "k-1", body.clone()).await;
-        let id = good(&made)["id"].as_str().unwrap().to_owned();
-        assert_eq!((&made.body["office"], &made.body["ended_on"]), (&json!("o-1"), &Value::Null));
-        assert_eq!(told(house, "deputy-appointed", &format!("deputy/{id}"), Some("nghỉ phép")).await, 1);
-        let again = local.post("/api/v1/deputies", "k-1", body).await;
-        assert!(again.replayed && good(&again)["id"] == *id);
-        assert_eq!(house.count(sql!("select count(*) as n from deputy"), args![]).await, 1);
-        for (n, holds) in [(0, false), (1, true), (5, true), (6, false)] {
-            assert_eq!(is_deputy(house, &hoa, &lan, day(n)).await, holds, "day {n}");
-        }
-        assert!(!is_deputy(house, &lan, &hoa, day(1)).await, "not the other way round");
-
-        let colleague = signed_in(house, "lan").await;
-        let listed = colleague.get("/api/v1/deputies?office=o-1").await;
-        assert_eq!(good(&listed)["items"].as_array().unwrap().len(), 1);
-        assert_eq!(listed.body["items"][0]["id"], *id);
-        assert!(listed.body["next"].is_null());
-        refused(&colleague.get("/api/v1/deputies").await, 400, "query-malformed");
-        refused(&colleague.get("/api/v1/deputies?office=o-2").await, 403, "other-office");
-
-        let path = format!("/api/v1/deputies/{id}/end");
-        refused(&local.post(&path, "k-2", json!({"reason": ""})).await, 422, "reason-missing");
-        let ended = local.post(&path, "k-2", json!({"reason": "trở lại sớm"})).await;
-        assert_eq!(good(&ended)["ended_on"], today.to_string());
-        assert_eq!(told(house, "deputy-ended", &format!("deputy/{id}"), Some("trở lại sớm")).await, 1);
-        assert!(!is_deputy(house, &hoa, &lan, day(1)).await);
-        assert_eq!(good(&colleague.get("/api/v1/deputies?office=o-1").await)["items"], json!([]));
-        let unknown = "/api/v1/deputies/0197a3f0-1234-7abc-8def-0123456789ab/end";
-        refused(&local.post(unknown, "k-3", json!({"reason": "x"})).await, 404, "deputy-unknown");
-        refused(
-            &local.post("/api/v1/deputies/0/end", "k-3", json!({"reason": "x"})).await,
-            422,
-            "identifier-malformed",
-        );
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_deputy_who_cannot_stand_in_is_refused() {
-    on_both(async |house| {
-        let lan = hires(house, "lan", &[Role::Admin], "o-1").await;
-        let hoa = hires(house, "hoa", &[Role::Admin, Role::Stock], "o-1").await;
-        let mai = hires(house, "mai", &[Role::Admin], "o-2").await;
-        let today = house.clock.today();
-        let by_lan = signed_in(house, "lan").await;
-        let appoint = async |by: &Caller, officer: &str, other: &str, from: i64, to: i64| {
-            let day = |n| (today + Duration::days(n)).to_string();
-            let body = json!({"officer": officer, "stands_for": other, "from": day(from), "to": day(to),
-                "reason": "x"});
-            by.post("/api/v1/deputies", "k-1", body).await
-        };
-        let admin = &house.admin;
-        refused(&appoint(admin, &lan, &lan, 0, 1).await, 422, "deputy-unfit");
-        refused(&appoint(&by_lan, &lan, &hoa, 0, 1).await, 422, "deputy-unfit");
-        refused(&appoint(admin, &mai, &lan, 0, 1).await, 422, "deputy-unfit");
-        let lacks_a_role = appoint(admin, &lan, &hoa, 0, 1).await;
-        refused(&lacks_a_role, 422, "deputy-unfit");
-        assert_eq!(lacks_a_role.body["detail"], "a deputy has all roles of the absent officer");
-        refused(&appoint(&by_lan, &hoa, &mai, 0, 1).await, 403, "other-office");
-        refused(&appoint(admin, &hoa, &lan, 1, 0).await, 422, "period-unfit");
-        refused(&appoint(admin, &hoa, &lan, -1, 1).await, 422, "period-unfit");
-        let unknown = "0197a3f0-1234-7abc-8def-0123456789ab";
-        refused(&appoint(admin, unknown, &lan, 0, 1).await, 404, "officer-not-found");
-        let made = appoint(admin, &hoa, &lan, 0, 0).await;
-        good(&made);
-        let by_mai = signed_in(house, "mai").await;
-        let end = format!("/api/v1/deputies/{}/end", made.body["id"].as_str().unwrap());
-        refused(&by_mai.post(&end, "k-2", json!({"reason": "x"})).await, 403, "other-office");
-
-        let ends = admin.post(&format!("/api/v1/officers/{hoa}/disablement"), "k-3", json!({"reason": "x"})).await;
-        house.confirms(&ends).await;
-        let body = json!({"officer": hoa, "stands_for": lan, "from": today.to_string(), "to": today.to_string(),
-            "reason": "x"});
-        refused(&admin.post("/api/v1/deputies", "k-4", body).await, 404, "officer-not-found");
-        assert_eq!(house.count(sql!("select count(*) as n from deputy"), args![]).await, 1);
     })
     .await;
 }

@@ -33,6 +33,17 @@ pub(in crate::applications) async fn end(
     Ok(())
 }
 
+/// Ends the claim of whichever officer has an application now.
+pub(in crate::applications) async fn end_all(
+    tx: &mut Tx,
+    id: ApplicationId,
+    at: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let sql = sql!("update application_claim set until = $1 where application_id = $2 and until > $1");
+    tx.run(sql, args![at, id]).await?;
+    Ok(())
+}
+
 /// Returns the last claim of an application.
 pub(in crate::applications) async fn of_application(
     tx: &mut Tx,

@@ -256,3 +256,13 @@ pub fn read(row: &Record) -> Result<Lease, StoreError> {
         returned: by.zip(at).map(|(by, at)| Returned { by, at, because: because.unwrap_or_default() }),
     })
 }
+
+/// Returns how many leases of an office are open at this moment.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn open_leases(tx: &mut Tx, office: &OfficeCode, now: OffsetDateTime) -> Result<u64, StoreError> {
+    let sql =
+        sql!("select count(*) as n from number_lease where office = $1 and returned_at is null and expires_at > $2");
+    tx.one(sql, args![office, now]).await?.map_or(Ok(0), |row| row.number("n"))
+}
