@@ -187,8 +187,7 @@ try {
   await typeKey(page, await stage("can 0"));
   await kind(page, "trusted");
   await page.waitForSelector(".k-ask");
-  await page.setViewportSize(SIZES.wide);
-  await page.screenshot({ path: `${out}/still-there-wide.png` });
+  await look(page, "still-there");
   check(await page.evaluate(() => document.activeElement.dataset.act === "here"), "still there: the answer has the focus");
   await page.keyboard.press("Enter");
   await page.waitForSelector(".k-ask", { state: "detached" });

@@ -45,10 +45,11 @@ pub fn perform(arguments: &KioskPage, screen: &Screen, stop: &Stop) -> Result<()
         reports: settings.reports.as_deref().map(Reports::open).transpose()?,
         language: Language::Vietnamese,
     })?;
-    if let Some(path) = &settings.address_file {
-        private::write(path, page.address().as_bytes())?;
+    match &settings.address_file {
+        // Not on standard output too: that may go into a journal.
+        Some(path) => private::write(path, page.address().as_bytes())?,
+        None => screen.result(json!({ "address": page.address() }), page.address())?,
     }
-    screen.result(json!({ "address": page.address() }), page.address())?;
     page.serve(stop)
 }
 

@@ -104,6 +104,13 @@ impl Stage {
     }
 }
 
+/// A card that is left on its reader would go on in the reader that gets this port next.
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.slots.iter_mut().for_each(Slot::remove);
+    }
+}
+
 /// A kiosk, and all that it ever sent to a browser.
 struct Kiosk {
     _running: Running,
@@ -355,7 +362,7 @@ fn a_wrong_number_is_said_and_another_one_may_be_tried() {
 fn in_privacy_mode_one_answer_leaves_the_program_and_no_name() {
     let mut stage = Stage::of(1);
     let card = stage.cards[0].clone();
-    let surname = card.mrz[2].split('<').next().unwrap().to_owned();
+    let in_mrz = card.mrz[2].trim_end_matches('<').to_owned();
     for (years, answer) in [("18", "Đủ 18 tuổi: CÓ"), ("120", "Đủ 120 tuổi: CHƯA")] {
         let reports = stage.folder.path().join(format!("reports-{years}"));
         let kiosk = stage.kiosk(&stage.bundle(), &["--over", years, "--reports", &reports.to_string_lossy()], &[]);
@@ -380,7 +387,7 @@ fn in_privacy_mode_one_answer_leaves_the_program_and_no_name() {
             &card.number,
             &grouped,
             &card.can,
-            &surname,
+            &in_mrz,
             &residence,
             "portrait/",
             "k-checks",
@@ -465,7 +472,7 @@ fn strangers_are_not_let_in_and_pages_are_sent_under_strict_rules() {
     let here = format!("http://{host}");
     assert_eq!(posts(None, "000000"), 403);
     assert_eq!(posts(Some("http://evil.example"), "000000"), 403);
-    assert_eq!(posts(Some(&here), &"0".repeat(100_000)), 413);
+    assert_eq!(posts(Some(&here), &"0".repeat(5_000)), 413);
     assert_eq!(posts(Some(&here), "000000"), 204);
     assert_eq!(kiosk.client.delete(&kiosk.address).send().unwrap().status(), 405);
 

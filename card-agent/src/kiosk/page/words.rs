@@ -48,7 +48,7 @@ texts! {
     how_3 keep_card key key_hint key_waits language male mrz_line name never no_readers not_checked not_saved number
     over_no over_unknown over_yes person portrait privacy proved reader_card reader_empty readers reading refused refuted
     residence save saved sex still_lead still_there still_yes take_out take_out_lead title todo tries_left trusted unknown
-    valid_only waiting why wrong_digits wrong_mrz wrong_password wrong_qr
+    waiting why wrong_digits wrong_mrz wrong_password wrong_qr
 }
 
 /// What `docs/words/kiosk.toml` holds.
