@@ -31,3 +31,13 @@ pub fn new_id() -> Uuid {
 pub fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
+
+/// Returns sixteen random bytes.
+pub fn random() -> [u8; 16] {
+    rand::random()
+}
+
+/// Returns a secret of 256 bits, in hexadecimal digits.
+pub fn secret() -> String {
+    hex::encode(rand::random::<[u8; 32]>())
+}

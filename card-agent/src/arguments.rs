@@ -56,6 +56,8 @@ pub enum Task {
     Info(Info),
     /// Read the card in the reader and judge it against a trust bundle.
     Inspect(Box<Inspect>),
+    /// Serve the page of a kiosk on this machine: a browser shows each card that is laid on a reader, and its verdict.
+    Kiosk(Box<KioskPage>),
     /// Show in words the files that `inspect --out` wrote. Proves nothing.
     Decode(Decode),
     /// Explain, judge or show the configuration of a station (station.toml) or a kiosk (kiosk.toml).
@@ -94,6 +96,7 @@ impl Task {
             Self::Spoil(_) => "spoil",
             Self::Info(_) => "info",
             Self::Inspect(_) => "inspect",
+            Self::Kiosk(_) => "kiosk",
             Self::Decode(_) => "decode",
             Self::Config(_) => "config",
             Self::Man(_) => "man",
@@ -275,6 +278,38 @@ pub struct Inspect {
     /// The most seconds that the whole inspection may take. Without it that of kiosk.toml, or 120.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
+}
+
+#[derive(Args)]
+pub struct KioskPage {
+    /// Configuration of the kiosk; `card-agent config example kiosk` shows every key. Flags stand over it.
+    #[arg(long, env = "CITIZEN_CARD_KIOSK")]
+    pub config: Option<PathBuf>,
+    /// Reader, by name or any unique part of it. Without it all that are connected, also those that come later.
+    #[arg(long, env = "CITIZEN_CARD_READER")]
+    pub reader: Option<String>,
+    /// Signed trust bundle. Without it a fresh one of the service that the configuration names, each hour.
+    #[arg(long)]
+    pub bundle: Option<PathBuf>,
+    /// National CSCA certificate, DER or PEM: the anchor under which the bundle is opened.
+    #[arg(long)]
+    pub anchor: Option<PathBuf>,
+    /// File that remembers the newest bundle of each anchor, so that no older one is accepted. Without it,
+    /// `citizen-card/newest-bundles.json` below `$XDG_STATE_HOME` or `~/.local/state`.
+    #[arg(long, env = "CITIZEN_CARD_STATE")]
+    pub state: Option<PathBuf>,
+    /// Port of loopback on which the page is; 0 for any that is free. Without it that of kiosk.toml, or 8377.
+    #[arg(long)]
+    pub port: Option<u16>,
+    /// Privacy mode: say only whether the card is valid and its holder has completed so many years.
+    #[arg(long, value_name = "YEARS")]
+    pub over: Option<u8>,
+    /// Folder for signed inspection reports. Without it that of kiosk.toml, or none are saved.
+    #[arg(long, value_name = "DIR")]
+    pub reports: Option<PathBuf>,
+    /// Write the address of the page into this file, readable by this account only.
+    #[arg(long, value_name = "FILE")]
+    pub address_file: Option<PathBuf>,
 }
 
 #[derive(Args)]

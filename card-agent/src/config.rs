@@ -108,6 +108,24 @@ pub struct Kiosk {
     /// Where APDUs are logged; none: nowhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<PathBuf>,
+    /// Port of loopback on which the page is; 0 for any that is free.
+    pub port: u16,
+    /// Privacy mode: the page says only whether the card is valid and its holder has completed so many years.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub over: Option<u8>,
+    /// Seconds for which a verdict stays on the page without anyone touching it.
+    pub idle: NonZeroU64,
+    /// Whether the page tells the person to keep a refused card.
+    pub keep_cards: bool,
+    /// The telephone or place that the page says to call about a refused card.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duty: Option<String>,
+    /// Folder for signed inspection reports; none: none are saved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reports: Option<PathBuf>,
+    /// File into which the address of the page is written, for this account only; none: standard output alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address_file: Option<PathBuf>,
 }
 
 impl Default for Kiosk {
@@ -125,6 +143,13 @@ impl Default for Kiosk {
             tolerate: Vec::new(),
             require_pace: false,
             log: None,
+            port: 8377,
+            over: None,
+            idle: const { NonZeroU64::new(60).unwrap() },
+            keep_cards: false,
+            duty: None,
+            reports: None,
+            address_file: None,
         }
     }
 }
@@ -134,7 +159,15 @@ impl Configuration for Kiosk {
     const DOCUMENTED: &str = include_str!("../kiosk.toml");
 
     fn paths(&mut self) -> Vec<&mut Option<PathBuf>> {
-        vec![&mut self.anchor, &mut self.bundle, &mut self.service_ca, &mut self.state, &mut self.log]
+        vec![
+            &mut self.anchor,
+            &mut self.bundle,
+            &mut self.service_ca,
+            &mut self.state,
+            &mut self.log,
+            &mut self.reports,
+            &mut self.address_file,
+        ]
     }
 }
 

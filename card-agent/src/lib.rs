@@ -10,6 +10,7 @@ pub mod config;
 pub mod failure;
 pub mod kiosk;
 pub mod papers;
+pub mod portrait;
 pub mod private;
 pub mod session;
 pub mod station;

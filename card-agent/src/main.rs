@@ -1,5 +1,5 @@
-//! `card-agent readers | enrol | status | intake | personalize | spoil | info | inspect | decode | config |
-//! man | completions`.
+//! `card-agent readers | enrol | status | intake | personalize | spoil | info | inspect | kiosk | decode |
+//! config | man | completions`.
 //!
 //! Exit status: 0 if everything asked for was done and everything required held; 2 for a command line that was not
 //! understood; the others are listed in `docs/failure-codes.md`. Results go to standard output, progress and

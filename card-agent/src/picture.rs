@@ -1,15 +1,14 @@
 //! A portrait on a terminal: by the kitty graphics protocol, or in half blocks of two colours each.
 //!
-//! The file comes from a card, so it is decoded within limits, and what goes to the terminal is pixels of ours: no byte
-//! of the file reaches it.
+//! What goes to the terminal is pixels of ours ([`card_agent::portrait`]): no byte of the file reaches it.
 
 use std::fmt::Write as _;
-use std::io::Cursor;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use card_agent::portrait;
 use image::imageops::FilterType;
-use image::{ImageFormat, ImageReader, Limits, RgbImage};
+use image::{DynamicImage, RgbImage};
 
 /// What a terminal can show.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -46,22 +45,15 @@ pub fn drawn(file: &[u8], terminal: Terminal) -> Result<String, String> {
     if !terminal.kitty && !terminal.colours {
         return Err("the terminal has no colours".to_owned());
     }
-    if !file.starts_with(&[0xff, 0xd8, 0xff]) {
-        return Err("it is no JPEG; --portrait writes it into a file".to_owned());
-    }
-    let mut reader = ImageReader::with_format(Cursor::new(file), ImageFormat::Jpeg);
-    let mut limits = Limits::default();
-    (limits.max_image_width, limits.max_image_height) = (Some(MOST_PIXELS), Some(MOST_PIXELS));
-    limits.max_alloc = Some(64 << 20);
-    reader.limits(limits);
-    let picture = reader.decode().map_err(|error| format!("it cannot be decoded ({error})"))?;
+    let picture = portrait::decoded(file).map_err(|why| match file.starts_with(&[0xff, 0xd8, 0xff]) {
+        true => why,
+        false => format!("{why}; --portrait writes it into a file"),
+    })?;
+    let picture = DynamicImage::ImageRgb8(picture);
     let (width, height) = if terminal.kitty { (KITTY, KITTY) } else { (COLUMNS, 2 * LINES) };
     let picture = picture.resize(width, height, FilterType::Triangle).into_rgb8();
     Ok(if terminal.kitty { kitty(&picture) } else { half_blocks(&picture) })
 }
-
-/// A side of a portrait that is believed, in pixels.
-const MOST_PIXELS: u32 = 8192;
 
 /// The longest side of the picture that a terminal with graphics is given, in pixels.
 const KITTY: u32 = 400;
@@ -107,6 +99,9 @@ fn half_blocks(picture: &RgbImage) -> String {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::io::Cursor;
+
+    use image::ImageFormat;
 
     use super::*;
 

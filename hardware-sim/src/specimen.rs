@@ -87,12 +87,26 @@ impl Authority {
     /// # Errors
     /// [`SpecimenError`] outside 2026 to 2045, in which the authority may sign.
     pub fn trust_bundle(&self, at: OffsetDateTime) -> Result<Vec<u8>, SpecimenError> {
+        self.trust_bundle_until(at, at + Duration::days(365), vec![])
+    }
+
+    /// Returns a signed trust bundle of this moment that is due for renewal at another, and on which these documents,
+    /// by the fingerprint of their EF.SOD, are revoked.
+    ///
+    /// # Errors
+    /// [`SpecimenError`] as for [`Self::trust_bundle`], and if it would be due before it is issued.
+    pub fn trust_bundle_until(
+        &self,
+        at: OffsetDateTime,
+        next_update: OffsetDateTime,
+        revoked_documents: Vec<[u8; 32]>,
+    ) -> Result<Vec<u8>, SpecimenError> {
         let contents = trust_bundle::Contents {
             issued_at: at,
-            next_update: at + Duration::days(365),
+            next_update,
             cscas: vec![self.csca.der().to_vec()],
             crls: vec![],
-            revoked_documents: vec![],
+            revoked_documents,
         };
         let prepared = trust_bundle::Draft::new(contents, &self.lists.certificate).lint().map_err(refused)?;
         let signature = self.lists.key.sign_der(Hash::Sha256, prepared.to_be_signed());
@@ -105,6 +119,20 @@ impl Authority {
     /// # Errors
     /// [`SpecimenError`], which no profile causes.
     pub fn card(&self, number: u32, profile: &Profile) -> Result<Specimen, SpecimenError> {
+        self.card_with(number, profile, &|_| {})
+    }
+
+    /// Makes the card with this number, whose data groups are changed before they are signed: what an authority would
+    /// sign that does not look at it.
+    ///
+    /// # Errors
+    /// [`SpecimenError`], if the chip does not take what they were changed to.
+    pub fn card_with(
+        &self,
+        number: u32,
+        profile: &Profile,
+        change: &dyn Fn(&mut [(DataGroup, Vec<u8>)]),
+    ) -> Result<Specimen, SpecimenError> {
         let malice = profile.malice;
         let profile = Profile { malice: Malice::NONE, ..profile.clone() };
         let rng = &mut stream(self.seed, "card", number);
@@ -126,7 +154,7 @@ impl Authority {
         let holder = invented(self.seed, number)?;
         let zone = Td1::of_citizen(&holder.number, &holder.name, holder.sex, holder.birth, holder.expiry);
         let zone = zone.map_err(refused)?;
-        let files = self.files(&holder, &zone, &made)?;
+        let files = self.files(&holder, &zone, &made, change)?;
         let package = Package::new(files.clone(), holder.number.can(), &zone.key()).map_err(refused)?;
         let presentation = present(&mut card).map_err(refused)?;
         let script = Script::personalize(&keys, &presentation, &package, rng).map_err(refused)?;
@@ -150,6 +178,7 @@ impl Authority {
         holder: &Particulars,
         zone: &Td1,
         made: &PublicKeys,
+        change: &dyn Fn(&mut [(DataGroup, Vec<u8>)]),
     ) -> Result<Vec<(File, Vec<u8>)>, SpecimenError> {
         let pace = SecurityInfo::Pace(PACE.info());
         let explicit = |key: &PublicKey| spki::encode(&VerifyingKey::Ec(key.clone()), CurveForm::Explicit);
@@ -167,13 +196,14 @@ impl Authority {
             }),
             SecurityInfo::ActiveAuthentication { signature_algorithm: active_auth::signature_algorithm(Hash::Sha256) },
         ];
-        let groups = [
+        let mut groups = [
             (DataGroup::DG1, Dg1::from(zone.clone()).encode().map_err(refused)?),
             (DataGroup::DG2, Dg2::new(PORTRAIT.to_vec(), 300, 400).map_err(refused)?.encode()),
             (DataGroup::DG13, Dg13::new(holder).map_err(refused)?.encode()),
             (DataGroup::DG14, Dg14(SecurityInfos(infos)).encode()),
             (DataGroup::DG15, Dg15 { spki: explicit(&made.active_auth) }.encode()),
         ];
+        change(&mut groups);
         let hashed: Vec<_> = groups.iter().map(|(group, raw)| (*group, raw.as_slice())).collect();
         let signer = &self.documents;
         let prepared = sod::Draft::new(&hashed, sod::Profile::default(), &signer.certificate, SIGNED);

@@ -13,7 +13,6 @@ use crypto::pki::Certificate;
 use crypto::sod::Sod;
 use serde_json::{Value, json};
 
-use super::mrz_name;
 use crate::arguments::Decode;
 use crate::screen::Screen;
 
@@ -97,7 +96,7 @@ fn dg1(dg1: &Dg1) -> Lines {
     let expiry = if td1.expiry == MrzDate::NO_EXPIRY { "never".to_owned() } else { td1.expiry.to_string() };
     lines([
         ("document", format!("{} of {}, number {}", td1.document_code, td1.issuing_state, td1.document_number)),
-        ("name", mrz_name(&td1.name)),
+        ("name", kiosk::mrz_name(&td1.name)),
         ("personal number", number),
         ("birth (YYMMDD)", td1.birth.to_string()),
         ("sex", td1.sex.map_or_else(|| "not said".to_owned(), |sex| sex.letter().to_string())),

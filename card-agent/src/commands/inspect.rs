@@ -9,17 +9,17 @@ use std::time::{Duration, Instant};
 use card_agent::client::{Connection, HttpService};
 use card_agent::config::Kiosk;
 use card_agent::failure::{Code, Failure};
-use card_agent::kiosk::NewestBundles;
+use card_agent::kiosk::{Demands, NewestBundles, mrz_name};
 use card_agent::session::Stop;
 use card_agent::{ambient, kiosk, papers, private};
-use crypto::inspection::{AccessProtocol, Evidence, Finding, Holder, Judgement, Password, Request, Verdict};
+use crypto::inspection::{Finding, Holder, Judgement, Password, Request, Verdict};
 use crypto::mrz::MrzDate;
 use crypto::pki::pem;
 use serde_json::{Value, json};
 use time::Date;
 use zeroize::Zeroizing;
 
-use super::{mrz_name, paper, read, without_separators};
+use super::{paper, read, without_separators};
 use crate::arguments::Inspect;
 use crate::prompt;
 use crate::screen::{self, Screen};
@@ -47,8 +47,8 @@ pub fn perform(arguments: &Inspect, screen: &Screen, stop: &Stop) -> Result<(), 
     if let Some(service) = &service {
         kiosk::ask_online(&mut verdict, &evidence, service, at.offset());
     }
-    settings.require.iter().for_each(|check| verdict.require(*check));
-    settings.tolerate.iter().for_each(|check| verdict.tolerate(*check));
+    let demands = demands(&settings);
+    demands.apply(&mut verdict);
     if let Some(folder) = &arguments.out {
         kiosk::write_files(folder, &evidence, holder.as_ref())?;
     }
@@ -72,7 +72,7 @@ pub fn perform(arguments: &Inspect, screen: &Screen, stop: &Stop) -> Result<(), 
     };
     let shown = particulars.iter().map(|(label, _, content)| format!("{:<15} {content}\n", screen.label(label)));
     let text = shown.chain([told(&verdict, screen)]).collect::<String>();
-    match conclude(settings.require_pace, &evidence, &verdict) {
+    match demands.conclude(&evidence, &verdict) {
         Ok(()) => screen.result(value, &text),
         Err(failure) => {
             screen.result_and(value, &text, &failure)?;
@@ -114,28 +114,31 @@ fn settings(arguments: &Inspect) -> Result<Kiosk, Failure> {
     Ok(kiosk)
 }
 
-/// Returns the service that is to be asked, if one is.
-fn service(settings: &Kiosk, stop: &Stop) -> Result<Option<HttpService>, Failure> {
+/// Returns what this kiosk demands of a card.
+pub(super) fn demands(settings: &Kiosk) -> Demands {
+    let (require, tolerate, require_pace) =
+        (settings.require.clone(), settings.tolerate.clone(), settings.require_pace);
+    Demands { require, tolerate, require_pace }
+}
+
+/// Returns the connection to the service that is to be asked, if one is.
+pub(super) fn connection(settings: &Kiosk) -> Result<Option<Connection>, Failure> {
     let Some(service) = settings.online.clone() else { return Ok(None) };
     let authority = settings.service_ca.as_deref().ok_or_else(|| missing("its TLS authority", "--service-ca"))?;
     let authority = papers::to_pem(&paper(authority, papers::certificates)?);
-    let service = HttpService::new(&Connection { service, authority, identity: None })?;
+    Ok(Some(Connection { service, authority, identity: None }))
+}
+
+/// Returns the service that is to be asked, if one is.
+fn service(settings: &Kiosk, stop: &Stop) -> Result<Option<HttpService>, Failure> {
+    let Some(connection) = connection(settings)? else { return Ok(None) };
+    let service = HttpService::new(&connection)?;
     service.work_within(Instant::now(), Duration::from_secs(settings.limit.get()), stop);
     Ok(Some(service))
 }
 
-fn missing(what: &str, how: &str) -> Failure {
+pub(super) fn missing(what: &str, how: &str) -> Failure {
     Failure::new(Code::InputUnusable, format!("{what} is missing: name it with {how}"))
-}
-
-fn conclude(require_pace: bool, evidence: &Evidence, verdict: &Verdict) -> Result<(), Failure> {
-    kiosk::conclude(evidence, verdict)?;
-    match evidence.access.way {
-        Some(AccessProtocol::Bac) if require_pace => {
-            Err(Failure::new(Code::Undecided, "PACE was demanded, and BAC opened the card"))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Returns label, name in JSON and content of what the proved groups say of the holder. The name is that of DG13 where
@@ -187,7 +190,7 @@ fn password(arguments: &Inspect) -> Result<Password, Failure> {
 }
 
 /// Returns the file that remembers the newest bundles.
-fn state(settings: &Kiosk) -> Result<PathBuf, Failure> {
+pub(super) fn state(settings: &Kiosk) -> Result<PathBuf, Failure> {
     if let Some(path) = &settings.state {
         return Ok(path.clone());
     }

@@ -6,6 +6,7 @@ mod decode;
 mod enrol;
 mod info;
 mod inspect;
+mod kiosk;
 mod manual;
 mod readers;
 mod spoil;
@@ -22,7 +23,6 @@ use card_agent::papers::PaperError;
 use card_agent::session::{Limits, Session, Stop};
 use card_agent::station::journal::Kind;
 use card_agent::transport::pcsc::{self, Patience, PcscCard};
-use crypto::mrz::MrzName;
 
 use self::at_station::Wanted;
 use crate::arguments::{AtReader, Task};
@@ -49,6 +49,7 @@ pub fn perform(task: &Task, screen: &Screen, stop: &Stop) -> Result<(), Failure>
         Task::Spoil(arguments) => spoil::perform(arguments, screen),
         Task::Info(arguments) => info::perform(arguments, screen, stop),
         Task::Inspect(arguments) => inspect::perform(arguments, screen, stop),
+        Task::Kiosk(arguments) => kiosk::perform(arguments, screen, stop),
         Task::Decode(arguments) => decode::perform(arguments, screen),
         Task::Config(arguments) => config::perform(arguments, screen),
         Task::Man(arguments) => manual::man(arguments, screen),
@@ -121,11 +122,6 @@ fn wait(reader: &str, present: bool, seconds: u64, screen: &Screen, stop: &Stop)
 /// Returns what a person typed without the marks that group digits: spaces, colons, hyphens.
 fn without_separators(typed: &str) -> String {
     typed.chars().filter(|c| !c.is_whitespace() && !matches!(c, ':' | '-')).collect()
-}
-
-/// Returns a name of the MRZ with spaces where fillers part its words.
-fn mrz_name(name: &MrzName) -> String {
-    format!("{} {}", name.primary(), name.secondary()).replace('<', " ").trim_end().to_owned()
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {

@@ -1,17 +1,21 @@
 //! A kiosk: reads a card and judges it, with or without the service.
 //!
 //! It needs two files: the anchor `csca.der`, obtained once over a trusted channel, and the signed trust bundle,
-//! renewed now and then over any channel.
+//! renewed now and then over any channel. [`page`] is the page of a kiosk, over the same rules as `card-agent inspect`.
 
+mod demands;
 mod newest;
 mod online;
 mod output;
+pub mod page;
 
 use crypto::conversation::Fault;
 use crypto::identity::civil_time::{VIET_NAM, apart};
 use crypto::inspection::{self, Check, Conclusion, Evidence, Finding, Judgement, Outcome, Request, Verdict};
+use crypto::mrz::MrzName;
 use crypto::pki::Certificate;
 use crypto::pki::trust_bundle::{self, TrustBundle};
+pub use demands::Demands;
 pub use newest::NewestBundles;
 pub use online::ask_online;
 pub use output::{name as file_name, write_files};
@@ -42,6 +46,11 @@ pub fn open_trust(
     })?;
     newest.accept(anchor, opened.issued_at().to_offset(at.offset()))?;
     Ok(opened)
+}
+
+/// Returns a name of the MRZ with spaces where fillers part its words.
+pub fn mrz_name(name: &MrzName) -> String {
+    format!("{} {}", name.primary(), name.secondary()).replace('<', " ").trim_end().to_owned()
 }
 
 /// Returns the present moment in the offset of Việt Nam (+07:00), because the day of expiry ends there.

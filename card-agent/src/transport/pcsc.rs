@@ -218,6 +218,19 @@ impl Watch {
         self.0.lock().holds(reader)
     }
 
+    /// Returns what each connected reader holds.
+    pub fn all(&self) -> BTreeMap<String, Holds> {
+        self.0.lock().all()
+    }
+
+    /// Waits until any reader holds something else than `before`, comes or goes, for this time at most. Returns what
+    /// each holds then.
+    pub fn any_changed(&self, before: &BTreeMap<String, Holds>, most: Duration) -> BTreeMap<String, Holds> {
+        let same = |seen: &mut Seen| seen.all() == *before;
+        let waited = self.0.changed.wait_timeout_while(self.0.lock(), most, same);
+        waited.unwrap_or_else(PoisonError::into_inner).0.all()
+    }
+
     /// Waits until the reader holds something else than `before`, for this time at most. Returns what it holds then.
     pub fn changed(&self, reader: &str, before: Holds, most: Duration) -> Holds {
         let same = |seen: &mut Seen| seen.holds(reader) == before;
@@ -227,6 +240,10 @@ impl Watch {
 }
 
 impl Seen {
+    fn all(&self) -> BTreeMap<String, Holds> {
+        self.readers.iter().map(|(reader, (holds, _))| (reader.clone(), *holds)).collect()
+    }
+
     fn holds(&self, reader: &str) -> Holds {
         self.readers.get(reader).map_or(Holds::Gone, |(holds, _)| *holds)
     }
@@ -685,6 +702,10 @@ mod tests {
         assert_eq!(sees(&[("B", true, 7)]), Holds::Gone, "unplugged");
         assert_ne!(sees(&[("A", true, 3)]), second, "plugged in again with a card in it");
         assert_eq!(watch.changed("A", Holds::Gone, Duration::from_hours(1)), watch.holds("A"));
+        let all = watch.all();
+        assert_eq!(all.keys().map(String::as_str).collect::<Vec<_>>(), ["A"], "B is unplugged");
+        assert_eq!(watch.any_changed(&BTreeMap::new(), Duration::from_hours(1)), all);
+        assert_eq!(watch.any_changed(&all, Duration::ZERO), all, "nothing changed");
     }
 
     #[test]

@@ -7,8 +7,9 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 /// The edges between our crates. Apart from them, the programs meet by HTTP and by APDUs.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("crypto", &[]),
-    ("issuance", &["crypto"]),
-    ("card-agent", &["crypto"]),
+    ("pages", &[]),
+    ("issuance", &["crypto", "pages"]),
+    ("card-agent", &["crypto", "pages"]),
     ("hardware-sim", &["crypto"]),
     ("tests", &["card-agent", "crypto", "hardware-sim", "issuance"]),
 ];

@@ -18,6 +18,7 @@ mod inspection_station;
 mod interruptions;
 mod issuing;
 mod junit;
+mod kiosk_page;
 mod openssl;
 mod orders;
 mod pictures;
