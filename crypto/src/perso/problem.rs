@@ -92,6 +92,7 @@ catalogue! {
     BatchStateUnfit "batch-state-unfit" Request
     BatchUnfinished "batch-unfinished" Request
     BatchUnknown "batch-unknown" Request
+    BearerOnPage "bearer-on-page" Request
     BirthRecorded "birth-recorded" Request
     BirthRegistrationUsed "birth-registration-used" Request
     BodyCheckNeeded "body-check-needed" Request
@@ -137,6 +138,7 @@ catalogue! {
     ClaimTooSoon "claim-too-soon" Station
     ColumnUnknown "column-unknown" Request
     ContactUnfit "contact-unfit" Request
+    CookieOnApi "cookie-on-api" Request
     CredentialsWrong "credentials-wrong" Station
     CropOutside "crop-outside" Request
     DatabaseBusy "database-busy" Service
@@ -155,6 +157,7 @@ catalogue! {
     FeeEntryUnfit "fee-entry-unfit" Request
     FeePaymentUnfit "fee-payment-unfit" Request
     FeeUnpaid "fee-unpaid" Request
+    FormForeign "form-foreign" Request
     HashMalformed "hash-malformed" Request
     IdempotencyKeyInUse "idempotency-key-in-use" Service
     IdempotencyKeyMalformed "idempotency-key-malformed" Request

@@ -48,6 +48,7 @@ mod offline;
 mod openapi;
 mod order;
 mod packaging;
+mod pages;
 mod parcels;
 mod payments;
 mod portraits;
