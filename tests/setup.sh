@@ -9,7 +9,7 @@ packages=(ca-certificates gcc libc6-dev pkg-config libpcsclite-dev pcscd vsmartc
 case "${1:-demo}" in
   demo) ;;
   keep) packages+=(opensc curl jq faketime netcat-openbsd) ;; # for the commands to try next
-  test) packages+=(openssl postgresql opensc curl jq faketime age) ;;
+  test) packages+=(openssl postgresql opensc curl jq faketime age nodejs npm chromium) ;;
   interop) packages+=(openssl maven default-jdk-headless) ;;
   check) packages=(ca-certificates gcc libc6-dev pkg-config libpcsclite-dev) tools=(cargo-deny@0.20.2 typos-cli@1.52.0) ;; # to compile
   deb) packages=(ca-certificates gcc binutils libc6-dev pkg-config libpcsclite-dev dpkg-dev) tools=(cargo-deb@3.8.0) ;;
@@ -28,6 +28,7 @@ for package in "${missing[@]}"; do
     default-jdk-headless) command -v javac >/dev/null && continue ;;
     postgresql) compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && continue ;;
     procps) command -v ps >/dev/null && continue ;;
+    nodejs | npm) command -v "${package%js}" >/dev/null && continue ;;
   esac
   keep+=("$package")
 done
@@ -45,6 +46,20 @@ if [ ${#keep[@]} -gt 0 ]; then
   case " ${keep[*]} " in
     *" vsmartcard-vpcd "*) "${as_root[@]}" sed -i 's/^[^#]/#&/' /etc/reader.conf.d/vpcd ;;
   esac
+fi
+# The browser test's two libraries, at the versions and digests of the lock file; again only when that changes.
+if [ "${1:-demo}" = test ]; then
+  lock="$(dirname "$0")/pages/package-lock.json" modules="$HOME/.cache/citizen-card/pages"
+  if command -v npm >/dev/null && ! cmp -s "$lock" "$modules/package-lock.json"; then
+    echo "Installing playwright-core and axe-core, once on this machine"
+    mkdir -p "$modules"
+    cp "$(dirname "$0")/pages/package.json" "$modules/"
+    cp "$lock" "$modules/"
+    if ! (cd "$modules" && npm ci --ignore-scripts --no-audit --no-fund --silent); then
+      rm -f "$modules/package-lock.json"
+      echo "npm ci failed; the pages will not be opened in a browser" >&2
+    fi
+  fi
 fi
 # Built from crates.io, in the dev profile since it is quick enough; found again by its version, so that later runs need no network.
 PATH="$folder/bin:$PATH"

@@ -47,6 +47,31 @@ document.addEventListener("toggle", (event) => {
   fold.querySelector("[data-first]")?.focus();
 }, true);
 
+// A button that opens a fold does so, and the fold takes the focus.
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest("[data-opens]");
+  const fold = opener && document.getElementById(opener.dataset.opens);
+  if (!fold) return;
+  event.preventDefault();
+  if (fold.open) fold.querySelector("[data-first]")?.focus();
+  else fold.open = true;
+});
+
+// What is typed into a long field is kept by this window until it is sent: a session may end meanwhile.
+for (const field of document.querySelectorAll("[data-keep]")) {
+  const name = `kept ${field.dataset.keep}`;
+  if (!field.value) field.value = sessionStorage.getItem(name) ?? "";
+  field.addEventListener("input", () => sessionStorage.setItem(name, field.value));
+}
+document.addEventListener("DOMContentLoaded", () => {
+  // A decision was taken: what was typed for it is done with.
+  if (document.querySelector("[data-done]")) {
+    for (const name of Object.keys(sessionStorage)) {
+      if (name.startsWith("kept ")) sessionStorage.removeItem(name);
+    }
+  }
+});
+
 // A button that is not to be used yet says why, and does nothing.
 document.addEventListener("click", (event) => {
   if (event.target.closest("[aria-disabled=true]")) event.preventDefault();

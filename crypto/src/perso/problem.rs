@@ -96,6 +96,7 @@ catalogue! {
     BatchStateUnfit "batch-state-unfit" Request
     BatchUnfinished "batch-unfinished" Request
     BatchUnknown "batch-unknown" Request
+    BearerOnPage "bearer-on-page" Request
     BirthRecorded "birth-recorded" Request
     BirthRegistrationUsed "birth-registration-used" Request
     BodyCheckNeeded "body-check-needed" Request
@@ -144,6 +145,7 @@ catalogue! {
     ClassificationUnfit "classification-unfit" Request
     ColumnUnknown "column-unknown" Request
     ContactUnfit "contact-unfit" Request
+    CookieOnApi "cookie-on-api" Request
     CredentialsWrong "credentials-wrong" Station
     CropOutside "crop-outside" Request
     DatabaseBusy "database-busy" Service
@@ -163,6 +165,7 @@ catalogue! {
     FeeEntryUnfit "fee-entry-unfit" Request
     FeePaymentUnfit "fee-payment-unfit" Request
     FeeUnpaid "fee-unpaid" Request
+    FormForeign "form-foreign" Request
     HashMalformed "hash-malformed" Request
     IdempotencyKeyInUse "idempotency-key-in-use" Service
     IdempotencyKeyMalformed "idempotency-key-malformed" Request

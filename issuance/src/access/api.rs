@@ -88,6 +88,7 @@ async fn sign_in(
     Body(body): Body<Credentials>,
 ) -> Looked<SessionView> {
     let attempt = steps::Attempt {
+        door: steps::Door::Api,
         username: body.username.as_str().to_owned(),
         password: Zeroizing::new(body.password),
         origin: peer.origin,
@@ -105,7 +106,10 @@ async fn sign_in(
 
 /// Waits for a verb that takes a password. One that is refused before a password was hashed is answered after a while:
 /// so a flood takes no core, and the next attempt of a caller who is told to come again comes no sooner.
-async fn unhurried<T>(access: &Access, verb: impl Future<Output = Result<T, SignInError>>) -> Result<T, SignInError> {
+pub(super) async fn unhurried<T>(
+    access: &Access,
+    verb: impl Future<Output = Result<T, SignInError>>,
+) -> Result<T, SignInError> {
     let done = verb.await;
     if let Err(SignInError::Access(AccessError::Busy | AccessError::Locked { .. })) = &done {
         tokio::time::sleep(access.settings.refusal_delay).await;

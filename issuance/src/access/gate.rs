@@ -16,8 +16,10 @@ use time::OffsetDateTime;
 use super::{Access, AccessError, store};
 use crate::deed::{Action, DeedError, Deeds, Entry, Object, Purpose};
 use crate::ground::actor::{Actor, Anyone, Standing};
+use crate::ground::ids::RequestId;
 use crate::ground::{Officer, Station};
 use crate::store::{StoreError, Tx};
+use crate::web::html::{Visitor, asked_here, cookie_token_hash, has_session};
 use crate::web::{Meter, Peer, Problem, Right};
 
 /// What the gate needs: the right of each route, as the routes carry it.
@@ -53,16 +55,20 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
     let Some(right) = gate.right(request.method(), path.as_str()) else {
         return Err(Problem::new(ProblemCode::MethodNotAllowed));
     };
+    // What a browser sends along by itself opens nothing here: another site could make it ask.
+    if path.as_str().starts_with("/api/") && has_session(request.headers()) {
+        return Err(Problem::new(ProblemCode::CookieOnApi));
+    }
     let asked = request.uri().path().to_owned();
     match right {
         Right::Anyone => pass(&gate, Anyone, request, next, &asked).await,
         Right::SignedIn => {
-            let officer = officer(&gate, Shown::of(&request)?, path.as_str()).await?;
+            let officer = officer(&gate, Shown::of(&request)?, path.as_str()).await?.0;
             known(&mut request, officer.clone());
             pass(&gate, officer, request, next, &asked).await
         }
         Right::Officer(permission) => {
-            let officer = officer(&gate, Shown::of(&request)?, path.as_str()).await?;
+            let officer = officer(&gate, Shown::of(&request)?, path.as_str()).await?.0;
             known(&mut request, officer.clone());
             if !officer.may(permission) {
                 let problem = AccessError::Permission(permission).into();
@@ -82,6 +88,46 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
             pass(&gate, station, request, next, &asked).await
         }
     }
+}
+
+/// As [`gate`], before the pages: the officer is known by the cookie of a session, which no bearer token replaces, and
+/// an act comes from one of our own pages.
+///
+/// # Errors
+/// As [`gate`]; `bearer-on-page`, `form-foreign`
+pub async fn page_gate(State(gate): State<Gate>, mut request: Request, next: Next) -> Result<Response, Problem> {
+    let Some(path) = request.extensions().get::<MatchedPath>().cloned() else { return Ok(next.run(request).await) };
+    let Some(right) = gate.right(request.method(), path.as_str()) else {
+        return Err(Problem::new(ProblemCode::MethodNotAllowed));
+    };
+    if request.headers().contains_key(header::AUTHORIZATION) {
+        return Err(Problem::new(ProblemCode::BearerOnPage));
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) && !asked_here(request.uri(), request.headers()) {
+        return Err(Problem::new(ProblemCode::FormForeign));
+    }
+    let asked = request.uri().path().to_owned();
+    let permission = match right {
+        Right::Anyone => return pass(&gate, Anyone, request, next, &asked).await,
+        Right::Officer(permission) => Some(permission),
+        Right::SignedIn => None,
+        // A machine reads no page.
+        Right::Station => return Err(AccessError::StationNeeded.into()),
+    };
+    let token_hash = cookie_token_hash(request.headers()).ok_or(AccessError::Session)?;
+    let shown = Shown { token_hash, certificate: certificate(&request) };
+    let (officer, name) = officer(&gate, shown, path.as_str()).await?;
+    known(&mut request, officer.clone());
+    if let Some(permission) = permission.filter(|permission| !officer.may(*permission)) {
+        let problem = AccessError::Permission(permission).into();
+        record_refusal(&gate, officer, path.as_str(), &problem).await?;
+        return Err(problem);
+    }
+    let source = gate.deeds.source();
+    let token = hex::encode(gate.deeds.secrets().fingerprint("form", officer.session.uuid().as_bytes()));
+    let key = source.id::<RequestId>().to_string();
+    request.extensions_mut().insert(Visitor { officer: officer.clone(), name, token, key });
+    pass(&gate, officer, request, next, &asked).await
 }
 
 /// Hands the caller to the handler; request and connection have the limits of known callers from now on.
@@ -110,7 +156,7 @@ async fn pass<A: Actor>(gate: &Gate, actor: A, request: Request, next: Next, ask
 /// Audits a refusal in a deed of its own, since the refused one is rolled back.
 async fn record_refusal<A: Actor>(gate: &Gate, actor: A, path: &str, problem: &Problem) -> Result<(), DeedError> {
     let mut deed = gate.deeds.open(actor).await?;
-    let object = Object::Path(path.strip_prefix("/api/v1/").unwrap_or(path).to_owned());
+    let object = Object::Path(path.strip_prefix("/api/v1/").unwrap_or(path.trim_start_matches('/')).to_owned());
     let entry = Entry::new(Action::AccessRefused, object, Purpose::Work).refused(problem.code());
     deed.enter(entry).await?;
     deed.commit().await
@@ -130,9 +176,9 @@ impl Shown {
     }
 }
 
-/// Returns the officer of the session whose token is shown. A session that is bound to a certificate is none on a
-/// connection without it.
-async fn officer(gate: &Gate, shown: Shown, path: &str) -> Result<Officer, Problem> {
+/// Returns the officer of the session whose token is shown, and the name of the account. A session that is bound to a
+/// certificate is none on a connection without it.
+async fn officer(gate: &Gate, shown: Shown, path: &str) -> Result<(Officer, String), Problem> {
     let (settings, now) = (&gate.access.settings, gate.deeds.source().now());
     let db = gate.deeds.db();
     let found = match store::session(&mut db.begin_look().await?, settings, &shown.token_hash, now).await {
@@ -142,14 +188,15 @@ async fn officer(gate: &Gate, shown: Shown, path: &str) -> Result<Officer, Probl
         }
         found => found,
     };
-    let store::LiveSession { officer, seen_at, password_due, certificate } = found?.ok_or(AccessError::Session)?;
+    let store::LiveSession { officer, username, seen_at, password_due, certificate } =
+        found?.ok_or(AccessError::Session)?;
     if certificate.is_some() && certificate != shown.certificate {
         tracing::warn!(officer = %officer.id, "a session was asked for on a connection without its certificate");
         return Err(AccessError::Session.into());
     }
     // Each line of the log that the request leaves from now on names the account.
     tracing::Span::current().record("officer", tracing::field::display(officer.id));
-    if password_due && !["/api/v1/me/password", "/api/v1/sessions/current"].contains(&path) {
+    if password_due && !WITH_AN_OLD_PASSWORD.contains(&path) {
         return Err(AccessError::PasswordDue.into());
     }
     if settings.factors > 1 && certificate.is_none() && !OWN_MATTERS.contains(&path) {
@@ -158,12 +205,12 @@ async fn officer(gate: &Gate, shown: Shown, path: &str) -> Result<Officer, Probl
         return Err(problem);
     }
     // Noted at most once in a while, so that reading does not become writing.
-    if now - seen_at > settings.session_idle / 10 {
+    if now - seen_at > settings.session_idle / 10 && path != BY_ITSELF {
         let mut tx = gate.deeds.db().begin_upkeep().await?;
         store::session_seen(&mut tx, officer.session, now).await?;
         tx.commit().await?;
     }
-    Ok(officer)
+    Ok((officer, username))
 }
 
 /// True if a caller whom the gate let in may still come in: the session was not ended, the officer not disabled or
@@ -247,11 +294,19 @@ fn certificate(request: &Request) -> Option<[u8; 32]> {
 /// What a session may do with a password alone where the policy wants a second factor: what concerns its officer's own
 /// sessions and password, and the enrolment of a certificate. To revoke one takes what to use it takes: else a stolen
 /// password shuts its officer out.
-const OWN_MATTERS: [&str; 6] = [
+const OWN_MATTERS: [&str; 8] = [
     "/api/v1/me",
     "/api/v1/me/certificates",
     "/api/v1/me/password",
     "/api/v1/me/sessions",
     "/api/v1/me/sessions/{id}",
     "/api/v1/sessions/current",
+    "/pages/password",
+    "/pages/sign-out",
 ];
+/// What an officer may do before a password that another hand chose is changed.
+const WITH_AN_OLD_PASSWORD: [&str; 4] =
+    ["/api/v1/me/password", "/api/v1/sessions/current", "/pages/password", "/pages/sign-out"];
+/// A page that is open asks for this by itself, so that it is no sign of an officer at the desk: the
+/// session of an empty chair ends.
+const BY_ITSELF: &str = "/pages/approvals/queue";

@@ -8,6 +8,7 @@ mod first_officer;
 mod gate;
 mod lists;
 mod model;
+mod pages;
 mod passwords;
 mod problem;
 pub mod proposals;
@@ -22,12 +23,13 @@ use std::sync::{Arc, Mutex, RwLock};
 
 pub use api::routes;
 pub use first_officer::{FirstOfficer, FirstOfficerError, make_first_officer};
-pub use gate::{Gate, gate, still_in};
+pub use gate::{Gate, gate, page_gate, still_in};
 pub use model::AccessError;
+pub(crate) use pages::pages;
 use serde::{Deserialize, Serialize};
 pub use steps::note_certified_keys;
 pub(crate) use steps::{
-    knows_officer, office_of_officer_in_service, office_of_station, officer_of_name, post_of_officer,
+    knows_officer, name_of_officer, office_of_officer_in_service, office_of_station, officer_of_name, post_of_officer,
 };
 pub use store::certificates::{CERTIFICATE, certificates_in_use};
 pub use store::deputies::DEPUTY;

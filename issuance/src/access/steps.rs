@@ -17,6 +17,7 @@ use crate::ground::{OfficeCode, Officer, Role, Station};
 use crate::keys::{IssuedCertificate, TlsAuthority};
 use crate::store::{StoreError, Tx};
 use crate::web::Origin;
+use crate::web::html::page_token_hash;
 
 /// An open session, as its officer learns of it.
 pub(super) struct Session {
@@ -59,8 +60,28 @@ impl<E: Into<AccessError>> From<E> for SignInError {
     }
 }
 
+/// By which door a session is opened, and goes in and out from then on: its token opens no other.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Door {
+    /// The API, whose callers show a bearer token.
+    Api,
+    /// The pages, whose readers bring a cookie.
+    Pages,
+}
+
+impl Door {
+    /// Returns the name by which the session of a token is stored.
+    fn name_of(self, token: &str) -> [u8; 32] {
+        match self {
+            Self::Api => Sha256::digest(token.as_bytes()).into(),
+            Self::Pages => page_token_hash(token),
+        }
+    }
+}
+
 /// An attempt to sign in.
 pub(super) struct Attempt {
+    pub door: Door,
     pub username: String,
     pub password: Zeroizing<String>,
     pub origin: Origin,
@@ -83,7 +104,7 @@ pub(super) struct Attempt {
 /// [`AccessError::Credentials`], [`AccessError::Locked`], [`AccessError::Busy`]
 pub(super) async fn sign_in(access: &Access, deeds: &Deeds, attempt: Attempt) -> Result<Session, SignInError> {
     let (settings, now) = (&access.settings, deeds.source().now());
-    let Attempt { username, password, origin, earlier_token, certificate } = attempt;
+    let Attempt { door, username, password, origin, earlier_token, certificate } = attempt;
     let earlier = match earlier_token {
         Some(token) => store::session_once(&mut deeds.db().begin_read().await?, &token, &username).await?,
         None => None,
@@ -130,7 +151,7 @@ pub(super) async fn sign_in(access: &Access, deeds: &Deeds, attempt: Attempt) ->
     deed.rng().fill_bytes(&mut *token);
     let token = Zeroizing::new(hex::encode(*token));
     let (at, expires_at) = (deed.at(), deed.at() + settings.session_lifetime);
-    let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+    let hash = door.name_of(&token);
     let certificate = match certificate {
         Some(shown) if store::certificates::is_in_use(deed.tx(), &shown, account.id, at).await? => Some(shown),
         _ => None,
@@ -192,6 +213,14 @@ pub(super) async fn end_session(deed: &mut Deed<Officer>, access: &Access, id: S
     store::close_session(deed.tx(), id, at).await?;
     deed.record(Action::SignedOut, Object::Officer(officer), None, Purpose::Work).await?;
     Ok(())
+}
+
+/// Returns the name of an officer's account, in service or not.
+///
+/// # Errors
+/// [`StoreError`]
+pub(crate) async fn name_of_officer(tx: &mut Tx, id: OfficerId) -> Result<Option<String>, StoreError> {
+    store::lists::username(tx, id).await
 }
 
 /// Refuses a name that is empty or longer than 64 characters.

@@ -374,6 +374,8 @@ pub(super) async fn open_session(
 /// A live session.
 pub(super) struct LiveSession {
     pub officer: Officer,
+    /// Name of the account.
+    pub username: String,
     pub seen_at: OffsetDateTime,
     /// The password is changed before anything else.
     pub password_due: bool,
@@ -416,7 +418,8 @@ pub(super) async fn session(
     }
     let Some(account) = account? else { return Ok(None) };
     let Some(officer) = at_work(tx, &row, &account, now).await? else { return Ok(None) };
-    Ok(Some(LiveSession { officer, seen_at, password_due: account.get("password_due")?, certificate }))
+    let (username, password_due) = (account.get("username")?, account.get("password_due")?);
+    Ok(Some(LiveSession { officer, username, seen_at, password_due, certificate }))
 }
 
 /// Returns the certificate that a session is bound to.

@@ -206,10 +206,10 @@ async fn list(
 }
 
 /// Returns the citizens of applications that wait for their decision of whom another person is probably the same.
-async fn doubtful(tx: &mut Tx, rows: &[(Record, bool)]) -> Result<BTreeSet<PersonId>, StoreError> {
+pub(super) async fn doubtful(tx: &mut Tx, rows: &[(Record, bool)]) -> Result<BTreeSet<PersonId>, StoreError> {
     let mut persons = vec![];
     for (row, holds) in rows {
-        if *holds && row.get::<String>("stage")? == StageName::Captured.word() {
+        if *holds && steps::waits_for_decision(row.parsed("stage")?) {
             persons.push(Id::of(row, "person_id")?);
         }
     }
@@ -217,7 +217,7 @@ async fn doubtful(tx: &mut Tx, rows: &[(Record, bool)]) -> Result<BTreeSet<Perso
 }
 
 /// Returns the claims that stand of applications in a list.
-async fn taken(
+pub(super) async fn taken(
     tx: &mut Tx,
     rows: &[(Record, bool)],
     now: OffsetDateTime,

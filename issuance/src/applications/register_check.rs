@@ -70,7 +70,7 @@ pub enum RegisterField {
 
 impl RegisterField {
     /// The name of the field in a record of the register.
-    fn name(self) -> String {
+    pub(super) fn name(self) -> String {
         let name = serde_json::to_value(self).unwrap_or_default();
         name.as_str().unwrap_or_default().to_owned()
     }

@@ -10,8 +10,8 @@ use super::deadlines::{Now, Progress, Terms};
 use super::fees::PayBefore;
 use super::fetched::FetchedPortrait;
 use super::model::{
-    Application, ApplicationError, Capture, DossierDigest, Held, Kind, ReturnReason, Slip, Stage, TransitionError,
-    old_enough,
+    Application, ApplicationError, Capture, DossierDigest, Held, Kind, ReturnReason, Slip, Stage, StageName,
+    TransitionError, old_enough,
 };
 use super::paper_archive::{self, ArchiveDoubt};
 use super::payments::FeeRefusal;
@@ -388,13 +388,18 @@ pub async fn likely_doubles(
     application: &Application,
     occasion: Occasion,
 ) -> Result<Option<Vec<Alike>>, CounterError> {
-    if !matches!(application.stage, Stage::Captured { .. }) {
+    if !waits_for_decision(application.stage.which()) {
         return Ok(None);
     }
     let occasion = Occasion { case: occasion.case.or(Some(application.id)), ..occasion };
     let mut all = population::duplicates::steps::of_person(deed, application.person, occasion).await?;
     all.retain(|alike| alike.judgement.score >= SHOWN_FROM);
     Ok(Some(all))
+}
+
+/// True at a stage at which an officer decides whether there will be a card.
+pub(super) const fn waits_for_decision(stage: StageName) -> bool {
+    matches!(stage, StageName::Captured | StageName::Checked | StageName::LocallyApproved)
 }
 
 /// True for an officer to whom an application is a record to be mended, and no case to be judged: the portrait is not

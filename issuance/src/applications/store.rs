@@ -37,6 +37,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(153, "0153_applications_register_checks"),
     migration!(170, "0170_applications_batch_items"),
     migration!(198, "0198_applications_paper_archive"),
+    migration!(208, "0208_applications_by_due_day"),
 ];
 
 /// Applications carry a MAC.

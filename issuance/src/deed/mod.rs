@@ -97,6 +97,12 @@ impl Deeds {
     pub fn source(&self) -> &Source {
         &self.source
     }
+
+    /// The secrets under which an office seals what rests in its rows.
+    #[must_use]
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
 }
 
 /// A verb under way: transaction, caller, moment, identifiers.

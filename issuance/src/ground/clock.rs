@@ -87,6 +87,12 @@ impl Clock {
         at.replace_nanosecond(at.microsecond() * 1_000).unwrap_or(at)
     }
 
+    /// Returns by how much the State's civil time is ahead of UTC.
+    #[must_use]
+    pub fn offset(&self) -> UtcOffset {
+        self.offset
+    }
+
     /// Returns the State's civil day at a moment.
     #[must_use]
     pub fn day_of(&self, at: OffsetDateTime) -> Date {

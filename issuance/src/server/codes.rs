@@ -12,6 +12,9 @@ use crate::web::Right;
 pub(super) fn of(right: Right, method: &Method, path: &str, operation: &Operation) -> Vec<C> {
     let mut codes =
         vec![C::DatabaseBusy, C::DatabaseUnreachable, C::Internal, C::RequestTooSlow, C::ServiceBusy, C::StorageFull];
+    if path.starts_with("/api/") {
+        codes.push(C::CookieOnApi);
+    }
     match right {
         Right::Anyone => {}
         Right::SignedIn => codes.extend([C::PasswordChangeNeeded, C::SecondFactorNeeded, C::SessionNeeded]),

@@ -36,6 +36,8 @@ pub struct Offices {
     pub desk: Desk,
     /// Settings of the web.
     pub web: web::Settings,
+    /// Settings of the pages.
+    pub pages: web::PagesSettings,
     /// The probe of database and data folder.
     pub readiness: Readiness,
     /// Officers and stations.
@@ -380,6 +382,7 @@ impl Offices {
             metrics: Metrics::new(deeds.db().clone(), watch.clone(), settings.metrics_listen.is_some()),
             traces: Traces::begin(settings.traces.as_ref()),
             web: settings.web.clone(),
+            pages: settings.pages,
             cards: settings.cards.clone(),
             access: Access::new(settings.access.clone(), TlsAuthority::open(&store)?),
             numbers,

@@ -50,6 +50,8 @@ pub struct Config {
     pub limits: Limits,
     /// Limits of requests.
     pub web: web::Settings,
+    /// The pages, below `/pages`.
+    pub pages: web::PagesSettings,
     /// Sessions, passwords and lock-outs of officers.
     pub access: access::Settings,
     /// Signing keys.
@@ -113,6 +115,7 @@ impl Default for Config {
             authority: Authority::default(),
             limits: defaults.limits,
             web: defaults.web,
+            pages: defaults.pages,
             access: defaults.access,
             keys: defaults.keys,
             population: defaults.population,
@@ -275,6 +278,7 @@ impl Config {
             trusted_proxies: self.trusted_proxies.clone(),
             authority: self.authority.clone(),
             web: self.web.clone(),
+            pages: self.pages,
             access: self.access.clone(),
             keys: self.keys.clone(),
             population: self.population.clone(),

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use ::pages::Nonce;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, Method, Uri, header};
@@ -12,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use crypto::perso::problem::ProblemCode;
 use crypto::perso::protocol::{AUTHORITIES, version};
+use rand::Rng as _;
 use serde_json::Value;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
@@ -25,10 +27,11 @@ use utoipa_axum::routes;
 
 use super::status::Severity;
 use super::traces::Answered;
-use super::{Offices, codes, docs};
+use super::{Offices, codes, docs, pages};
 use crate::access::proposals::Alarm;
-use crate::access::{Gate, gate};
+use crate::access::{Gate, gate, page_gate};
 use crate::ground::ids::RequestId;
+use crate::web::html::{Dress, is_page};
 use crate::web::{Budget, Looked, Meter, Peer, Problem, ProblemBody, Right, Routes, drain_oversized_body, operations};
 use crate::{
     access, applications, audit, cards, notices, numbering, offices, population, production, retention, trust,
@@ -91,6 +94,12 @@ fn offices() -> Routes<Offices> {
 #[must_use]
 pub fn rights() -> Rights {
     offices().split().2
+}
+
+/// Returns the right of each route of the pages, as the routes carry it.
+#[must_use]
+pub fn page_rights() -> Rights {
+    pages::pages().split().1
 }
 
 /// Returns the OpenAPI document of this very program. Who may call what is written in from the routes, so that it
@@ -237,11 +246,21 @@ fn closed_lists(document: &mut OpenApiDocument) {
 pub fn router(state: Offices) -> Router {
     let (routes, _, rights) = offices().split();
     let guard = Gate::new(state.access.clone(), state.deeds().clone(), rights);
-    let versioned = routes
+    let mut versioned = routes
         .fallback(async || Problem::new(ProblemCode::NoSuchPath))
         .method_not_allowed_fallback(async || Problem::new(ProblemCode::MethodNotAllowed))
         .layer(middleware::from_fn(drain_oversized_body))
-        .layer(middleware::from_fn_with_state(guard, gate))
+        .layer(middleware::from_fn_with_state(guard, gate));
+    if state.pages.enabled {
+        let (routes, rights) = pages::pages().split();
+        let guard = Gate::new(state.access.clone(), state.deeds().clone(), rights);
+        let paged = routes
+            .method_not_allowed_fallback(async || Problem::new(ProblemCode::MethodNotAllowed))
+            .layer(middleware::from_fn(drain_oversized_body))
+            .layer(middleware::from_fn_with_state(guard, page_gate));
+        versioned = versioned.merge(paged);
+    }
+    let versioned = versioned
         .layer(DefaultBodyLimit::max(state.web.stranger_body_limit)) // what does not go through `web` is small
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state((state.clone(), Budget::new(state.web.clone())), identified))
@@ -297,7 +316,15 @@ async fn identified(State((state, budget)): State<(Offices, Budget)>, mut reques
         .await
 }
 
-async fn answered(state: Offices, request: Request, next: Next, id: RequestId) -> Response {
+async fn answered(state: Offices, mut request: Request, next: Next, id: RequestId) -> Response {
+    let dress = (state.pages.enabled && is_page(request.uri().path())).then(|| {
+        let mut random = [0; 16];
+        state.deeds().source().rng().fill_bytes(&mut random);
+        Dress::of(request.method(), request.uri(), request.headers(), Nonce::of(random))
+    });
+    if let Some(dress) = &dress {
+        request.extensions_mut().insert(dress.clone());
+    }
     let has_certificate =
         request.extensions().get::<ConnectInfo<Peer>>().is_some_and(|peer| peer.0.certificate.is_some());
     let method = request.method().clone();
@@ -319,7 +346,13 @@ async fn answered(state: Offices, request: Request, next: Next, id: RequestId) -
             Some(cause) => tracing::error!(code = %problem.code(), cause, "a request failed inside the service"),
             None => tracing::info!(code = %problem.code(), "refused"),
         }
-        response = problem.answer(id);
+        response = match &dress {
+            Some(dress) => dress.refused(&problem, id),
+            None => problem.answer(id),
+        };
+    }
+    if let Some(dress) = &dress {
+        dress.finish(&mut response);
     }
     let status = response.status().as_u16();
     let took = started.elapsed();

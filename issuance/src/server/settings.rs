@@ -91,6 +91,8 @@ pub struct Settings {
     pub tick: Duration,
     /// The web.
     pub web: web::Settings,
+    /// The pages.
+    pub pages: web::PagesSettings,
     /// Officers and stations.
     pub access: access::Settings,
     /// Keys.
@@ -139,6 +141,7 @@ impl Settings {
             authority: Authority::default(),
             tick: Duration::from_secs(1),
             web: web::Settings::default(),
+            pages: web::PagesSettings::default(),
             access: access::Settings::default(),
             keys: keys::Settings::default(),
             population: population::Settings::default(),

@@ -3,6 +3,7 @@
 mod budget;
 mod desk;
 mod extract;
+pub(crate) mod html;
 mod meter;
 mod page;
 mod peer;
@@ -17,6 +18,7 @@ mod write;
 pub use budget::{Budget, Reservation};
 pub use desk::{Desk, Settings};
 pub use extract::{Named, OccasionAsked, Parameters};
+pub use html::PagesSettings;
 pub(crate) use meter::Meter;
 pub use page::{Listing, Page, PageAsked};
 pub use peer::{Origin, Peer, Standing, UnderWay};

@@ -175,6 +175,21 @@ impl Problem {
         self.code
     }
 
+    /// What exactly, if there is more to say.
+    pub(crate) fn detail_of(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
+    /// What does not fit, field by field.
+    pub(crate) fn errors(&self) -> &[FieldError] {
+        &self.errors
+    }
+
+    /// After how many seconds the caller may ask again.
+    pub(crate) fn waits(&self) -> Option<u64> {
+        self.retry_after
+    }
+
     /// The HTTP status, from the catalogue.
     #[must_use]
     pub fn status(&self) -> StatusCode {

@@ -26,6 +26,15 @@ use crate::store::Tx;
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
+    /// The key that a form brings in place of the header.
+    ///
+    /// # Errors
+    /// `idempotency-key-malformed`
+    pub(super) fn of(key: &str) -> Result<Self, Problem> {
+        let fits = (1..=128).contains(&key.len()) && key.bytes().all(|b| matches!(b, b' '..=b'~'));
+        if fits { Ok(Self(key.to_owned())) } else { Err(Problem::new(ProblemCode::IdempotencyKeyMalformed)) }
+    }
+
     /// As text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -98,7 +107,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 }
 
 /// Reads the body within the limits of the caller.
-async fn body_of(request: Request) -> Result<Vec<u8>, Problem> {
+pub(super) async fn body_of(request: Request) -> Result<Vec<u8>, Problem> {
     let (parts, body) = request.into_parts();
     // Without a meter the route is not behind the router's layers: a fault of this program.
     let meter = parts.extensions.get::<Meter>().ok_or_else(|| Problem::new(ProblemCode::RouteWithoutRight))?;

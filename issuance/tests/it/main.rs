@@ -50,6 +50,7 @@ mod offline;
 mod openapi;
 mod order;
 mod packaging;
+mod pages;
 mod paper_archive;
 mod parcels;
 mod payments;

@@ -8,6 +8,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::house::{Caller, House, NIL, on_both};
+use crate::pages::Browser;
 
 /// Who may call a route, as the law divides the work.
 #[derive(Clone, Copy, Debug)]
@@ -248,6 +249,71 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/api/v1/station/personalization/orders", Stations),
     ("POST", "/api/v1/station/personalization/receipts", Stations),
 ];
+
+/// As [`TABLE`], for the pages: a page is for those who may do what it does.
+const PAGES: &[(&str, &str, Who)] = &[
+    ("GET", "/pages", SignedIn),
+    ("GET", "/pages/approvals", Officers(&[Approver])),
+    ("GET", "/pages/approvals/queue", Officers(&[Approver])),
+    ("GET", "/pages/approvals/{id}", Officers(&[Approver])),
+    ("POST", "/pages/approvals/{id}/approval", Officers(&[Approver])),
+    ("POST", "/pages/approvals/{id}/check", Officers(&[Approver])),
+    ("POST", "/pages/approvals/{id}/claim", Officers(&[Approver])),
+    ("POST", "/pages/approvals/{id}/claim/release", Officers(&[Approver])),
+    ("POST", "/pages/approvals/{id}/refusal", Officers(&[Approver])),
+    ("POST", "/pages/approvals/{id}/return", Officers(&[Approver])),
+    // Files that show no person, and the choice of language and colours.
+    ("GET", "/pages/assets/{name}", Anyone),
+    ("GET", "/pages/design", Anyone),
+    ("POST", "/pages/look", Anyone),
+    ("GET", "/pages/password", SignedIn),
+    ("POST", "/pages/password", SignedIn),
+    ("GET", "/pages/sign-in", Anyone),
+    ("POST", "/pages/sign-in", Anyone),
+    ("POST", "/pages/sign-out", SignedIn),
+];
+
+#[test]
+fn every_page_has_one_row_and_every_row_a_page() {
+    let listed: BTreeSet<_> = PAGES.iter().map(|(method, path, _)| ((*method).into(), (*path).into())).collect();
+    let (pages, none) = (server::page_rights().into_keys().collect::<BTreeSet<_>>(), Vec::<&(String, String)>::new());
+    assert_eq!(listed.len(), PAGES.len(), "a page stands twice in the table");
+    assert_eq!(pages.difference(&listed).collect::<Vec<_>>(), none, "pages without a row");
+    assert_eq!(listed.difference(&pages).collect::<Vec<_>>(), none, "rows without a page");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_page_for_each_role() {
+    let house = Box::pin(House::open(None)).await;
+    let mut officers = vec![];
+    for role in [None].into_iter().chain(Role::ALL.map(Some)) {
+        let name = format!("page-{}", role.map_or("no-role", Role::name));
+        house.officer(&name, role.as_slice(), "o-1").await;
+        officers.push((role, Browser::of(&house, &name).await));
+    }
+    let stranger = Browser::new(&house);
+    let asks = async |browser: &Browser, method: &str, path: &str| {
+        let path = path.replace("{id}", NIL).replace("{name}", "x");
+        if method == "POST" { browser.sends(&path, &[]).await } else { browser.reads(&path).await }
+    };
+    for (method, path, who) in PAGES {
+        for (role, browser) in &officers {
+            let said = asks(browser, method, path).await;
+            let barred = said.status == 403 && said.text.contains("role-missing");
+            let door = said.leads_to().starts_with("/pages/sign-in") && *path != "/pages/sign-out";
+            let may = match who {
+                Officers(roles) => role.is_some_and(|role| roles.contains(&role)),
+                Anyone | SignedIn => true,
+                Stations => false,
+            };
+            assert_eq!((barred, door), (!may, false), "{method} {path} by {role:?}: {} {}", said.status, said.text);
+        }
+        let said = asks(&stranger, method, path).await;
+        let shut =
+            said.leads_to().starts_with("/pages/sign-in") || said.status == 401 && said.text.contains("session-needed");
+        assert_eq!(shut, !matches!(who, Anyone), "{method} {path} without a session: {} {}", said.status, said.text);
+    }
+}
 
 /// Method and path of every route of the service.
 fn routes() -> BTreeSet<(String, String)> {

@@ -58,6 +58,7 @@ const OUTSIDE: &[(&str, usize, &str)] = &[
     ("select application by id, owner, owner_office, registered_at", 1, LIST),
     ("select application by nothing", 2, WALK),
     ("select application by owner", 1, FEW),
+    ("select application by owner, owner_office", 1, LIST),
     ("select application by stage", 1, FEW),
     ("select application_claim by application_id, id, moves, owner, owner_office, registered_at, until", 1, LIST),
     ("select application_claim by id, moves, office, officer_id, registered_at, until", 1, LIST),

@@ -136,6 +136,22 @@ pub(in crate::applications) async fn applications(
     tx.all_judged(&APPLICATION, sql, arguments).await
 }
 
+/// Returns the applications that an office has, with this role, by the day on which they are due, each with whether its
+/// MAC holds.
+pub(in crate::applications) async fn by_due_day(
+    tx: &mut Tx,
+    office: &OfficeCode,
+    role: Role,
+    most: i64,
+) -> Result<Vec<(Record, bool)>, StoreError> {
+    let sql = sql!(
+        "select id, slip, person_id, kind, office, registered_by, registered_at, fee, stage, stage_data, approved_at, officers,
+                     owner_office, owner, due_on, promised_on, moved_at, moves, terms, version, mac
+         from application where owner_office = $1 and owner = $2 order by due_on, id limit $3"
+    );
+    tx.all_judged(&APPLICATION, sql, args![office, role.name(), most]).await
+}
+
 /// Returns the application under way of a person that another one stands in the way of: its id, and its office.
 ///
 /// # Errors

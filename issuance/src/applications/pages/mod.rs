@@ -1,0 +1,359 @@
+//! The page of the second officer: the queue by due day, the dossier beside the register, one decision for one key.
+//!
+//! Every act is the verb that the API has; what stands in the way of an approval is what the verb itself says, tried in
+//! a deed that is not kept.
+
+mod file;
+mod queue;
+
+use askama::Template;
+use axum::Json;
+use axum::extract::{FromRef, State};
+use axum::response::Response;
+use file::{File, Typed};
+use queue::Queue;
+use time::Date;
+
+use super::model::{Application, DossierDigest, ReturnReason};
+use super::stages::Step;
+use super::steps::{self, Missing};
+use super::{ApplicationView, Counter, CounterError, claims};
+use crate::deed::{Deed, Occasion};
+use crate::ground::ids::ApplicationId;
+use crate::ground::text::{MOST_OF_REASON, SomeWords};
+use crate::ground::{Officer, Permission};
+use crate::offices::calendar::Day;
+use crate::web::html::{
+    APPROVALS, Asked, Dress, Filled, Frame, PageRoutes, Place, Shown, Texts, Trouble, Visitor, fill, page, page_about,
+    texts, to,
+};
+use crate::web::{Desk, Named, Problem, Right, Stamp};
+
+/// The pages of this office.
+pub(crate) fn pages<S: Clone + Send + Sync + 'static>() -> PageRoutes<S>
+where
+    Counter: FromRef<S>,
+    Desk: FromRef<S>,
+{
+    let decides = Right::Officer(Permission::Decide);
+    PageRoutes::new()
+        .get(decides, APPROVALS, approvals)
+        .get(decides, "/pages/approvals/queue", queue_alone)
+        .get(decides, "/pages/approvals/{id}", open)
+        .post(decides, "/pages/approvals/{id}/approval", approve)
+        .post(decides, "/pages/approvals/{id}/check", check)
+        .post(decides, "/pages/approvals/{id}/return", give_back)
+        .post(decides, "/pages/approvals/{id}/refusal", refuse)
+        .post(decides, "/pages/approvals/{id}/claim", claim)
+        .post(decides, "/pages/approvals/{id}/claim/release", release)
+}
+
+/// Queue and file.
+#[derive(Template)]
+#[template(path = "approvals.html")]
+struct Approvals {
+    frame: Frame,
+    queue: Queue,
+    file: Option<File>,
+    /// What was decided a moment ago.
+    done: Option<String>,
+    trouble: Option<Trouble>,
+}
+
+impl Approvals {
+    /// Returns what is wrong with a field that the officer filled in.
+    fn wrong(&self, field: &str) -> Option<&str> {
+        self.trouble.as_ref().filter(|trouble| trouble.is_about(field)).map(|trouble| trouble.title.as_str())
+    }
+}
+
+/// The queue, as the open page asks for it again.
+#[derive(Template)]
+#[template(path = "queue.html")]
+struct QueueAlone {
+    frame: Frame,
+    queue: Queue,
+}
+
+/// Returns how many applications wait for the decision of an officer's office, in words, and when the first is due.
+pub(crate) async fn waiting(desk: &Desk, officer: &Officer, t: &'static Texts) -> Result<String, Problem> {
+    let queue = queue::read(desk, officer, None, t).await?;
+    Ok(match queue.rows.first() {
+        None => t.home.approvals_none.clone(),
+        Some(first) => fill(&t.home.approvals_some, &[("n", &queue.count), ("due", &first.due)]),
+    })
+}
+
+async fn approvals(State(desk): State<Desk>, dress: Dress, visitor: Visitor, asked: Asked) -> Shown {
+    let t = texts(dress.language);
+    let queue = queue::read(&desk, &visitor.officer, None, t).await?;
+    let (frame, done) = (Frame::new(&dress, Some(&visitor), Place::Approvals), done(t, &asked, false));
+    page(&Approvals { frame, queue, file: None, done, trouble: None })
+}
+
+async fn queue_alone(State(desk): State<Desk>, dress: Dress, visitor: Visitor, asked: Asked) -> Shown {
+    let current = asked.some("current").and_then(|id| id.parse().ok());
+    let queue = queue::read(&desk, &visitor.officer, current, texts(dress.language)).await?;
+    page(&QueueAlone { frame: Frame::new(&dress, Some(&visitor), Place::Approvals), queue })
+}
+
+async fn open(
+    State(desk): State<Desk>,
+    State(counter): State<Counter>,
+    dress: Dress,
+    visitor: Visitor,
+    Named(id): Named<ApplicationId>,
+    asked: Asked,
+) -> Shown {
+    let t = texts(dress.language);
+    let file = Box::pin(file::read(&desk, &counter, &visitor, id, Typed::default(), t)).await?;
+    let queue = queue::read(&desk, &visitor.officer, Some(id), t).await?;
+    let (frame, done) = (Frame::new(&dress, Some(&visitor), Place::Approvals), done(t, &asked, true));
+    page(&Approvals { frame, queue, file: Some(file), done, trouble: None })
+}
+
+/// Returns what was decided a moment ago, as the address says it in words of ours.
+fn done(t: &'static Texts, asked: &Asked, opened: bool) -> Option<String> {
+    let says = match asked.some("done")? {
+        "approved" => &t.done.approved,
+        "checked" => &t.done.checked,
+        "returned" => &t.done.returned,
+        "refused" => &t.done.refused,
+        _ => return None,
+    };
+    let reference = asked.some("was").filter(|was| was.len() == 6 && was.bytes().all(|b| b.is_ascii_hexdigit()))?;
+    let next = if opened { &t.done.next } else { &t.done.last };
+    Some(format!("{} {next}", fill(says, &[("reference", reference)])))
+}
+
+/// What the handlers of the decisions need.
+struct Act {
+    desk: Desk,
+    counter: Counter,
+    dress: Dress,
+    visitor: Visitor,
+    id: ApplicationId,
+}
+
+impl Act {
+    /// Does the verb once, however often the form comes, and leads to the next application; or shows the same one again
+    /// with what is wrong, and all that was typed.
+    async fn decide(
+        self,
+        stamp: Result<Stamp, Problem>,
+        done: &'static str,
+        typed: Typed,
+        verb: impl AsyncFnOnce(&mut Deed<Officer>) -> Result<Application, CounterError>,
+    ) -> Shown {
+        let officer = self.visitor.officer.clone();
+        let said = match stamp {
+            Ok(stamp) => {
+                let kept = async |deed: &mut Deed<Officer>| {
+                    let application = verb(deed).await?;
+                    Ok::<_, CounterError>(ApplicationView::new(application, None, &officer))
+                };
+                self.desk.write(officer.clone(), stamp, kept).await.map(drop)
+            }
+            Err(problem) => Err(problem),
+        };
+        match said {
+            Ok(()) => {
+                let t = texts(self.dress.language);
+                let queue = queue::read(&self.desk, &officer, None, t).await?;
+                let next = queue.rows.iter().find(|row| row.id != self.id && !row.taken);
+                let place = next.map_or_else(|| APPROVALS.to_owned(), |row| format!("{APPROVALS}/{}", row.id));
+                Ok(to(&format!("{place}?done={done}&was={}", file::reference(self.id))))
+            }
+            Err(problem) => self.again(&problem, typed).await,
+        }
+    }
+
+    /// Shows the application with what is wrong.
+    async fn again(self, problem: &Problem, typed: Typed) -> Shown {
+        if problem.status().is_server_error() {
+            return Err(problem.clone());
+        }
+        let t = texts(self.dress.language);
+        let dress = self.dress.at(&format!("{APPROVALS}/{}", self.id));
+        let file = Box::pin(file::read(&self.desk, &self.counter, &self.visitor, self.id, typed, t)).await?;
+        let queue = queue::read(&self.desk, &self.visitor.officer, Some(self.id), t).await?;
+        let frame = Frame::new(&dress, Some(&self.visitor), Place::Approvals);
+        let trouble = Some(Trouble::of(problem, t));
+        page_about(problem, &Approvals { frame, queue, file: Some(file), done: None, trouble })
+    }
+}
+
+/// Reads the name of the dossier that the officer saw.
+fn seen(filled: &Filled) -> Option<DossierDigest> {
+    hex::decode(filled.text("dossier")).ok()?.try_into().ok().map(DossierDigest)
+}
+
+async fn approve(
+    State(desk): State<Desk>,
+    State(counter): State<Counter>,
+    dress: Dress,
+    visitor: Visitor,
+    Named(id): Named<ApplicationId>,
+    filled: Filled,
+) -> Shown {
+    let portrait = steps::fetch_portrait(desk.deeds(), &counter, id).await?;
+    let act = Act { desk, counter: counter.clone(), dress, visitor, id };
+    let verb = async |deed: &mut Deed<Officer>| steps::approve(deed, &counter, id, seen(&filled), portrait).await;
+    Box::pin(act.decide(filled.stamp(), "approved", Typed::default(), verb)).await
+}
+
+async fn check(
+    State(desk): State<Desk>,
+    State(counter): State<Counter>,
+    dress: Dress,
+    visitor: Visitor,
+    Named(id): Named<ApplicationId>,
+    filled: Filled,
+) -> Shown {
+    let act = Act { desk, counter, dress, visitor, id };
+    let verb = async |deed: &mut Deed<Officer>| steps::check(deed, id, seen(&filled)).await;
+    Box::pin(act.decide(filled.stamp(), "checked", Typed::default(), verb)).await
+}
+
+async fn give_back(
+    State(desk): State<Desk>,
+    State(counter): State<Counter>,
+    dress: Dress,
+    visitor: Visitor,
+    Named(id): Named<ApplicationId>,
+    filled: Filled,
+) -> Shown {
+    let typed = Typed::of(Step::Return, &filled);
+    let act = Act { desk, counter: counter.clone(), dress, visitor, id };
+    let (reasons, says, until) = match bring(&filled) {
+        Ok(bring) => bring,
+        Err(problem) => return act.again(&problem, typed).await,
+    };
+    let verb = async |deed: &mut Deed<Officer>| {
+        steps::give_back(deed, &counter, id, Missing { reasons, says: says.as_str(), until }).await
+    };
+    Box::pin(act.decide(filled.stamp(), "returned", typed, verb)).await
+}
+
+/// Reads what the citizen is to bring, and until when.
+fn bring(filled: &Filled) -> Result<(Vec<ReturnReason>, SomeWords<MOST_OF_REASON>, Date), Problem> {
+    use crypto::perso::problem::ProblemCode as C;
+    let reasons: Vec<ReturnReason> =
+        filled.all("reasons").filter_map(|word| serde_json::from_value(word.into()).ok()).collect();
+    if reasons.is_empty() {
+        return Err(Problem::new(C::ReasonMissing).field("/reasons", C::ReasonMissing, "one or more"));
+    }
+    let unfit = |_| Problem::new(C::PeriodUnfit).field("/until", C::PeriodUnfit, "a day after today");
+    let until = filled.text("until").parse::<Day>().map_err(unfit)?;
+    Ok((reasons, filled.judged("says")?, until.0))
+}
+
+async fn refuse(
+    State(desk): State<Desk>,
+    State(counter): State<Counter>,
+    dress: Dress,
+    visitor: Visitor,
+    Named(id): Named<ApplicationId>,
+    filled: Filled,
+) -> Shown {
+    let typed = Typed::of(Step::Refuse, &filled);
+    let act = Act { desk, counter, dress, visitor, id };
+    let reason: SomeWords<MOST_OF_REASON> = match filled.judged("reason") {
+        Ok(reason) => reason,
+        Err(problem) => return act.again(&problem, typed).await,
+    };
+    let verb = async |deed: &mut Deed<Officer>| steps::refuse(deed, id, reason.as_str()).await;
+    Box::pin(act.decide(filled.stamp(), "refused", typed, verb)).await
+}
+
+async fn claim(
+    State(desk): State<Desk>,
+    State(counter): State<Counter>,
+    visitor: Visitor,
+    Named(id): Named<ApplicationId>,
+    _: Filled,
+) -> Shown {
+    let Json(()) = desk.look(visitor.officer, async |deed| claims::claim(deed, &counter, id).await.map(drop)).await?;
+    Ok(back(id))
+}
+
+async fn release(State(desk): State<Desk>, visitor: Visitor, Named(id): Named<ApplicationId>, _: Filled) -> Shown {
+    let Json(()) = desk.look(visitor.officer, async |deed| claims::release(deed, id).await).await?;
+    Ok(back(id))
+}
+
+fn back(id: ApplicationId) -> Response {
+    to(&format!("{APPROVALS}/{id}"))
+}
+
+/// For what the page reads a person: the decision about this application.
+fn occasion(id: ApplicationId) -> Occasion {
+    Occasion { purpose: crate::deed::Purpose::Decision, case: Some(id) }
+}
+
+#[cfg(test)]
+mod tests {
+    use ::pages::Language;
+    use serde::Serialize;
+
+    use super::file::word_of;
+    use super::*;
+    use crate::applications::cases::CASES;
+    use crate::applications::model::StageName;
+    use crate::applications::register_check::RegisterField;
+    use crate::population::history::EventKind;
+
+    fn words<T: Serialize>(all: &[T]) -> Vec<String> {
+        all.iter().map(word_of).collect()
+    }
+
+    /// The tables of words have each word that the page may show, and no other.
+    #[test]
+    fn every_word_of_a_file_has_a_text() {
+        use RegisterField as F;
+        let fields = [
+            F::FullName,
+            F::BirthDate,
+            F::Sex,
+            F::BirthRegistration,
+            F::PlaceOfOrigin,
+            F::EthnicGroup,
+            F::Religion,
+            F::Nationality,
+            F::MaritalStatus,
+            F::PermanentResidence,
+            F::TemporaryResidence,
+            F::CurrentResidence,
+            F::BloodGroup,
+            F::Father,
+            F::Mother,
+            F::Spouse,
+            F::Representative,
+            F::HeadOfHousehold,
+            F::RelationToHead,
+            F::OldIdNumber,
+            F::HouseholdBookNumber,
+        ];
+        let stages: Vec<String> = StageName::ALL.iter().map(|stage| stage.word().to_owned()).collect();
+        let kinds: Vec<String> = CASES.iter().map(|case| file::kind_word(case.kind)).collect();
+        let events: Vec<String> = EventKind::PROPOSED.iter().map(|kind| kind.word().to_owned()).collect();
+        for language in Language::ALL {
+            let t = texts(language);
+            for (table, words) in [
+                (&t.field, words(&fields)),
+                (&t.stage, stages.clone()),
+                (&t.kind, kinds.clone()),
+                (&t.event, events.clone()),
+                (&t.reason, words(&file::RETURN_REASONS)),
+                (&t.sex, vec!["F".into(), "M".into()]),
+            ] {
+                for word in &words {
+                    assert_ne!(t.word(table, word), "?", "{language}: {word}");
+                }
+                if !std::ptr::eq(table, &raw const t.event) {
+                    assert_eq!(table.len(), words.len(), "{language}: {:?}", table.keys());
+                }
+            }
+        }
+    }
+}

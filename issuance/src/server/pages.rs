@@ -1,0 +1,78 @@
+//! The pages of all offices, and those that belong to none: the beginning, the files that pages load, the reader's
+//! choice of language and colours, and the page on which every component stands in every state.
+
+use ::pages::Asset;
+use askama::Template;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::IntoResponse;
+use crypto::perso::problem::ProblemCode;
+
+use super::Offices;
+use crate::ground::Permission;
+use crate::web::html::{
+    APPROVALS, Asked, Dress, Filled, Frame, HOME, PageRoutes, Place, Shown, Visitor, local, page, texts, to,
+};
+use crate::web::{Desk, Named, Problem, Right};
+use crate::{access, applications};
+
+/// All pages of this service.
+pub(super) fn pages() -> PageRoutes<Offices> {
+    PageRoutes::new()
+        .get(Right::SignedIn, HOME, home)
+        .get(Right::Anyone, "/pages/assets/{name}", asset)
+        .get(Right::Anyone, "/pages/design", design)
+        .post(Right::Anyone, "/pages/look", look)
+        .merge(access::pages())
+        .merge(applications::pages())
+}
+
+/// The beginning: what each role of the officer does.
+#[derive(Template)]
+#[template(path = "home.html")]
+struct Home {
+    frame: Frame,
+    /// A page for each work: address, name, how much waits.
+    works: Vec<(&'static str, &'static str, String)>,
+    /// The password was changed a moment ago.
+    changed: bool,
+}
+
+async fn home(State(desk): State<Desk>, dress: Dress, visitor: Visitor, asked: Asked) -> Shown {
+    let (t, officer) = (texts(dress.language), &visitor.officer);
+    let mut works = vec![];
+    if officer.may(Permission::Decide) {
+        works.push((APPROVALS, &*t.home.approvals, applications::waiting(&desk, officer, t).await?));
+    }
+    let frame = Frame::new(&dress, Some(&visitor), Place::Home);
+    page(&Home { frame, works, changed: asked.some("changed").is_some() })
+}
+
+/// Answers with a file that pages load, which never changes at its address.
+async fn asset(Named(name): Named<String>) -> Shown {
+    let Asset { bytes, media_type } = ::pages::asset(&name).ok_or_else(|| Problem::new(ProblemCode::NoSuchPath))?;
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(media_type)),
+        (header::CACHE_CONTROL, HeaderValue::from_static(Asset::CACHE_CONTROL)),
+    ];
+    Ok((headers, Bytes::from_static(bytes)).into_response())
+}
+
+/// Keeps the reader's choice, and leads back.
+async fn look(dress: Dress, filled: Filled) -> Shown {
+    let chosen = dress.chosen(filled.some("language"), filled.some("theme"), filled.some("keys"));
+    let back = to(local(filled.text("back")).unwrap_or(HOME));
+    Ok(([(header::SET_COOKIE, chosen)], back).into_response())
+}
+
+/// Every component in every state. It shows no person, and needs no session.
+#[derive(Template)]
+#[template(path = "design.html")]
+struct Design {
+    frame: Frame,
+}
+
+async fn design(dress: Dress) -> Shown {
+    page(&Design { frame: Frame::new(&dress, None, Place::Elsewhere) })
+}

@@ -1,0 +1,210 @@
+//! How a page looks for its reader, and what its answer carries: language, theme, nonce; and the page of a problem.
+
+use ::pages::{Language, Nonce};
+use askama::Template;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use crypto::perso::problem::ProblemCode;
+
+use super::cookies::{LOOK, cookie, set};
+use super::frame::{Frame, Place, Trouble};
+use super::texts::texts;
+use super::{DOOR, HOME, PASSWORD, page_about, to};
+use crate::ground::ids::RequestId;
+use crate::web::Problem;
+
+/// The colours of a page.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Theme {
+    /// Black lines and no tints.
+    Contrast,
+    /// Light on dark, for halls and night shifts.
+    Dark,
+    /// Dark on warm paper.
+    #[default]
+    Light,
+}
+
+impl Theme {
+    pub(super) const ALL: [Self; 3] = [Self::Light, Self::Dark, Self::Contrast];
+
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Contrast => "contrast",
+            Self::Dark => "dark",
+            Self::Light => "light",
+        }
+    }
+}
+
+/// What a page knows of its reader before it knows the officer.
+#[derive(Clone, Debug)]
+pub(crate) struct Dress {
+    /// The reader's choice; without one, what the browser asks for.
+    pub(crate) language: Language,
+    /// The reader's choice.
+    pub(crate) theme: Theme,
+    /// Whether single keys act.
+    pub(crate) keys: bool,
+    /// The word by which this answer's scripts run.
+    pub(crate) nonce: Nonce,
+    /// Where a change of language leads back to.
+    pub(crate) here: String,
+    /// The path that was asked for, with its query.
+    asked: String,
+    /// True if the browser asks for a part of the page that it shows.
+    part: bool,
+    /// True for a question, false for an act.
+    reads: bool,
+}
+
+/// True for a path of the pages.
+pub(crate) fn is_page(path: &str) -> bool {
+    path.strip_prefix(HOME).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Returns a place if it is one of the pages: never another host, and nothing that a header or a browser reads
+/// otherwise.
+pub(crate) fn local(place: &str) -> Option<&str> {
+    let fits = place.bytes().all(|b| b.is_ascii_graphic() && b != b'\\') && !place.contains("//");
+    (fits && is_page(place.split(['?', '#']).next().unwrap_or_default())).then_some(place)
+}
+
+impl Dress {
+    /// What the request of a page says, with a nonce for its answer.
+    pub(crate) fn of(method: &Method, uri: &Uri, headers: &HeaderMap, nonce: Nonce) -> Self {
+        let reads = matches!(*method, Method::GET | Method::HEAD);
+        let asked = uri.path_and_query().map_or(HOME, |whole| whole.as_str()).to_owned();
+        let said = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let (mut language, mut theme, mut keys) = (Language::preferred(said), Theme::default(), true);
+        for word in cookie(headers, LOOK).unwrap_or_default().split('.') {
+            language = word.parse().unwrap_or(language);
+            theme = Theme::ALL.into_iter().find(|theme| theme.word() == word).unwrap_or(theme);
+            keys = keys && word != NO_KEYS;
+        }
+        let here = if reads { asked.clone() } else { HOME.to_owned() };
+        Self { language, theme, keys, nonce, here, asked, part: headers.contains_key("hx-request"), reads }
+    }
+
+    /// The same, for an answer to an act that shows the page at another place.
+    pub(crate) fn at(&self, here: &str) -> Self {
+        Self { here: here.to_owned(), ..self.clone() }
+    }
+
+    /// Returns the field that keeps what the reader chooses now, beside what was chosen before.
+    pub(crate) fn chosen(&self, language: Option<&str>, theme: Option<&str>, keys: Option<&str>) -> HeaderValue {
+        let language = language.and_then(|tag| tag.parse().ok()).unwrap_or(self.language);
+        let theme = Theme::ALL.into_iter().find(|known| Some(known.word()) == theme).unwrap_or(self.theme);
+        let keys = keys.map_or(self.keys, |word| word != NO_KEYS);
+        let without = if keys { "" } else { ".no-keys" };
+        set(LOOK, &format!("{language}.{}{without}", theme.word()))
+    }
+
+    /// Writes the headers of a page into its answer.
+    pub(crate) fn finish(&self, response: &mut Response) {
+        for (name, value) in ::pages::headers(&self.nonce) {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                response.headers_mut().insert(HeaderName::from_static(name), value);
+            }
+        }
+        // One address has a page in each language and theme.
+        response.headers_mut().insert(header::VARY, HeaderValue::from_static("cookie, accept-language"));
+    }
+
+    /// Answers a problem: with the way to the door where there is no session, else with a page that says what is wrong
+    /// and what to do.
+    pub(crate) fn refused(&self, problem: &Problem, id: RequestId) -> Response {
+        match problem.code() {
+            // The part stays as it is; the next act leads to the door.
+            ProblemCode::SessionNeeded if self.part => return StatusCode::NO_CONTENT.into_response(),
+            ProblemCode::SessionNeeded if self.reads && self.asked == HOME => return to(DOOR),
+            ProblemCode::SessionNeeded if self.reads => {
+                let next: String = percent(&self.asked);
+                return to(&format!("{DOOR}?next={next}"));
+            }
+            ProblemCode::PasswordChangeNeeded if self.reads => return to(PASSWORD),
+            _ => {}
+        }
+        let t = texts(self.language);
+        let frame = Frame::new(self, None, Place::Elsewhere);
+        let trouble = Trouble::of(problem, t);
+        let sheet = Sheet { frame: &frame, trouble: &trouble, request: id.to_string(), door: DOOR };
+        page_about(problem, &sheet).unwrap_or_else(|_| problem.status().into_response())
+    }
+}
+
+/// Writes a place so that it is one value of a query.
+fn percent(place: &str) -> String {
+    place.replace('%', "%25").replace('&', "%26").replace('+', "%2B").replace('#', "%23").replace('?', "%3F")
+}
+
+/// The word of the cookie for a reader who wants no single keys.
+pub(crate) const NO_KEYS: &str = "no-keys";
+
+/// The page of a problem.
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct Sheet<'a> {
+    frame: &'a Frame,
+    trouble: &'a Trouble,
+    request: String,
+    door: &'static str,
+}
+
+/// The router's outermost layer has made it for every request of a page.
+impl<S: Sync> FromRequestParts<S> for Dress {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| Problem::new(ProblemCode::RouteWithoutRight))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dress(path: &'static str, look: &str) -> Dress {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT_LANGUAGE, HeaderValue::from_static("en"));
+        if !look.is_empty() {
+            headers.insert(header::COOKIE, HeaderValue::try_from(format!("__Host-look={look}")).unwrap());
+        }
+        Dress::of(&Method::GET, &Uri::from_static(path), &headers, Nonce::of([1; 16]))
+    }
+
+    #[test]
+    fn the_reader_chooses_and_the_browser_is_asked_before_that() {
+        let before = dress("/pages", "");
+        assert_eq!((before.language, before.theme, before.keys), (Language::En, Theme::Light, true));
+        let chosen = dress("/pages", "vi.dark.no-keys");
+        assert_eq!((chosen.language, chosen.theme, chosen.keys), (Language::Vi, Theme::Dark, false));
+        let nonsense = dress("/pages", "fr.pink.keys");
+        assert_eq!((nonsense.language, nonsense.theme, nonsense.keys), (Language::En, Theme::Light, true));
+        let field = chosen.chosen(Some("en"), Some("pink"), None);
+        assert!(field.to_str().unwrap().starts_with("__Host-look=en.dark.no-keys; "), "{field:?}");
+        let field = chosen.chosen(None, Some("contrast"), Some("keys"));
+        assert!(field.to_str().unwrap().starts_with("__Host-look=vi.contrast; "), "{field:?}");
+    }
+
+    #[test]
+    fn a_way_leads_to_our_own_pages_alone() {
+        for place in ["/pages", "/pages/approvals/1?done=approved", "/pages?x=1", "/pages#main"] {
+            assert_eq!(local(place), Some(place));
+        }
+        for place in [
+            "//host/pages",
+            "/pages//host",
+            "https://host/pages",
+            "/pagesx",
+            "/api/v1/me",
+            "/pages/\\host",
+            "/pages\r\nset-cookie:",
+            "",
+        ] {
+            assert_eq!(local(place), None, "{place}");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The frame around a page: head, ways to the other pages, foot; and how a problem is told on a page.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use crypto::perso::problem::ProblemCode;
+
+use super::HOME;
+use super::dress::{Dress, NO_KEYS, Theme};
+use super::texts::{Texts, fill, texts};
+use crate::ground::{Officer, Permission};
+use crate::web::Problem;
+use crate::web::problem::catalogued;
+
+/// The officer who looks at a page, as the gate found out.
+#[derive(Clone, Debug)]
+pub(crate) struct Visitor {
+    /// The officer.
+    pub(crate) officer: Officer,
+    /// Name of the account.
+    pub(crate) name: String,
+    /// The word that forms of this session carry.
+    pub(crate) token: String,
+    /// The word that makes an act of this page the same when it is sent twice.
+    pub(crate) key: String,
+}
+
+impl<S: Sync> FromRequestParts<S> for Visitor {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| Problem::new(ProblemCode::RouteWithoutRight))
+    }
+}
+
+/// Where a page stands among the others.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Place {
+    /// The decisions of the second officer.
+    Approvals,
+    /// A page that the head does not name.
+    Elsewhere,
+    /// The beginning.
+    Home,
+}
+
+/// A way in the head of the page.
+#[derive(Debug)]
+pub(crate) struct Tab {
+    pub(crate) href: &'static str,
+    pub(crate) text: &'static str,
+    pub(crate) current: bool,
+}
+
+/// What stands around a page.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    pub(crate) t: &'static Texts,
+    pub(crate) lang: &'static str,
+    pub(crate) theme: &'static str,
+    pub(crate) keys: bool,
+    pub(crate) nonce: String,
+    pub(crate) here: String,
+    pub(crate) visitor: Option<Visitor>,
+    pub(crate) roles: String,
+    pub(crate) tabs: Vec<Tab>,
+}
+
+impl Frame {
+    /// The frame of a page at this place, with the ways that the officer may go.
+    pub(crate) fn new(dress: &Dress, visitor: Option<&Visitor>, place: Place) -> Self {
+        let t = texts(dress.language);
+        let mut tabs = vec![];
+        let mut roles = vec![];
+        if let Some(visitor) = visitor {
+            let mut tab = |at, href, text: &'static str| tabs.push(Tab { href, text, current: at == place });
+            tab(Place::Home, HOME, &t.layout.home);
+            if visitor.officer.may(Permission::Decide) {
+                tab(Place::Approvals, APPROVALS, &t.layout.approvals);
+            }
+            roles = visitor.officer.roles.iter().map(|role| t.word(&t.role, role.name())).collect();
+        }
+        Self {
+            t,
+            lang: dress.language.tag(),
+            theme: dress.theme.word(),
+            keys: dress.keys,
+            nonce: dress.nonce.to_string(),
+            here: dress.here.clone(),
+            visitor: visitor.cloned(),
+            roles: roles.join(", "),
+            tabs,
+        }
+    }
+
+    /// Returns the address of a file that the page loads.
+    #[expect(clippy::unused_self, reason = "templates reach it through the frame")]
+    pub(crate) fn asset(&self, name: &str) -> String {
+        format!("{ASSETS}{}", ::pages::address(name))
+    }
+
+    /// Returns the glyphs, for the beginning of the page.
+    #[expect(clippy::unused_self, reason = "templates reach it through the frame")]
+    pub(crate) fn icons(&self) -> &'static str {
+        ::pages::ICONS
+    }
+
+    /// Returns the office of the officer, in words.
+    pub(crate) fn unit(&self) -> String {
+        let office = self.visitor.as_ref().map_or("", |visitor| visitor.officer.office.as_str());
+        fill(&self.t.layout.unit, &[("office", office)])
+    }
+
+    /// Returns the themes, each with its word, its name and whether it is chosen.
+    pub(crate) fn themes(&self) -> Vec<(&'static str, &'static str, bool)> {
+        let name = |theme| match theme {
+            Theme::Contrast => &*self.t.layout.contrast,
+            Theme::Dark => &*self.t.layout.dark,
+            Theme::Light => &*self.t.layout.light,
+        };
+        Theme::ALL.into_iter().map(|theme| (theme.word(), name(theme), theme.word() == self.theme)).collect()
+    }
+
+    /// Returns the word that turns the single keys to what they are not.
+    pub(crate) fn other_keys(&self) -> &'static str {
+        if self.keys { NO_KEYS } else { "keys" }
+    }
+}
+
+/// Where the files of the pages are.
+pub(crate) const ASSETS: &str = "/pages/assets/";
+/// The page of the decisions.
+pub(crate) const APPROVALS: &str = "/pages/approvals";
+
+/// A problem, as a page tells it: what is wrong, what to do, and small below them the code.
+#[derive(Clone, Debug)]
+pub(crate) struct Trouble {
+    pub(crate) title: String,
+    pub(crate) says: String,
+    pub(crate) detail: Option<String>,
+    pub(crate) code: &'static str,
+    pub(crate) signs_in: bool,
+    /// The fields that do not fit, by their names.
+    fields: Vec<String>,
+}
+
+impl Trouble {
+    /// A problem in the words of the pages; where they have none for its code, in those of the catalogue.
+    pub(crate) fn of(problem: &Problem, t: &'static Texts) -> Self {
+        let code = problem.code();
+        let (title, says) = match t.problem.get(code.word()) {
+            Some(text) => (text.title.clone(), text.says.clone()),
+            None => {
+                let entry = catalogued(code);
+                let said = if t.is_vietnamese() { &entry.vi } else { &entry.en };
+                (said.cause.clone(), said.remedy.clone())
+            }
+        };
+        let fields = problem.errors().iter().map(|field| field.pointer.trim_start_matches('/').to_owned()).collect();
+        let detail = problem.detail_of().filter(|_| !t.is_vietnamese()).map(str::to_owned);
+        Self { title, says, detail, code: code.word(), signs_in: code == ProblemCode::SessionNeeded, fields }
+    }
+
+    /// True if this field does not fit.
+    pub(crate) fn is_about(&self, field: &str) -> bool {
+        self.fields.iter().any(|known| known == field)
+    }
+}
