@@ -19,6 +19,7 @@ use super::stages::{By, Step};
 use super::steps::{self, Keeping, Missing, Request};
 use super::store::closed::Erased;
 use super::{Counter, CounterError, claims, hand_over, lists, payments_api, reading, reference};
+use crate::bookings::{self, BookingOfApplication};
 use crate::deed::Occasion;
 use crate::ground::ids::{ApplicationId, CardId, HoldId, OfficerId, PersonId};
 use crate::ground::objects::ObjectError;
@@ -210,6 +211,8 @@ pub(crate) struct ApplicationView {
     likely_doubles: Option<PersonDuplicates>,
     /// What the citizen said to what the register holds; only when read.
     register_check: Option<RegisterCheckView>,
+    /// The citizen's booking that it took; only when opened and when read.
+    booking: Option<BookingOfApplication>,
     /// The officer who has taken it for some minutes; only when read.
     claimed_by: Option<OfficerId>,
     /// Until when; only when read.
@@ -288,6 +291,7 @@ impl ApplicationView {
             complaint,
             likely_doubles: None,
             register_check: None,
+            booking: None,
             claimed_by: None,
             claimed_until: None,
             legal_hold: None,
@@ -325,7 +329,9 @@ async fn register(
             let (office, exempt) = (&body.office, body.fee_exempt);
             let request = Request { person, kind, office, exempt, claim, acknowledged };
             let application = steps::register(deed, &counter, request).await?;
-            Ok::<_, CounterError>(ApplicationView::new(application, None, &officer))
+            let booking = bookings::steps::of_application(deed.tx(), application.id).await?;
+            let booking = booking.map(BookingOfApplication::from);
+            Ok::<_, CounterError>(ApplicationView { booking, ..ApplicationView::new(application, None, &officer) })
         })
         .await
     };
@@ -343,7 +349,7 @@ async fn read(
     Named(id): Named<ApplicationId>,
     occasion: Occasion,
 ) -> Looked<ApplicationView> {
-    let Json((application, keeping, likely, claim, check)) = desk
+    let Json((application, keeping, likely, claim, check, booking)) = desk
         .look(officer.clone(), async |deed| {
             let application = steps::read(deed, id, occasion).await?;
             let keeping = steps::keeping(deed, &application).await?;
@@ -351,15 +357,16 @@ async fn read(
             let at = deed.at();
             let claim = claims::standing(deed.tx(), &application, at).await?;
             let check = register_check::unsettled(deed, &application).await?;
-            Ok::<_, CounterError>((application, keeping, likely, claim, check))
+            let booking = bookings::steps::of_application(deed.tx(), id).await?;
+            Ok::<_, CounterError>((application, keeping, likely, claim, check, booking))
         })
         .await?;
     let portrait = if steps::mends_only(&officer) { None } else { steps::portrait_of(&counter, &application).await? };
     let view = ApplicationView::new(application, portrait, &officer).with(keeping);
     let (claimed_by, claimed_until) = claim.map(|claim| (claim.officer, claim.until)).unzip();
     let likely_doubles = likely.map(PersonDuplicates::from);
-    let register_check = check.map(RegisterCheckView::from);
-    Ok(Json(ApplicationView { likely_doubles, register_check, claimed_by, claimed_until, ..view }))
+    let (register_check, booking) = (check.map(RegisterCheckView::from), booking.map(BookingOfApplication::from));
+    Ok(Json(ApplicationView { likely_doubles, register_check, booking, claimed_by, claimed_until, ..view }))
 }
 
 /// A portrait.

@@ -31,6 +31,8 @@ pub mod of {
         Batch;
         /// An application in a batch of cards.
         BatchItem;
+        /// A citizen's place and time for the capture.
+        Booking;
         /// A trust bundle.
         Bundle;
         /// A card.
@@ -106,6 +108,8 @@ pub type ApplicationId = Id<of::Application>;
 pub type BatchId = Id<of::Batch>;
 /// Identifier of an application in a batch of cards.
 pub type BatchItemId = Id<of::BatchItem>;
+/// Identifier of a booking.
+pub type BookingId = Id<of::Booking>;
 /// Identifier of a trust bundle.
 pub type BundleId = Id<of::Bundle>;
 /// Identifier of a change of the register that is proposed.

@@ -9,6 +9,7 @@ use super::faults::Faults;
 use super::{ListenError, Metrics, Settings, Traces, Watch};
 use crate::access::{Access, FirstOfficerError, make_first_officer, note_certified_keys};
 use crate::applications::Counter;
+use crate::bookings::Bookings;
 use crate::cards::CardProfile;
 use crate::deed::{DeedError, Deeds};
 use crate::ground::objects::{ObjectError, Objects};
@@ -25,8 +26,8 @@ use crate::store::{Db, Migration, RowKey, Sealed, StoreError, Tx};
 use crate::trust::Trust;
 use crate::web::{self, Desk, Readiness};
 use crate::{
-    access, applications, cards, deed, holds, jobs, keys, notices, numbering, offices, population, production,
-    retention, trust,
+    access, applications, bookings, cards, deed, holds, jobs, keys, notices, numbering, offices, population,
+    production, retention, trust,
 };
 
 /// The state of each office; a handler asks for the one that it needs.
@@ -46,6 +47,8 @@ pub struct Offices {
     pub numbers: Numbers,
     /// Notices to citizens.
     pub notices: Notices,
+    /// Places and times for the capture.
+    pub bookings: Bookings,
     /// The counter.
     pub counter: Counter,
     /// Production.
@@ -85,6 +88,7 @@ pub fn migrations() -> Vec<&'static Migration> {
         cards::MIGRATIONS,
         numbering::MIGRATIONS,
         notices::MIGRATIONS,
+        bookings::MIGRATIONS,
         applications::MIGRATIONS,
         production::MIGRATIONS,
         trust::MIGRATIONS,
@@ -97,7 +101,7 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 34] = [
+pub const SEALED: [&Sealed; 35] = [
     &access::OFFICER,
     &access::STATION,
     &cards::CARD,
@@ -132,6 +136,7 @@ pub const SEALED: [&Sealed; 34] = [
     &applications::REGISTER_CHECK,
     &notices::CONTACT,
     &notices::NOTICE,
+    &bookings::BOOKING,
 ];
 
 /// Opens the keys of the folder, which must be the authority's that the settings name.
@@ -380,6 +385,7 @@ impl Offices {
             access: Access::new(settings.access.clone(), TlsAuthority::open(&store)?),
             numbers,
             notices: Notices::new(settings.notices.clone(), register.clone()),
+            bookings: Bookings::new(settings.bookings),
             counter: Counter::new(
                 settings.applications.clone(),
                 objects.clone(),

@@ -136,6 +136,7 @@ mod tampered {
             ("register_check", 0),
             ("contact", 0),
             ("notice", 1),
+            ("booking", 0),
         ];
         assert_eq!(verified.tables, tables);
         let (code, said) = verify_command(offices, database.as_deref());
