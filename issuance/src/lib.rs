@@ -9,7 +9,8 @@
 //! 3. [`access`] (officers, stations, gate), [`audit`] (the trail, read)
 //! 4. [`offices`] (units, calendar of working days)
 //! 5. [`holds`] (what must not be erased), [`population`], [`cards`], [`numbering`], [`notices`] (what citizens are
-//!    told), [`applications`], [`production`], [`trust`], [`retention`] (what is kept no longer is erased)
+//!    told), [`bookings`] (place and time), [`applications`], [`production`], [`trust`], [`retention`] (what is kept no
+//!    longer is erased)
 //! 6. [`server`] puts them together; [`cli`] is the command line
 //!
 //! A test holds the order, SQL included (`issuance/tests/it/order.rs`). In an office `model.rs` is pure,
@@ -19,6 +20,7 @@
 pub mod access;
 pub mod applications;
 pub mod audit;
+pub mod bookings;
 pub mod cards;
 pub mod cli;
 pub mod deed;

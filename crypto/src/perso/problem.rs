@@ -106,6 +106,16 @@ catalogue! {
     BodyMalformed "body-malformed" Request
     BodyTooLarge "body-too-large" Request
     BodyTooSlow "body-too-slow" Service
+    BookingBeyondHorizon "booking-beyond-horizon" Request
+    BookingDayClosed "booking-day-closed" Request
+    BookingEnded "booking-ended" Request
+    BookingNotToday "booking-not-today" Request
+    BookingOpen "booking-open" Request
+    BookingOutsideHours "booking-outside-hours" Request
+    BookingSlotFull "booking-slot-full" Request
+    BookingTimePast "booking-time-past" Request
+    BookingUnchanged "booking-unchanged" Request
+    BookingUnknown "booking-unknown" Request
     CalendarDayUnfit "calendar-day-unfit" Request
     CalendarEnds "calendar-ends" Service
     CardAlreadyHeld "card-already-held" Request
@@ -167,6 +177,7 @@ catalogue! {
     FeeUnpaid "fee-unpaid" Request
     FormForeign "form-foreign" Request
     HashMalformed "hash-malformed" Request
+    HoursUnfit "hours-unfit" Request
     IdempotencyKeyInUse "idempotency-key-in-use" Service
     IdempotencyKeyMalformed "idempotency-key-malformed" Request
     IdempotencyKeyMissing "idempotency-key-missing" Request
@@ -205,6 +216,7 @@ catalogue! {
     ObjectsUnreadable "objects-unreadable" Service
     OfficeCodeMalformed "office-code-malformed" Request
     OfficeDissolved "office-dissolved" Request
+    OfficeTakesNoBookings "office-takes-no-bookings" Request
     OfficerCertificateUnknown "officer-certificate-unknown" Request
     OfficerNotFound "officer-not-found" Request
     OneTimeTokenUnfit "one-time-token-unfit" Station

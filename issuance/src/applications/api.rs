@@ -21,6 +21,7 @@ use super::stages::{By, Step};
 use super::steps::{self, Keeping, Missing, Request};
 use super::store::closed::Erased;
 use super::{Counter, CounterError, claims, hand_over, lists, payments_api, reading, reference};
+use crate::bookings::{self, BookingOfApplication};
 use crate::deed::Occasion;
 use crate::ground::ids::{ApplicationId, CardId, HoldId, OfficerId, PersonId};
 use crate::ground::objects::ObjectError;
@@ -217,6 +218,8 @@ pub(crate) struct ApplicationView {
     classification: Option<ClassificationView>,
     /// What archives of papers were asked and answered, the first question first; likewise.
     archive_requests: Option<Vec<ArchiveRequestView>>,
+    /// The citizen's booking that it took; only when opened and when read.
+    booking: Option<BookingOfApplication>,
     /// The officer who has taken it for some minutes; only when read.
     claimed_by: Option<OfficerId>,
     /// Until when; only when read.
@@ -297,6 +300,7 @@ impl ApplicationView {
             register_check: None,
             classification: None,
             archive_requests: None,
+            booking: None,
             claimed_by: None,
             claimed_until: None,
             legal_hold: None,
@@ -334,7 +338,9 @@ async fn register(
             let (office, exempt) = (&body.office, body.fee_exempt);
             let request = Request { person, kind, office, exempt, claim, acknowledged };
             let application = steps::register(deed, &counter, request).await?;
-            Ok::<_, CounterError>(ApplicationView::new(application, None, &officer))
+            let booking = bookings::steps::of_application(deed.tx(), application.id).await?;
+            let booking = booking.map(BookingOfApplication::from);
+            Ok::<_, CounterError>(ApplicationView { booking, ..ApplicationView::new(application, None, &officer) })
         })
         .await
     };
@@ -352,7 +358,7 @@ async fn read(
     Named(id): Named<ApplicationId>,
     occasion: Occasion,
 ) -> Looked<ApplicationView> {
-    let Json((application, keeping, likely, claim, check, papers)) = desk
+    let Json((application, keeping, likely, claim, check, papers, booking)) = desk
         .look(officer.clone(), async |deed| {
             let application = steps::read(deed, id, occasion).await?;
             let keeping = steps::keeping(deed, &application).await?;
@@ -363,19 +369,20 @@ async fn read(
             let sees_papers = deed.actor().may(Permission::Capture) || deed.actor().may(Permission::Decide);
             let papers =
                 if sees_papers { Some(paper_archive::of_application(deed.tx(), application.id).await?) } else { None };
-            Ok::<_, CounterError>((application, keeping, likely, claim, check, papers))
+            let booking = bookings::steps::of_application(deed.tx(), id).await?;
+            Ok::<_, CounterError>((application, keeping, likely, claim, check, papers, booking))
         })
         .await?;
     let portrait = if steps::mends_only(&officer) { None } else { steps::portrait_of(&counter, &application).await? };
     let view = ApplicationView::new(application, portrait, &officer).with(keeping);
     let (claimed_by, claimed_until) = claim.map(|claim| (claim.officer, claim.until)).unzip();
     let likely_doubles = likely.map(PersonDuplicates::from);
-    let register_check = check.map(RegisterCheckView::from);
+    let (register_check, booking) = (check.map(RegisterCheckView::from), booking.map(BookingOfApplication::from));
     let classification = papers.as_ref().and_then(ClassificationView::of);
     let archive_requests =
         papers.map(|OfPapers { requests, .. }| requests.into_iter().map(ArchiveRequestView::from).collect());
     let view = ApplicationView { classification, archive_requests, ..view };
-    Ok(Json(ApplicationView { likely_doubles, register_check, claimed_by, claimed_until, ..view }))
+    Ok(Json(ApplicationView { likely_doubles, register_check, booking, claimed_by, claimed_until, ..view }))
 }
 
 /// A portrait.

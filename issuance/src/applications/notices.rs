@@ -3,7 +3,7 @@
 use time::Date;
 
 use super::model::{Application, ReturnReason, Stage};
-use crate::notices::model::{Language, Matter, Need};
+use crate::notices::model::{Language, Matter, Need, Subject};
 use crate::notices::texts::{self, Of};
 
 /// Returns what a citizen is told of an application that comes to a stage, and is due to leave it on this day; `None`
@@ -34,7 +34,7 @@ pub(super) fn notice(application: &Application) -> Option<String> {
     // That a card is ready the list says.
     let stage = &application.stage;
     let matter = matter(stage, application.progress.due).filter(|_| !matches!(stage, Stage::Personalized { .. }))?;
-    let of = Of { office: &application.office, application: application.id, reference: None };
+    let of = Of { office: &application.office, about: Subject::Application(application.id), reference: None };
     Some(texts::text(&matter, Language::Vi, of).body)
 }
 

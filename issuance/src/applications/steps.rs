@@ -36,7 +36,7 @@ use crate::population::model::Claim;
 use crate::population::search::{Found, SearchError, Sought};
 use crate::population::{self, PopulationError};
 use crate::store::StoreError;
-use crate::{access, cards, holds, numbering};
+use crate::{access, bookings, cards, holds, numbering};
 
 /// What a citizen asks for at a counter.
 #[derive(Clone, Copy, Debug)]
@@ -56,8 +56,8 @@ pub struct Request<'a> {
 }
 
 /// Opens an application: the person must have a number, be fourteen, alive and a citizen, have no other one under way,
-/// and have or have had the card that the kind speaks of. A card that the register does not know takes an officer who
-/// says why in `acknowledged`; the record names the officer, the doubt and those words.
+/// and have or have had the card that the kind speaks of. It takes the person's booking. A card that the register does
+/// not know takes an officer who says why in `acknowledged`; the record names the officer, the doubt and those words.
 ///
 /// # Errors
 /// [`CounterError`]
@@ -129,6 +129,7 @@ pub async fn register(
     let object = Object::Application(application.id);
     let entry = Entry::new(Action::ApplicationRegistered, object, Purpose::Registration).about(request.person);
     deed.enter(entry.of(request.office).because(because)).await?;
+    bookings::steps::take(deed, request.person, request.office, application.id).await?;
     Ok(application)
 }
 

@@ -148,6 +148,9 @@ fn text(status: &Status, words: Words) -> String {
         let open: Vec<_> = status.notices.iter().map(|one| format!("{} {}", one.count, one.state)).collect();
         lines.push(format!("{}{}", label("notices"), open.join(", ")));
     }
+    if status.bookings_to_be_moved > 0 {
+        lines.push(format!("{}{} to be moved", label("bookings"), status.bookings_to_be_moved));
+    }
     let until = status.holidays_until.map_or_else(|| "not known".to_owned(), |year| format!("known until {year}"));
     lines.push(format!("{}{until}", label("holidays")));
     for (n, cell) in status.number_cells.iter().enumerate() {

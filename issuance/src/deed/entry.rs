@@ -8,9 +8,9 @@ use crypto::perso::problem::ProblemCode;
 use time::Date;
 
 use crate::ground::ids::{
-    ApplicationId, BatchId, BoxId, CardBatchId, CardId, CaseId, CountId, DeliveryId, DeputyId, DestructionId,
-    FindingId, HoldId, LeaseId, NoticeId, OfficerId, OrderId, PersonId, ProductionBatchId, QuarantinedId, RecallId,
-    StationId,
+    ApplicationId, BatchId, BookingId, BoxId, CardBatchId, CardId, CaseId, CountId, DeliveryId, DeputyId,
+    DestructionId, FindingId, HoldId, LeaseId, NoticeId, OfficerId, OrderId, PersonId, ProductionBatchId,
+    QuarantinedId, RecallId, StationId,
 };
 use crate::ground::{Caller, OfficeCode, Permission};
 
@@ -131,6 +131,22 @@ words! {
         BodyChecked = "body-checked",
         /// The body of a card carries other things than its chip: both are spoiled.
         BodyDiffers = "body-differs",
+        /// The citizen came for a booking, or an application took it.
+        BookingArrived = "booking-arrived",
+        /// A citizen wants a booking no more.
+        BookingCancelled = "booking-cancelled",
+        /// A citizen was given a place and a time.
+        BookingMade = "booking-made",
+        /// A citizen did not come for a booking: its desk is free.
+        BookingMissed = "booking-missed",
+        /// A booking has another place or time.
+        BookingMoved = "booking-moved",
+        /// A booking was read.
+        BookingRead = "booking-read",
+        /// The slot of a booking is gone: it is to be moved, and the citizen is told.
+        BookingToBeMoved = "booking-to-be-moved",
+        /// The bookings of an office or of a person were listed.
+        BookingsListed = "bookings-listed",
         /// Forms that communes handed in were counted.
         CampaignFormsCollected = "campaign-forms-collected",
         /// It was said how many people are expected in communes, and until when.
@@ -292,6 +308,8 @@ words! {
         /// Stock, a station or a matter of the stock of an office that is dissolved went to the
         /// one that takes its place.
         OfficeWorkMoved = "office-work-moved",
+        /// The opening hours of an office were set.
+        OfficeHoursSet = "office-hours-set",
         /// An officer enrolled a client certificate.
         OfficerCertificateEnrolled = "officer-certificate-enrolled",
         /// A client certificate of an officer was revoked.
@@ -498,6 +516,8 @@ pub enum Object {
     Application(ApplicationId),
     /// A file of declarations.
     Batch(BatchId),
+    /// A booking.
+    Booking(BookingId),
     /// A day of the calendar.
     CalendarDay(Date),
     /// A card.
@@ -572,6 +592,7 @@ impl fmt::Display for Object {
             Self::Application(id) => write!(f, "application/{id}"),
             Self::Asked(text) => f.write_str(text),
             Self::Batch(id) => write!(f, "batch/{id}"),
+            Self::Booking(id) => write!(f, "booking/{id}"),
             Self::CalendarDay(day) => write!(f, "calendar-day/{day}"),
             Self::Card(id) => write!(f, "card/{id}"),
             Self::CardBatch(id) => write!(f, "card-batch/{id}"),

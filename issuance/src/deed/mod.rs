@@ -158,6 +158,12 @@ impl<A: Actor> Deed<A> {
         self.source.clock().day_of(self.at)
     }
 
+    /// Returns the State's civil time of the verb.
+    #[must_use]
+    pub fn time_of_day(&self) -> time::Time {
+        self.source.clock().time_of(self.at)
+    }
+
     /// Returns the State's civil day of another moment.
     #[must_use]
     pub fn day_of(&self, at: OffsetDateTime) -> Date {

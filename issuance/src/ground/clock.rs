@@ -9,7 +9,7 @@ use rand::rngs::ChaCha20Rng;
 #[expect(clippy::disallowed_types, reason = "the one place where the system's randomness enters the service")]
 use rand::rngs::SysRng;
 use rand::{Rng, SeedableRng};
-use time::{Date, Duration, OffsetDateTime, UtcOffset};
+use time::{Date, Duration, OffsetDateTime, Time, UtcOffset};
 
 use super::Id;
 
@@ -103,6 +103,12 @@ impl Clock {
     #[must_use]
     pub fn begin_of(&self, day: Date) -> OffsetDateTime {
         day.midnight().assume_offset(self.offset).to_offset(UtcOffset::UTC)
+    }
+
+    /// Returns the State's civil time at a moment.
+    #[must_use]
+    pub fn time_of(&self, at: OffsetDateTime) -> Time {
+        at.to_offset(self.offset).time()
     }
 
     /// Returns the State's civil day now.

@@ -33,6 +33,8 @@ pub mod of {
         Batch;
         /// An application in a batch of cards.
         BatchItem;
+        /// A citizen's place and time for the capture.
+        Booking;
         /// A trust bundle.
         Bundle;
         /// A card.
@@ -112,6 +114,8 @@ pub type ArchiveRequestId = Id<of::ArchiveRequest>;
 pub type BatchId = Id<of::Batch>;
 /// Identifier of an application in a batch of cards.
 pub type BatchItemId = Id<of::BatchItem>;
+/// Identifier of a booking.
+pub type BookingId = Id<of::Booking>;
 /// Identifier of a trust bundle.
 pub type BundleId = Id<of::Bundle>;
 /// Identifier of a change of the register that is proposed.

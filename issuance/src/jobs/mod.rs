@@ -19,6 +19,8 @@ pub enum Worker {}
 /// The jobs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Job {
+    /// Says which bookings are to be moved, and which were missed.
+    Bookings,
     /// Says that the owner of the key file breaks glass.
     BreakGlass,
     /// Says which applications are late, and to whom.
@@ -37,7 +39,8 @@ pub enum Job {
 
 impl Job {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
+        Self::Bookings,
         Self::BreakGlass,
         Self::Deadlines,
         Self::EndSuspensions,
@@ -53,9 +56,12 @@ impl Job {
     pub const fn period(self) -> Duration {
         match self {
             Self::Retention | Self::Warnings => Duration::hours(24),
-            Self::BreakGlass | Self::Deadlines | Self::EndSuspensions | Self::PurgeExpired | Self::TrustBundle => {
-                Duration::hours(1)
-            }
+            Self::Bookings
+            | Self::BreakGlass
+            | Self::Deadlines
+            | Self::EndSuspensions
+            | Self::PurgeExpired
+            | Self::TrustBundle => Duration::hours(1),
         }
     }
 
@@ -63,6 +69,7 @@ impl Job {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Bookings => "bookings",
             Self::BreakGlass => "break-glass",
             Self::Deadlines => "deadlines",
             Self::EndSuspensions => "end-suspensions",

@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 use super::model::{Addresses, Channel, Contact, Language, Notice, NoticeKind, NoticeState};
 use super::steps::{self, NoticeError, Wish};
 use super::{Notices, draw};
-use crate::ground::ids::{ApplicationId, NoticeId, OfficerId, PersonId};
+use crate::ground::ids::{ApplicationId, BookingId, NoticeId, OfficerId, PersonId};
 use crate::ground::text::Words;
 use crate::ground::{Officer, Permission, blocking};
 use crate::web::{Answered, Desk, Looked, Named, Nothing, Problem, Right, Routes, Write};
@@ -25,6 +25,7 @@ where
 {
     Routes::new()
         .add(Right::Officer(Permission::ReadNotice), routes!(list))
+        .add(Right::Officer(Permission::Apply), routes!(list_of_booking))
         .add(Right::Officer(Permission::ReadNotice), routes!(letter))
         .add(Right::Officer(Permission::Apply), routes!(delivered))
         .add(Right::Officer(Permission::Apply), routes!(contact))
@@ -38,8 +39,10 @@ struct NoticeView {
     id: NoticeId,
     /// What it is about.
     kind: NoticeKind,
-    /// The application.
-    application_id: ApplicationId,
+    /// The application; null for a notice about a booking.
+    application_id: Option<ApplicationId>,
+    /// The booking; null for a notice about an application.
+    booking_id: Option<BookingId>,
     /// Its language.
     language: Language,
     /// What the citizen quotes, for ever.
@@ -69,7 +72,8 @@ impl NoticeView {
         Self {
             id: notice.id,
             kind: notice.kind,
-            application_id: notice.application,
+            application_id: notice.about.application(),
+            booking_id: notice.about.booking(),
             language: notice.language,
             reference: notice.reference,
             channel: notice.channel,
@@ -84,7 +88,7 @@ impl NoticeView {
     }
 }
 
-/// The notices of an application.
+/// The notices of an application or of a booking.
 #[derive(Debug, Serialize, ToSchema)]
 struct NoticesOfApplication {
     /// The oldest first.
@@ -101,6 +105,23 @@ async fn list(
 ) -> Looked<NoticesOfApplication> {
     desk.look(officer, async |deed| {
         let notices = steps::of_application(deed, id).await?;
+        let items = notices.into_iter().map(|(notice, holds)| NoticeView::new(notice, holds)).collect();
+        Ok::<_, NoticeError>(NoticesOfApplication { items })
+    })
+    .await
+}
+
+/// The notices that were written about a booking, without what they say.
+#[utoipa::path(get, path = "/api/v1/bookings/{id}/notices", tag = "bookings",
+    operation_id = "list_notices_of_booking", params(("id" = String, Path)),
+    responses((status = 200, body = NoticesOfApplication)))]
+async fn list_of_booking(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Named(id): Named<BookingId>,
+) -> Looked<NoticesOfApplication> {
+    desk.look(officer, async |deed| {
+        let notices = steps::of_booking(deed, id).await?;
         let items = notices.into_iter().map(|(notice, holds)| NoticeView::new(notice, holds)).collect();
         Ok::<_, NoticeError>(NoticesOfApplication { items })
     })

@@ -5,6 +5,7 @@ use time::{Duration, OffsetDateTime};
 use super::model::NoticeState;
 use super::store::{self, Ended};
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
+use crate::ground::Id;
 use crate::ground::actor::Actor;
 use crate::holds;
 use crate::store::StoreError;
@@ -39,7 +40,9 @@ pub async fn erase<A: Actor>(
     if ended_at + term > at {
         return Ok(Outcome::NotDue);
     }
-    if holds::store::standing(deed.tx(), notice.person, notice.application, at).await?.is_some() {
+    // A booking is no application: a hold of all of the person keeps it, and a hold of an application none.
+    let of = notice.about.application().unwrap_or(Id::nil());
+    if holds::store::standing(deed.tx(), notice.person, of, at).await?.is_some() {
         return Ok(Outcome::Held);
     }
     if !dry {

@@ -21,7 +21,7 @@ use std::sync::Arc;
 pub use api::routes;
 pub use letter::{Letter, draw};
 pub use settings::{Settings, Smtp, Tls};
-pub use steps::{Case, NoticeError, write};
+pub use steps::{Case, NoticeError, write, write_about};
 pub use store::{CONTACT, MIGRATIONS, NOTICE};
 
 use crate::population::Register;

@@ -1,11 +1,12 @@
 //! A notice: what it is about, by which way it leaves and how far it is; and where a citizen wants to be told. Pure.
 
 use serde::{Deserialize, Serialize};
-use time::{Date, OffsetDateTime};
+use time::{Date, OffsetDateTime, Time};
 use utoipa::ToSchema;
 
+use crate::deed::Object;
 use crate::ground::OfficeCode;
-use crate::ground::ids::{ApplicationId, NoticeId, OfficerId, PersonId};
+use crate::ground::ids::{ApplicationId, BookingId, NoticeId, OfficerId, PersonId};
 
 /// What a notice says.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -23,6 +24,26 @@ pub enum Matter {
         on: Date,
         /// The day until which it is decided.
         until: Date,
+    },
+    /// The citizen's booking has another place or time.
+    BookingMoved {
+        /// What the citizen quotes.
+        number: String,
+        /// The day.
+        day: Date,
+        /// The time of the day.
+        from: Time,
+    },
+    /// The citizen's booking cannot be kept.
+    BookingToBeMoved {
+        /// What the citizen quotes.
+        number: String,
+        /// The day that it was for.
+        day: Date,
+        /// The time of the day.
+        from: Time,
+        /// Why it cannot be kept.
+        because: BookingGone,
     },
     /// The card was not fetched while it was kept.
     Destroyed,
@@ -62,6 +83,17 @@ pub enum Matter {
         /// The last day for it.
         until: Date,
     },
+}
+
+/// Why a booking cannot be kept.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum BookingGone {
+    /// The day is no working day any more.
+    DayClosed,
+    /// The office has other hours, or fewer desks.
+    HoursChanged,
+    /// The office takes no bookings any more.
+    OfficeClosed,
 }
 
 /// What a citizen is to bring.
@@ -113,6 +145,10 @@ pub enum NoticeKind {
     AppealDecided,
     /// A complaint was taken.
     AppealReceived,
+    /// A booking has another place or time.
+    BookingMoved,
+    /// A booking cannot be kept.
+    BookingToBeMoved,
     /// The card was not fetched while it was kept.
     Destroyed,
     /// The card was not fetched.
@@ -133,6 +169,8 @@ words! {
     NoticeKind {
         AppealDecided = "appeal-decided",
         AppealReceived = "appeal-received",
+        BookingMoved = "booking-moved",
+        BookingToBeMoved = "booking-to-be-moved",
         Destroyed = "destroyed",
         NotFetched = "not-fetched",
         OfficeMoved = "office-moved",
@@ -190,6 +228,8 @@ impl Matter {
         match self {
             Self::AppealDecided { .. } => NoticeKind::AppealDecided,
             Self::AppealReceived { .. } => NoticeKind::AppealReceived,
+            Self::BookingMoved { .. } => NoticeKind::BookingMoved,
+            Self::BookingToBeMoved { .. } => NoticeKind::BookingToBeMoved,
             Self::Destroyed => NoticeKind::Destroyed,
             Self::NotFetched { .. } => NoticeKind::NotFetched,
             Self::OfficeMoved { .. } => NoticeKind::OfficeMoved,
@@ -201,6 +241,44 @@ impl Matter {
     }
 }
 
+/// Of what a notice tells.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Subject {
+    /// An application.
+    Application(ApplicationId),
+    /// A booking.
+    Booking(BookingId),
+}
+
+impl Subject {
+    /// Returns the application, if it is one.
+    #[must_use]
+    pub const fn application(self) -> Option<ApplicationId> {
+        match self {
+            Self::Application(id) => Some(id),
+            Self::Booking(_) => None,
+        }
+    }
+
+    /// Returns the booking, if it is one.
+    #[must_use]
+    pub const fn booking(self) -> Option<BookingId> {
+        match self {
+            Self::Application(_) => None,
+            Self::Booking(id) => Some(id),
+        }
+    }
+
+    /// Returns it as the trail names it.
+    #[must_use]
+    pub const fn object(self) -> Object {
+        match self {
+            Self::Application(id) => Object::Application(id),
+            Self::Booking(id) => Object::Booking(id),
+        }
+    }
+}
+
 /// A notice, without what it says.
 #[derive(Clone, Debug)]
 pub struct Notice {
@@ -208,11 +286,11 @@ pub struct Notice {
     pub id: NoticeId,
     /// What it is about.
     pub kind: NoticeKind,
-    /// The application.
-    pub application: ApplicationId,
+    /// The application or the booking.
+    pub about: Subject,
     /// The person whom it is for.
     pub person: PersonId,
-    /// The office of the application.
+    /// The office of the application or the booking.
     pub office: OfficeCode,
     /// Its language.
     pub language: Language,

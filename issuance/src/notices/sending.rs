@@ -126,7 +126,7 @@ async fn begin(settings: &Settings, deeds: &Deeds, id: NoticeId, sent: &mut Sent
     let addresses = addresses.unwrap_or_default();
     let entry = |action, says: String| {
         let entry = Entry::new(action, Object::Notice(id), Purpose::Notice).about(notice.person);
-        entry.of(&notice.office).with(Object::Application(notice.application)).because(says)
+        entry.of(&notice.office).with(notice.about.object()).because(says)
     };
     let kind = notice.kind.word();
     let goes = match notice.channel {
@@ -201,7 +201,7 @@ async fn end(
     };
     store::update(deed.tx(), &notice).await?;
     let entry = Entry::new(action, Object::Notice(notice.id), Purpose::Notice).about(notice.person);
-    deed.enter(entry.of(&notice.office).with(Object::Application(notice.application)).because(says)).await?;
+    deed.enter(entry.of(&notice.office).with(notice.about.object()).because(says)).await?;
     Ok(deed.commit().await?)
 }
 

@@ -4,12 +4,12 @@
 use rand::Rng as _;
 use thiserror::Error;
 
-use super::model::{Addresses, Channel, Contact, Language, Matter, Notice, NoticeState, Text, is_phone};
+use super::model::{Addresses, Channel, Contact, Language, Matter, Notice, NoticeState, Subject, Text, is_phone};
 use super::texts::{self, Of};
 use super::{Letter, Notices, mail, store};
 use crate::deed::{Action, Deed, Entry, Object, Occasion, Purpose};
 use crate::ground::actor::Actor;
-use crate::ground::ids::{ApplicationId, NoticeId, PersonId};
+use crate::ground::ids::{ApplicationId, BookingId, NoticeId, PersonId};
 use crate::ground::{OfficeCode, Officer, OtherOffice};
 use crate::population::{self, PopulationError};
 use crate::store::StoreError;
@@ -32,8 +32,21 @@ pub struct Case<'a> {
 /// [`StoreError`]; a contact that another hand changed is passed over, and the notice becomes a letter: what is done to
 /// a contact stops no card.
 pub async fn write<A: Actor>(deed: &mut Deed<A>, case: Case<'_>, matter: &Matter) -> Result<NoticeId, StoreError> {
-    deed.saw(case.person);
-    let contact = match store::contact(deed.tx(), case.person).await {
+    let Case { application, person, office } = case;
+    write_about(deed, (Subject::Application(application), person, office), matter).await
+}
+
+/// As [`write`], about an application or about a booking.
+///
+/// # Errors
+/// As [`write`].
+pub async fn write_about<A: Actor>(
+    deed: &mut Deed<A>,
+    (about, person, office): (Subject, PersonId, &OfficeCode),
+    matter: &Matter,
+) -> Result<NoticeId, StoreError> {
+    deed.saw(person);
+    let contact = match store::contact(deed.tx(), person).await {
         Err(StoreError::Tampered { .. } | StoreError::Inconsistent { .. }) => None,
         found => found?,
     };
@@ -41,14 +54,14 @@ pub async fn write<A: Actor>(deed: &mut Deed<A>, case: Case<'_>, matter: &Matter
     let reference = reference(random);
     let language = contact.as_ref().map_or(Language::Vi, |contact| contact.language);
     let channel = Contact::channel(contact.as_ref());
-    let of = Of { office: case.office, application: case.application, reference: Some(&reference) };
+    let of = Of { office, about, reference: Some(&reference) };
     let text = texts::text(matter, language, of);
     let notice = Notice {
         id,
         kind: matter.kind(),
-        application: case.application,
-        person: case.person,
-        office: case.office.clone(),
+        about,
+        person,
+        office: office.clone(),
         language,
         reference,
         message_id: None,
@@ -79,7 +92,24 @@ fn reference(random: u64) -> String {
 /// [`NoticeError::OtherOffice`]
 pub async fn of_application(deed: &mut Deed<Officer>, id: ApplicationId) -> Result<Vec<(Notice, bool)>, NoticeError> {
     let notices = store::of_application(deed.tx(), id).await?;
-    let mut entry = Entry::new(Action::NoticesListed, Object::Application(id), Purpose::Notice);
+    listed(deed, Object::Application(id), notices).await
+}
+
+/// Returns the notices of a booking, without what they say.
+///
+/// # Errors
+/// [`NoticeError::OtherOffice`]
+pub async fn of_booking(deed: &mut Deed<Officer>, id: BookingId) -> Result<Vec<(Notice, bool)>, NoticeError> {
+    let notices = store::of_booking(deed.tx(), id).await?;
+    listed(deed, Object::Booking(id), notices).await
+}
+
+async fn listed(
+    deed: &mut Deed<Officer>,
+    of: Object,
+    notices: Vec<(Notice, bool)>,
+) -> Result<Vec<(Notice, bool)>, NoticeError> {
+    let mut entry = Entry::new(Action::NoticesListed, of, Purpose::Notice);
     if let Some((first, _)) = notices.first() {
         deed.actor().may_act_for(&first.office)?;
         entry = entry.about(first.person).of(&first.office);
@@ -119,7 +149,7 @@ async fn read<A: Actor>(
     let place = person.current_residence.as_ref().or(person.permanent_residence.as_ref());
     let place = place.or(person.temporary_residence.as_ref());
     let entry = Entry::new(Action::NoticeRead, Object::Notice(notice.id), Purpose::Notice).about(notice.person);
-    deed.enter(entry.of(&notice.office).with(Object::Application(notice.application))).await?;
+    deed.enter(entry.of(&notice.office).with(notice.about.object())).await?;
     Ok(Letter {
         reference: notice.reference.clone(),
         name: person.full_name.as_str().to_owned(),
@@ -151,7 +181,7 @@ pub async fn printed<A: Actor>(deed: &mut Deed<A>, id: NoticeId) -> Result<Notic
 
 async fn posted<A: Actor>(deed: &mut Deed<A>, notice: Notice) -> Result<Notice, NoticeError> {
     let entry = Entry::new(Action::NoticeSent, Object::Notice(notice.id), Purpose::Notice).about(notice.person);
-    let entry = entry.of(&notice.office).with(Object::Application(notice.application));
+    let entry = entry.of(&notice.office).with(notice.about.object());
     if notice.state == NoticeState::Sent {
         deed.enter(entry.because("it was sent before")).await?;
         return Ok(notice);

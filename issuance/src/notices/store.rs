@@ -2,16 +2,17 @@
 
 use time::OffsetDateTime;
 
-use super::model::{Addresses, Channel, Contact, Language, Notice, NoticeKind, NoticeState, Text};
+use super::model::{Addresses, Channel, Contact, Language, Notice, NoticeKind, NoticeState, Subject, Text};
 use crate::deed::Deed;
 use crate::ground::actor::Actor;
-use crate::ground::ids::{ApplicationId, NoticeId, PersonId};
+use crate::ground::ids::{ApplicationId, BookingId, NoticeId, PersonId};
 use crate::ground::{Id, Secrets};
 use crate::store::{Kind, Migration, Record, Sealed, StoreError, Tx};
 use crate::{args, migration, sql};
 
 /// The tables of notices.
-pub const MIGRATIONS: &[Migration] = &[migration!(160, "0160_notices_outbox")];
+pub const MIGRATIONS: &[Migration] =
+    &[migration!(160, "0160_notices_outbox"), migration!(188, "0188_notices_bookings")];
 
 /// Where citizens want to be told: each row carries a MAC.
 pub const CONTACT: Sealed = Sealed {
@@ -60,16 +61,17 @@ pub const NOTICE: Sealed = Sealed {
         ("unsure", Kind::Truth),
         ("failure", Kind::Text),
         ("ended_at", Kind::Moment),
+        ("booking_id", Kind::Uuid),
     ],
     keys: 1,
     one: sql!(
         "select id, kind, application_id, person_id, office, language, reference, message_id, channel, state, content,
-                written_at, due_at, attempts, repeats, unsure, failure, ended_at, version, mac
+                written_at, due_at, attempts, repeats, unsure, failure, ended_at, booking_id, version, mac
          from notice where id = $1"
     ),
     all: sql!(
         "select id, kind, application_id, person_id, office, language, reference, message_id, channel, state, content,
-                written_at, due_at, attempts, repeats, unsure, failure, ended_at, version, mac
+                written_at, due_at, attempts, repeats, unsure, failure, ended_at, booking_id, version, mac
          from notice order by id"
     ),
     set: sql!("update notice set version = $1, mac = $2 where id = $3"),
@@ -80,13 +82,14 @@ pub(super) async fn insert(tx: &mut Tx, notice: &Notice, text: &Text, secrets: &
     let content = serde_json::to_vec(text).unwrap_or_default();
     let sql = sql!(
         "insert into notice (id, kind, application_id, person_id, office, language, reference, message_id, channel, state,
-                             content, written_at, due_at, attempts, repeats, unsure, failure, ended_at, version, mac)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"
+                             content, written_at, due_at, attempts, repeats, unsure, failure, ended_at, booking_id,
+                             version, mac)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)"
     );
     let values = args![
         notice.id,
         notice.kind.word(),
-        notice.application,
+        notice.about.application(),
         notice.person,
         &notice.office,
         notice.language.word(),
@@ -101,7 +104,8 @@ pub(super) async fn insert(tx: &mut Tx, notice: &Notice, text: &Text, secrets: &
         notice.repeats,
         notice.unsure,
         notice.failure.as_deref(),
-        notice.ended_at
+        notice.ended_at,
+        notice.about.booking()
     ];
     tx.insert_sealed(&NOTICE, sql, values).await
 }
@@ -157,8 +161,19 @@ pub(super) async fn erase(tx: &mut Tx, id: NoticeId) -> Result<(), StoreError> {
 pub(super) async fn of_application(tx: &mut Tx, id: ApplicationId) -> Result<Vec<(Notice, bool)>, StoreError> {
     let sql = sql!(
         "select id, kind, application_id, person_id, office, language, reference, message_id, channel, state, content,
-                written_at, due_at, attempts, repeats, unsure, failure, ended_at, version, mac
+                written_at, due_at, attempts, repeats, unsure, failure, ended_at, booking_id, version, mac
          from notice where application_id = $1 order by id"
+    );
+    let rows = tx.all_judged(&NOTICE, sql, args![id]).await?;
+    rows.iter().map(|(row, holds)| Ok((read(row)?, *holds))).collect()
+}
+
+/// Returns the notices of a booking, the oldest first, each with whether its MAC holds.
+pub(super) async fn of_booking(tx: &mut Tx, id: BookingId) -> Result<Vec<(Notice, bool)>, StoreError> {
+    let sql = sql!(
+        "select id, kind, application_id, person_id, office, language, reference, message_id, channel, state, content,
+                written_at, due_at, attempts, repeats, unsure, failure, ended_at, booking_id, version, mac
+         from notice where booking_id = $1 order by id"
     );
     let rows = tx.all_judged(&NOTICE, sql, args![id]).await?;
     rows.iter().map(|(row, holds)| Ok((read(row)?, *holds))).collect()
@@ -338,10 +353,15 @@ fn read_contact(row: &Record) -> Result<Contact, StoreError> {
 }
 
 fn read(row: &Record) -> Result<Notice, StoreError> {
+    let about = match (Id::of_optional(row, "application_id")?, Id::of_optional(row, "booking_id")?) {
+        (Some(id), None) => Subject::Application(id),
+        (None, Some(id)) => Subject::Booking(id),
+        _ => return Err(row.inconsistent("application_id")),
+    };
     Ok(Notice {
         id: Id::of(row, "id")?,
         kind: word(row, "kind", NoticeKind::named)?,
-        application: Id::of(row, "application_id")?,
+        about,
         person: Id::of(row, "person_id")?,
         office: row.parsed("office")?,
         language: word(row, "language", Language::named)?,

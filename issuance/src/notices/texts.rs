@@ -5,19 +5,18 @@
 
 use std::fmt::Write as _;
 
-use time::Date;
+use time::{Date, Time};
 
-use super::model::{Language, Matter, Need, Text};
+use super::model::{BookingGone, Language, Matter, Need, Subject, Text};
 use crate::ground::OfficeCode;
-use crate::ground::ids::ApplicationId;
 
 /// What every notice names.
 #[derive(Clone, Copy, Debug)]
 pub struct Of<'a> {
-    /// The office of the application.
+    /// The office of the application or the booking.
     pub office: &'a OfficeCode,
-    /// The application.
-    pub application: ApplicationId,
+    /// The application or the booking.
+    pub about: Subject,
     /// What the citizen quotes; none where the notice is only shown.
     pub reference: Option<&'a str>,
 }
@@ -27,12 +26,17 @@ pub struct Of<'a> {
 pub fn text(matter: &Matter, language: Language, of: Of<'_>) -> Text {
     let vi = language == Language::Vi;
     let title = title(matter, vi);
-    let Of { office, application, reference } = of;
+    let Of { office, about, reference } = of;
     let mut body = if vi {
-        format!("THÔNG BÁO\n{title}\n\nĐơn vị: {office}\nHồ sơ: {application}\n")
+        format!("THÔNG BÁO\n{title}\n\nĐơn vị: {office}\n")
     } else {
-        format!("NOTICE\n{title}\n\nOffice: {office}\nApplication: {application}\n")
+        format!("NOTICE\n{title}\n\nOffice: {office}\n")
     };
+    // A booking is called by the number that the citizen has.
+    if let Subject::Application(application) = about {
+        let label = if vi { "Hồ sơ" } else { "Application" };
+        let _ = writeln!(body, "{label}: {application}");
+    }
     if let Some(reference) = reference {
         let label = if vi { "Số thông báo" } else { "Reference" };
         let _ = writeln!(body, "{label}: {reference}");
@@ -52,6 +56,10 @@ const fn title(matter: &Matter, vi: bool) -> &'static str {
         (Matter::AppealDecided { .. }, false) => "Your complaint is decided",
         (Matter::AppealReceived { .. }, true) => "về việc thụ lý khiếu nại",
         (Matter::AppealReceived { .. }, false) => "Your complaint was received",
+        (Matter::BookingMoved { .. }, true) => "về việc chuyển lịch hẹn làm thẻ Căn cước công dân",
+        (Matter::BookingMoved { .. }, false) => "Your booking has another time",
+        (Matter::BookingToBeMoved { .. }, true) => "về việc lịch hẹn làm thẻ Căn cước công dân phải thay đổi",
+        (Matter::BookingToBeMoved { .. }, false) => "Your booking cannot be kept",
         (Matter::Destroyed, true) => "về việc thu hồi thẻ Căn cước công dân không được nhận",
         (Matter::Destroyed, false) => "Your identity card is revoked: it was not fetched",
         (Matter::NotFetched { .. }, true) => "về việc chưa đến nhận thẻ Căn cước công dân",
@@ -87,6 +95,26 @@ fn say(body: &mut String, matter: &Matter, vi: bool) {
         Matter::AppealReceived { on, until } => {
             write!(body, "Complaint of: {}\nIt is decided until: {}\n", day(*on), day(*until))
         }
+        Matter::BookingMoved { number, day: on, from } if vi => {
+            write!(body, "Lịch hẹn: {number}\n\nThời gian mới: {} ngày {}.\n", hour(*from), day(*on))
+        }
+        Matter::BookingMoved { number, day: on, from } => {
+            write!(body, "Booking: {number}\n\nThe new time: {} on {}.\n", hour(*from), day(*on))
+        }
+        Matter::BookingToBeMoved { number, day: on, from, because } if vi => write!(
+            body,
+            "Lịch hẹn: {number}, {} ngày {}\nLý do: {}\n\nLịch hẹn này không thực hiện được nữa. Đề nghị Ông/Bà liên hệ đơn vị cấp căn cước để được chuyển sang thời gian khác.\n",
+            hour(*from),
+            day(*on),
+            gone_words(*because, vi)
+        ),
+        Matter::BookingToBeMoved { number, day: on, from, because } => write!(
+            body,
+            "Booking: {number}, {} on {}\nReason: {}\n\nThis booking cannot be kept. Please ask a counter to move it to another time.\n",
+            hour(*from),
+            day(*on),
+            gone_words(*because, vi)
+        ),
         Matter::Destroyed if vi => write!(
             body,
             "\nThẻ của Ông/Bà không được nhận trong thời hạn, đã bị thu hồi và sẽ được tiêu hủy. Ông/Bà có thể nộp hồ sơ mới.\n"
@@ -167,6 +195,17 @@ fn say(body: &mut String, matter: &Matter, vi: bool) {
     };
 }
 
+const fn gone_words(because: BookingGone, vi: bool) -> &'static str {
+    match (because, vi) {
+        (BookingGone::DayClosed, true) => "ngày hẹn là ngày nghỉ",
+        (BookingGone::DayClosed, false) => "the day is no working day",
+        (BookingGone::HoursChanged, true) => "đơn vị thay đổi giờ tiếp nhận",
+        (BookingGone::HoursChanged, false) => "the office has other hours",
+        (BookingGone::OfficeClosed, true) => "đơn vị không còn tiếp nhận",
+        (BookingGone::OfficeClosed, false) => "the office takes no bookings any more",
+    }
+}
+
 const fn need_words(need: Need, vi: bool) -> &'static str {
     match (need, vi) {
         (Need::Data, true) => {
@@ -198,6 +237,18 @@ fn short(matter: &Matter, vi: bool, office: &OfficeCode, reference: &str) -> Str
         }
         (Matter::AppealReceived { until, .. }, false) => {
             format!("CCCD {reference}: {office} has your complaint and decides it until {}.", day(*until))
+        }
+        (Matter::BookingMoved { number, day: on, from }, true) => {
+            format!("CCCD {reference}: Lich hen {number} chuyen sang {} {} tai {office}.", hour(*from), day(*on))
+        }
+        (Matter::BookingMoved { number, day: on, from }, false) => {
+            format!("CCCD {reference}: Booking {number} is now on {} at {}, office {office}.", day(*on), hour(*from))
+        }
+        (Matter::BookingToBeMoved { number, day: on, .. }, true) => {
+            format!("CCCD {reference}: Lich hen {number} ngay {} tai {office} phai doi. Xin lien he.", day(*on))
+        }
+        (Matter::BookingToBeMoved { number, day: on, .. }, false) => {
+            format!("CCCD {reference}: Booking {number} of {}, office {office}, must be moved. Please ask.", day(*on))
         }
         (Matter::Destroyed, true) => format!("CCCD {reference}: The khong duoc nhan da bi thu hoi. Lien he {office}."),
         (Matter::Destroyed, false) => {
@@ -247,6 +298,11 @@ const SECOND_COMPLAINT_VI: &str = "\nNếu không đồng ý, Ông/Bà có quy�
 const SECOND_COMPLAINT_EN: &str =
     "\nIf you do not agree, you may complain a second time or go to court (Law on Complaints 02/2011/QH13, Art. 33).\n";
 
+/// A time as it is printed: `07:30`.
+fn hour(time: Time) -> String {
+    format!("{:02}:{:02}", time.hour(), time.minute())
+}
+
 /// A day as it is printed: `20/02/2027`.
 fn day(day: Date) -> String {
     format!("{:02}/{:02}/{:04}", day.day(), u8::from(day.month()), day.year())
@@ -254,7 +310,7 @@ fn day(day: Date) -> String {
 
 #[cfg(test)]
 mod tests {
-    use time::macros::date;
+    use time::macros::{date, time};
 
     use super::*;
     use crate::ground::Id;
@@ -267,6 +323,10 @@ mod tests {
             Matter::AppealDecided { granted: true, says: says.clone() },
             Matter::AppealDecided { granted: false, says: says.clone() },
             Matter::AppealReceived { on: until, until },
+            Matter::BookingMoved { number: NUMBER.to_owned(), day: until, from: time!(07:30) },
+            gone(BookingGone::DayClosed),
+            gone(BookingGone::HoursChanged),
+            gone(BookingGone::OfficeClosed),
             Matter::Destroyed,
             Matter::NotFetched { until },
             Matter::OfficeMoved { until },
@@ -277,10 +337,17 @@ mod tests {
         ]
     }
 
+    const NUMBER: &str = "LH-0123-4567-89AB";
+
+    fn gone(because: BookingGone) -> Matter {
+        let (number, day, from) = (NUMBER.to_owned(), date!(2027 - 03 - 01), time!(07:30));
+        Matter::BookingToBeMoved { number, day, from, because }
+    }
+
     fn written(matter: &Matter, language: Language) -> Text {
         let of = Of {
             office: &"003-001".parse().unwrap(),
-            application: Id::nil(),
+            about: Subject::Application(Id::nil()),
             reference: Some("TB-0123-4567-89AB-CDEF"),
         };
         text(matter, language, of)
@@ -298,6 +365,9 @@ mod tests {
                 assert!(!words || text.body.contains("Mang giấy khai sinh"), "{}", text.body);
                 let has_day = !matches!(matter, Matter::AppealDecided { .. } | Matter::Destroyed);
                 assert!(!has_day || text.body.contains("01/03/2027"), "{}", text.body);
+                let books = matches!(matter, Matter::BookingMoved { .. } | Matter::BookingToBeMoved { .. });
+                assert!(!books || text.body.contains(NUMBER) && text.body.contains("07:30"), "{}", text.body);
+                assert!(!books || text.short.contains(NUMBER), "{}", text.short);
                 for said in ["003-001", "TB-0123-4567-89AB-CDEF"] {
                     assert!(text.body.contains(said) && text.short.contains(said), "{}", text.body);
                 }

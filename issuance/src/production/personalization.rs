@@ -198,7 +198,7 @@ async fn attempt(
         cards::steps::revoke_unissued(&mut deed, &fingerprint).await?;
         store::discard_refused(deed.tx(), signed.id).await?;
         // A body of the old document would be a second one for this chip.
-        print_jobs::end_of_chip(deed.tx(), &chip.serial).await?;
+        store::print_jobs::end_of_chip(deed.tx(), &chip.serial).await?;
         document = None;
     }
     if let Some(document) = document {

@@ -9,6 +9,7 @@ use super::faults::Faults;
 use super::{ListenError, Metrics, Settings, Traces, Watch};
 use crate::access::{Access, FirstOfficerError, make_first_officer, note_certified_keys};
 use crate::applications::Counter;
+use crate::bookings::Bookings;
 use crate::cards::CardProfile;
 use crate::deed::{DeedError, Deeds};
 use crate::ground::objects::{ObjectError, Objects};
@@ -25,8 +26,8 @@ use crate::store::{Db, Migration, RowKey, Sealed, StoreError, Tx};
 use crate::trust::Trust;
 use crate::web::{self, Desk, Readiness};
 use crate::{
-    access, applications, cards, deed, holds, jobs, keys, notices, numbering, offices, population, production,
-    retention, trust,
+    access, applications, bookings, cards, deed, holds, jobs, keys, notices, numbering, offices, population,
+    production, retention, trust,
 };
 
 /// The state of each office; a handler asks for the one that it needs.
@@ -48,6 +49,8 @@ pub struct Offices {
     pub numbers: Numbers,
     /// Notices to citizens.
     pub notices: Notices,
+    /// Places and times for the capture.
+    pub bookings: Bookings,
     /// The counter.
     pub counter: Counter,
     /// Production.
@@ -87,6 +90,7 @@ pub fn migrations() -> Vec<&'static Migration> {
         cards::MIGRATIONS,
         numbering::MIGRATIONS,
         notices::MIGRATIONS,
+        bookings::MIGRATIONS,
         applications::MIGRATIONS,
         production::MIGRATIONS,
         trust::MIGRATIONS,
@@ -99,7 +103,7 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 36] = [
+pub const SEALED: [&Sealed; 37] = [
     &access::OFFICER,
     &access::STATION,
     &cards::CARD,
@@ -138,6 +142,7 @@ pub const SEALED: [&Sealed; 36] = [
     &notices::NOTICE,
     &access::DEPUTY,
     &access::DISSOLUTION,
+    &bookings::BOOKING,
 ];
 
 /// Opens the keys of the folder, which must be the authority's that the settings name.
@@ -387,6 +392,7 @@ impl Offices {
             access: Access::new(settings.access.clone(), TlsAuthority::open(&store)?),
             numbers,
             notices: Notices::new(settings.notices.clone(), register.clone()),
+            bookings: Bookings::new(settings.bookings),
             counter: Counter::new(
                 settings.applications.clone(),
                 objects.clone(),

@@ -15,7 +15,9 @@ use super::{Collector, Limits, Network, Settings};
 use crate::cards::CardProfile;
 use crate::keys::Authority;
 use crate::offices::holidays::Holidays;
-use crate::{access, applications, cards, keys, notices, numbering, population, production, retention, trust, web};
+use crate::{
+    access, applications, bookings, cards, keys, notices, numbering, population, production, retention, trust, web,
+};
 
 /// Everything that `issuance.toml` can say. A key that it leaves out has its default; an unknown one is refused.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -68,6 +70,8 @@ pub struct Config {
     pub applications: applications::Settings,
     /// Notices to citizens: attempts, mail server, gateway.
     pub notices: notices::Settings,
+    /// Places and times for the capture.
+    pub bookings: bookings::Settings,
     /// What cards of this series can do.
     pub card: CardProfile,
     /// The registry of cards.
@@ -124,6 +128,7 @@ impl Default for Config {
             calendar: defaults.calendar,
             applications: defaults.applications,
             notices: defaults.notices,
+            bookings: defaults.bookings,
             card: defaults.card,
             cards: defaults.cards,
             trust: defaults.trust,
@@ -287,6 +292,7 @@ impl Config {
             calendar: self.calendar.clone(),
             applications: self.applications.clone(),
             notices: self.notices.clone(),
+            bookings: self.bookings,
             card: self.card.clone(),
             cards: self.cards.clone(),
             trust: self.trust.clone(),
@@ -394,6 +400,9 @@ impl Config {
         let reminders = &deadlines.reminders;
         let ascending = reminders.is_sorted_by(|one, next| one < next) && reminders.first() != Some(&0);
         must(ascending, "applications.deadlines.reminders", "must ascend from 1 day on")?;
+        let bookings = &self.bookings;
+        must((1..=366).contains(&bookings.horizon_days), "bookings.horizon_days", "must be 1 to 366")?;
+        must(bookings.missed_told > 0, "bookings.missed_told", "must be at least 1")?;
         if let Some((key, rule)) = self.notices.fault() {
             return Err(ConfigError::Value { key, rule });
         }

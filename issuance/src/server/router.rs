@@ -34,7 +34,7 @@ use crate::ground::ids::RequestId;
 use crate::web::html::{Dress, is_page};
 use crate::web::{Budget, Looked, Meter, Peer, Problem, ProblemBody, Right, Routes, drain_oversized_body, operations};
 use crate::{
-    access, applications, audit, cards, notices, numbering, offices, population, production, retention, trust,
+    access, applications, audit, bookings, cards, notices, numbering, offices, population, production, retention, trust,
 };
 
 /// Title and security of the document; the paths come from the offices.
@@ -46,6 +46,7 @@ use crate::{
         (name = "access", description = "Sessions, officers and stations."),
         (name = "applications", description = "From the counter to the hand-over."),
         (name = "audit", description = "The trail, read."),
+        (name = "bookings", description = "Opening hours, and places and times for the capture."),
         (name = "cards", description = "Cards, and what is reported of them."),
         (name = "numbering", description = "Numbers for life."),
         (name = "offices", description = "Units, working days, deputies, and offices that are dissolved."),
@@ -84,6 +85,7 @@ fn offices() -> Routes<Offices> {
         .merge(numbering::routes())
         .merge(cards::routes())
         .merge(notices::routes())
+        .merge(bookings::routes())
         .merge(applications::routes())
         .merge(production::routes())
         .merge(trust::routes())

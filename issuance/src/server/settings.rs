@@ -10,7 +10,9 @@ use super::{Collector, Network};
 use crate::cards::CardProfile;
 use crate::keys::Authority;
 use crate::offices::holidays::Holidays;
-use crate::{access, applications, cards, keys, notices, numbering, population, production, retention, trust, web};
+use crate::{
+    access, applications, bookings, cards, keys, notices, numbering, population, production, retention, trust, web,
+};
 
 /// Limits of connections, so that a stranger does not stop the service.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -107,6 +109,8 @@ pub struct Settings {
     pub calendar: Holidays,
     /// Notices to citizens.
     pub notices: notices::Settings,
+    /// Places and times for the capture.
+    pub bookings: bookings::Settings,
     /// The counter.
     pub applications: applications::Settings,
     /// What cards of this series can do.
@@ -149,6 +153,7 @@ impl Settings {
             production: production::Settings::default(),
             calendar: Holidays::default(),
             notices: notices::Settings::default(),
+            bookings: bookings::Settings::default(),
             applications: applications::Settings::default(),
             card: CardProfile::default(),
             cards: cards::Settings::default(),

@@ -21,7 +21,7 @@ use crate::keys::{self, Held, InstallationId, KeyStore, RevocationList, RollOver
 use crate::numbering::model::NumberCell;
 use crate::production::ledger::Place;
 use crate::store::{Db, Tx};
-use crate::{access, applications, cards, jobs, notices, numbering, offices, population, production, trust};
+use crate::{access, applications, bookings, cards, jobs, notices, numbering, offices, population, production, trust};
 
 /// The state of an installation at a moment.
 #[derive(Clone, Debug, Serialize)]
@@ -77,6 +77,8 @@ pub struct Status {
     /// When the oldest letter that waits to be printed was written; `null` while none waits.
     #[serde(with = "time::serde::rfc3339::option")]
     pub letters_wait_since: Option<OffsetDateTime>,
+    /// Bookings whose slot is gone, and which no officer moved yet.
+    pub bookings_to_be_moved: u64,
     /// The last year up to which the holidays are known; `null` if those of this year are not.
     pub holidays_until: Option<i32>,
     /// True if the holidays of this year were announced, or set by hand.
@@ -325,6 +327,7 @@ pub(super) async fn take(
     let card_masters = card_masters(store, &mut tx, &stock.chips).await?;
     let stock_ledger = ledger(&mut tx, clock).await?;
     let told = notices::store::figures(&mut tx).await?;
+    let bookings_to_be_moved = bookings::to_be_moved(&mut tx).await?;
     let alarm = access::proposals::break_glass(&mut tx, now).await?;
     let days = |since: OffsetDateTime| (now - since).whole_days();
     let today = clock.today();
@@ -372,6 +375,7 @@ pub(super) async fn take(
         notices_repeated: told.repeated,
         notices_wait_since: told.oldest_due,
         letters_wait_since: told.oldest_letter,
+        bookings_to_be_moved,
         holidays_until: calendar.known_until(today.year()),
         holidays_announced: calendar.is_announced(today.year()),
         number_cells: numbering::store::fullest(&mut tx, HALF_A_CELL).await?,
@@ -700,6 +704,11 @@ fn judge(status: &Status, settings: &Settings) -> Vec<Finding> {
     if let Some(since) = status.letters_wait_since.filter(|since| now - *since > LETTERS_ARE_LATE) {
         let says = format!("letters wait to be printed since {}: issuance notices letters --out DIR", moment(since));
         find(Severity::Warning, "letters", says);
+    }
+    if status.bookings_to_be_moved > 0 {
+        let n = status.bookings_to_be_moved;
+        let says = format!("{n} are to be moved: GET /api/v1/bookings?office=CODE&to_be_moved=true lists them");
+        find(Severity::Warning, "bookings", says);
     }
     let year = status.holidays_until.unwrap_or_else(|| now.year() - 1);
     let end = Date::from_ordinal_date(year + 1, 1).map_or(now, |day| day.midnight().assume_utc());

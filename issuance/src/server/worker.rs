@@ -10,6 +10,7 @@ use super::watch::LOOK;
 use super::{Faults, Offices};
 use crate::access::proposals::{self, Alarm, WatchError};
 use crate::applications::progress::{ReminderError, Said};
+use crate::bookings::upkeep::UpkeepError;
 use crate::cards::steps::SuspensionError;
 use crate::ground::Id;
 use crate::jobs::{self, Job, Worker};
@@ -18,11 +19,13 @@ use crate::production::dissolutions::{self, DissolutionError};
 use crate::retention::{self, RetentionError};
 use crate::store::{Db, StoreError, Tx};
 use crate::trust::{self, BundleError};
-use crate::{access, applications, cards, notices, population, production, web};
+use crate::{access, applications, bookings, cards, notices, population, production, web};
 
 /// Why a job failed.
 #[derive(Debug, Error)]
 enum JobError {
+    #[error(transparent)]
+    Booking(#[from] UpkeepError),
     #[error(transparent)]
     Bundle(#[from] BundleError),
     #[error(transparent)]
@@ -181,6 +184,7 @@ async fn hourly(offices: &Offices, worker: Id<Worker>, job: Job) -> Result<Optio
     let Some(lease) = jobs::lease(deeds, job, worker).await? else { return Ok(None) };
     let mut rest = job.period();
     let done = match job {
+        Job::Bookings => keep_bookings(offices).await,
         Job::BreakGlass => {
             if let Some(Alarm { at, waits_since }) = offices.access.alarm() {
                 let waits = waits_since.is_some();
@@ -228,6 +232,16 @@ async fn remind(offices: &Offices) -> Result<(), JobError> {
     let reminded = Box::pin(applications::progress::remind_citizens(offices.deeds(), deadlines)).await?;
     if reminded > 0 {
         tracing::info!(reminded, "citizens are reminded that their card is ready");
+    }
+    Ok(())
+}
+
+/// Says of each booking whose slot is gone that it is to be moved, and of each whose time is over that it was missed.
+async fn keep_bookings(offices: &Offices) -> Result<(), JobError> {
+    let kept = Box::pin(bookings::upkeep::keep(offices.deeds())).await?;
+    if kept != bookings::upkeep::Kept::default() {
+        let bookings::upkeep::Kept { missed, to_be_moved } = kept;
+        tracing::info!(missed, to_be_moved, "bookings were missed, or are to be moved and their citizens told");
     }
     Ok(())
 }

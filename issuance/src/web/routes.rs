@@ -131,6 +131,8 @@ fn in_path(name: &str) -> (&'static str, ObjectBuilder) {
         "code" => ("Code of the unit.", text.pattern(Some("^[a-z0-9-]{1,16}$"))),
         "day" => ("The day.", text.format(Some(SchemaFormat::KnownFormat(KnownFormat::Date)))),
         "id" => ("Identifier.", text.format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)))),
+        "number" => ("Number of the booking, as the citizen has it: `LH-…`.", text),
+        "office" => ("Code of the office.", text.pattern(Some("^[a-z0-9-]{1,16}$"))),
         "serial" => ("Serial of the chip.", text.pattern(Some("^[0-9A-Fa-f]{20}$"))),
         "sod_sha256" => {
             ("SHA-256 of the signed hash table of EF.SOD, hexadecimal.", text.pattern(Some("^[0-9A-Fa-f]{64}$")))

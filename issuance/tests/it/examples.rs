@@ -11,8 +11,9 @@ use crypto::perso::{self, protocol};
 use crypto::scp03::MasterKey;
 use issuance::applications::APPLICATION;
 use issuance::applications::progress::miss;
+use issuance::bookings::BOOKING;
 use issuance::cards::qr;
-use issuance::ground::ids::ApplicationId;
+use issuance::ground::ids::{ApplicationId, BookingId};
 use issuance::ground::{Id, Role};
 use issuance::keys::KeyStore;
 use issuance::population::import::{Format, Wanted, import};
@@ -311,6 +312,53 @@ fn declaration() -> Value {
         "place_of_origin": place, "ethnic_group": "01", "permanent_residence": place})
 }
 
+/// A place and a time for the capture, told to and moved for a citizen whose slot is gone.
+async fn bookings(house: &House, walk: &mut Walk, people: &People, person: &str) {
+    let (capture, today) = (&people.capture, house.clock.today());
+    let week = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+    let hours = |desks: u16| {
+        let row = |weekday: &&str| json!({"weekday": weekday, "from": "07:30", "to": "11:30", "slot_minutes": 15, "desks": desks});
+        week.iter().map(row).collect::<Vec<_>>()
+    };
+    let first = json!({"valid_from": today.to_string(), "hours": hours(2), "reason": "Thông báo 12"});
+    walk.post(&house.admin, "/api/v1/offices/o-1/hours", first).await;
+    walk.get(capture, "/api/v1/offices/o-1/hours").await;
+    let tomorrow = today.next_day().unwrap();
+    let path = format!("/api/v1/offices/o-1/slots?from={tomorrow}&to={}", tomorrow + time::Duration::days(25));
+    let slots = walk.get(capture, &path).await;
+    let working = slots["days"].as_array().unwrap().iter().filter(|day| day["working"] == true);
+    let working: Vec<&Value> = working.map(|day| &day["day"]).collect();
+    let wish = json!({"person_id": person, "office": "o-1", "day": working[0], "from": "07:30"});
+    let booked = walk.post(capture, "/api/v1/bookings", wish).await;
+    let booking = format!("/api/v1/bookings/{}", text(&booked, "id"));
+    walk.get(capture, &booking).await;
+    walk.get(capture, &format!("/api/v1/booking-numbers/{}", text(&booked, "number"))).await;
+    walk.get(capture, &format!("/api/v1/bookings?office=o-1&day={}", working[0].as_str().unwrap())).await;
+    walk.get(capture, &format!("/api/v1/persons/{person}/bookings?purpose=registration")).await;
+    let goes = json!({"office": "o-1", "day": working[1], "from": "08:00"});
+    walk.post(capture, &format!("{booking}/move"), goes.clone()).await;
+    // The office opens later from tomorrow on: what is booked for eight is to be moved.
+    let later = json!({"valid_from": tomorrow.to_string(), "hours": [{"weekday": week[0], "from": "13:30",
+        "to": "16:30", "slot_minutes": 15, "desks": 1}], "reason": "Thông báo 13"});
+    assert_eq!(house.admin.post("/api/v1/offices/o-1/hours", "later", later).await.status, 200);
+    let kept = Box::pin(issuance::bookings::upkeep::keep(house.service.offices().deeds())).await.unwrap();
+    // Unless the service's own worker was faster.
+    assert!(kept.to_be_moved <= 1, "{kept:?}");
+    walk.get(capture, &format!("{booking}/notices")).await;
+    walk.post(capture, &format!("{booking}/cancellation"), json!({"reason": "goes abroad"})).await;
+    // One for today, by hand: no slot of today may be left at this hour.
+    let again = json!({"valid_from": tomorrow.to_string(), "hours": hours(2), "reason": "Thông báo 14"});
+    assert_eq!(house.admin.post("/api/v1/offices/o-1/hours", "again", again).await.status, 200);
+    let wish = json!({"person_id": person, "office": "o-1", "day": working[0], "from": "07:30"});
+    let booked = capture.post("/api/v1/bookings", "for-today", wish).await;
+    let id: BookingId = text(&booked.body, "id").parse().unwrap();
+    let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
+    let early = sql!("update booking set day = $1, from_minute = 1437, to_minute = 1439 where id = $2");
+    tx.change(&BOOKING, id, early, args![today, id]).await.unwrap();
+    tx.commit().await.unwrap();
+    walk.post(capture, &format!("/api/v1/bookings/{id}/arrival"), json!({})).await;
+}
+
 /// From the declaration to a card in the citizen's hand, and every way off that road.
 async fn citizens(house: &House, walk: &mut Walk, people: &People) {
     let People { registrar, capture, approver, counter, other_counter, stock, station, station_id, .. } = people;
@@ -322,6 +370,8 @@ async fn citizens(house: &House, walk: &mut Walk, people: &People) {
     let claim = json!({"claim": {"personal_number": read["personal_number"], "birth_date": "05/01/2000",
         "full_name": "Nguyễn Thị Mẫu"}});
     walk.post(registrar, &format!("/api/v1/persons/{person}/reading?purpose=numbering"), claim).await;
+
+    Box::pin(bookings(house, walk, people, &person)).await;
 
     let applies = json!({"person_id": person, "kind": "first", "office": "o-1"});
     let application = |said: &Value, verb: &str| format!("/api/v1/applications/{}{verb}", said["id"].as_str().unwrap());

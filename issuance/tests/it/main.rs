@@ -10,6 +10,7 @@ mod at_once;
 mod audit;
 mod backup;
 mod births;
+mod bookings;
 mod campaign;
 mod card_batches;
 mod chip;

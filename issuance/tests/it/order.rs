@@ -22,6 +22,7 @@ const ORDER: &[&str] = &[
     "cards",
     "numbering",
     "notices",
+    "bookings",
     "applications",
     "production",
     "trust",

@@ -140,6 +140,7 @@ mod tampered {
             ("notice", 1),
             ("stand_in", 0),
             ("dissolution", 0),
+            ("booking", 0),
         ];
         assert_eq!(verified.tables, tables);
         let (code, said) = verify_command(offices, database.as_deref());
