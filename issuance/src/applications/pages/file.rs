@@ -3,6 +3,7 @@
 //! reading is a record about each person who is shown.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use axum::Json;
 use serde::Serialize;
@@ -284,8 +285,8 @@ async fn in_deed(deed: &mut Deed<Officer>, id: ApplicationId) -> Result<Read, Co
     officers.extend(history.events.iter().map(|event| event.recorded.by));
     let mut names = BTreeMap::new();
     for officer in officers {
-        if !names.contains_key(&officer) {
-            names.insert(officer, name_of(deed, officer).await?);
+        if let Entry::Vacant(entry) = names.entry(officer) {
+            entry.insert(name_of(deed, officer).await?);
         }
     }
     let today = deed.today();
