@@ -58,6 +58,9 @@ pub struct Specimen {
     pub files: Vec<(File, Vec<u8>)>,
 }
 
+/// Data groups of a card, each with its file.
+pub type Groups = [(DataGroup, Vec<u8>)];
+
 /// A key and its certificate.
 struct Signer {
     key: PrivateKey,
@@ -131,7 +134,7 @@ impl Authority {
         &self,
         number: u32,
         profile: &Profile,
-        change: &dyn Fn(&mut [(DataGroup, Vec<u8>)]),
+        change: &dyn Fn(&mut Groups),
     ) -> Result<Specimen, SpecimenError> {
         let malice = profile.malice;
         let profile = Profile { malice: Malice::NONE, ..profile.clone() };
@@ -178,7 +181,7 @@ impl Authority {
         holder: &Particulars,
         zone: &Td1,
         made: &PublicKeys,
-        change: &dyn Fn(&mut [(DataGroup, Vec<u8>)]),
+        change: &dyn Fn(&mut Groups),
     ) -> Result<Vec<(File, Vec<u8>)>, SpecimenError> {
         let pace = SecurityInfo::Pace(PACE.info());
         let explicit = |key: &PublicKey| spki::encode(&VerifyingKey::Ec(key.clone()), CurveForm::Explicit);

@@ -330,6 +330,8 @@ fn a_card_that_is_pulled_out_in_the_middle_leaves_it_open() {
     assert!(main.contains("Thẻ rời khỏi đầu đọc quá sớm") && main.contains("card-removed"), "{main}");
     kiosk.never_sent(&[&stage.cards[0].name]);
     stage.slots[0].remove();
+    // Laid back before pcscd has looked, a card is none to it.
+    until(Duration::from_secs(30), "pcscd sees the empty reader", || Ok(stage.pcscd.saw_removal(0))).unwrap();
     stage.slots[0].insert().unwrap();
     screens.kind("asking");
     kiosk.post("key", &stage.cards[0].can);

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crypto::conversation::Fault;
-use crypto::inspection::{Evidence, Judgement, Password, Request, Step};
+use crypto::inspection::{Evidence, Holder, Judgement, Password, Request, Step};
 use crypto::lds::File;
 use crypto::sod::Sod;
 use time::{OffsetDateTime, UtcOffset};
@@ -120,8 +120,7 @@ impl Rules {
             word,
             failure,
             findings: if self.over.is_some() { Vec::new() } else { verdict.findings().to_vec() },
-            answer: answer
-                .map(|years| Answer::of(trusted.as_ref().and_then(|holder| holder.birth()), at.date(), years)),
+            answer: answer.map(|years| Answer::of(trusted.as_ref().and_then(Holder::birth), at.date(), years)),
             person: trusted.filter(|_| self.over.is_none()).map(|holder| Person::of(&holder, at.date())),
             card_is_there: true,
         };

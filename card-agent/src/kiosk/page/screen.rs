@@ -117,6 +117,7 @@ pub(super) struct Person {
     pub sex: Option<Sex>,
     pub residence: Option<String>,
     /// `None` inside for a card that never expires.
+    #[expect(clippy::option_option, reason = "not known, never, or a day")]
     pub expiry: Option<Option<String>>,
     /// PNG.
     pub portrait: Option<Vec<u8>>,

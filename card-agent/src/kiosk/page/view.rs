@@ -200,6 +200,7 @@ impl<'a> View<'a> {
         self.shown()?.answer
     }
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
     fn answer_text(&self, answer: &Answer) -> Said {
         let text = match answer.is_over {
             Some(true) => &self.t.over_yes,
@@ -239,6 +240,7 @@ impl<'a> View<'a> {
         (step + 1, self.s.say(book().steps.get(name).unwrap_or(&self.t.reading)))
     }
 
+    #[expect(clippy::unused_self, reason = "called from a template")]
     fn steps(&self) -> usize {
         Step::PROCEDURE.len()
     }
@@ -328,6 +330,7 @@ impl<'a> View<'a> {
         CheckLine { name, outcome: finding.outcome, reason: finding.reason.clone() }
     }
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
     fn outcome(&self, outcome: &Outcome) -> Said {
         self.s.say(match outcome {
             Outcome::NotChecked => &self.t.not_checked,
@@ -376,6 +379,7 @@ impl<'a> View<'a> {
         })
     }
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
     fn sex(&self, sex: &crypto::identity::Sex) -> &'static Both {
         match sex {
             crypto::identity::Sex::Female => &self.t.female,
