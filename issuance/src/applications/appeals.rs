@@ -116,7 +116,7 @@ pub async fn decide(
         let action = Action::ApplicationAppealUpheld;
         return moved_because(deed, application, action, Purpose::Decision, Some(reason)).await;
     }
-    let (by, mut salt) = (decision.by, [0; 16]);
+    let mut salt = [0; 16];
     deed.rng().fill_bytes(&mut salt);
     let says = reason.clone();
     application.stage = stepped(application.stage, |stage| stage.allow(&involved, decision, says, salt))?;

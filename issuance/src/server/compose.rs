@@ -103,7 +103,7 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 37] = [
+pub const SEALED: [&Sealed; 39] = [
     &access::OFFICER,
     &access::STATION,
     &cards::CARD,
