@@ -149,7 +149,7 @@ pub struct Checked {
 /// anew, and its batch is paused until an officer lets it go on.
 ///
 /// # Errors
-/// [`ProductionError::Stage`] for an application whose card is not just made, [`ProductionError::SecondOfficer`] for an
+/// [`ProductionError::Stage`] for an application without a card that waits, [`ProductionError::SecondOfficer`] for an
 /// officer who had a hand in the application or in the release of its batch, [`ProductionError::OtherOffice`]
 pub async fn check_body(
     deed: &mut Deed<Officer>,
@@ -211,7 +211,8 @@ pub async fn check_body(
 /// Returns the card of an application whose card is made and not handed over.
 fn finished(stage: &Stage) -> Result<CardId, ProductionError> {
     match stage {
-        Stage::Shipped { card, .. } | Stage::Personalized { card, .. } => Ok(*card),
+        // Also one that was not fetched in time: the citizen may still come for it.
+        Stage::Shipped { card, .. } | Stage::Personalized { card, .. } | Stage::NotFetched { card, .. } => Ok(*card),
         other => Err(TransitionError::NotFrom(other.name()).into()),
     }
 }

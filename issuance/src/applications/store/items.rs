@@ -293,7 +293,10 @@ pub async fn counts(tx: &mut Tx, batch: CardBatchId, since: OffsetDateTime) -> R
             (Some("done"), _) => counts.done += n,
             (None, stage) if is_card(stage) => {
                 counts.done += n;
-                counts.lately += row.number::<u64>("lately")?;
+                // What moves a card later, to the citizen or to the shelf, is none that was made.
+                if matches!(stage, "shipped" | "personalized") {
+                    counts.lately += row.number::<u64>("lately")?;
+                }
             }
             (None, "approved") => counts.waiting += n,
             (None, "in-production") => counts.leased += n,
@@ -306,7 +309,7 @@ pub async fn counts(tx: &mut Tx, batch: CardBatchId, since: OffsetDateTime) -> R
 /// True for a stage at which there is a card.
 #[must_use]
 pub fn is_card(stage: &str) -> bool {
-    matches!(stage, "shipped" | "personalized" | "handed-over")
+    matches!(stage, "shipped" | "personalized" | "not-fetched" | "handed-over")
 }
 
 /// Returns a page of the items of a batch by place, each with the stage of its application and whether its MAC holds.
