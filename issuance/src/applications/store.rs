@@ -1,5 +1,6 @@
 //! SQL of the applications.
 
+pub mod ahead;
 pub mod claims;
 pub mod closed;
 pub mod items;
@@ -34,6 +35,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(152, "0152_applications_claims"),
     migration!(153, "0153_applications_register_checks"),
     migration!(170, "0170_applications_batch_items"),
+    migration!(205, "0205_applications_made_ahead"),
 ];
 
 /// Applications carry a MAC.
