@@ -270,6 +270,11 @@ impl Caller {
         self.post("/api/v1/batches", &json!({ "priority": 1, "most": most }))
     }
 
+    /// Stock keeper: how far a batch is.
+    pub fn batch(&self, batch: &str) -> Answer {
+        self.get(&format!("/api/v1/batches/{batch}"))
+    }
+
     /// Another stock keeper: releases a batch.
     pub fn releases_batch(&self, batch: &str) -> Answer {
         self.post(&format!("/api/v1/batches/{batch}/release"), &json!({}))

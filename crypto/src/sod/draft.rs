@@ -88,9 +88,22 @@ impl Draft {
         signer: &Certificate,
         signing_time: OffsetDateTime,
     ) -> Self {
+        Self::with_hashes(files, &[], profile, signer, signing_time)
+    }
+
+    /// As [`new`](Self::new), with the hashes of some of the files as they were computed before. They are not computed
+    /// again here: one that is not its file's is found where the signed table is verified with the files, as every
+    /// one is before it leaves.
+    pub fn with_hashes(
+        files: &[(DataGroup, &[u8])],
+        known: &[(DataGroup, Vec<u8>)],
+        profile: Profile,
+        signer: &Certificate,
+        signing_time: OffsetDateTime,
+    ) -> Self {
         let fits = |(group, raw): &&(DataGroup, &[u8])| tlv::Tlv::expect(group.tag(), raw).is_err();
         Self {
-            table: LdsSecurityObject::of_files(files, profile.hash, profile.lds_version),
+            table: LdsSecurityObject::of_hashed(files, known, profile.hash, profile.lds_version),
             malformed: files.iter().find(fits).map(|(group, _)| *group),
             signer: signer.clone(),
             signing_time,

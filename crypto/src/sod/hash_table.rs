@@ -45,8 +45,23 @@ pub(crate) struct LdsSecurityObject {
 
 impl LdsSecurityObject {
     /// Hashes the raw files, in ascending order of their groups.
+    #[cfg(test)]
     pub(crate) fn of_files(files: &[(DataGroup, &[u8])], hash: Hash, version: LdsVersion) -> Self {
-        let mut groups: Vec<_> = files.iter().map(|(group, raw)| (*group, hash.digest(raw))).collect();
+        Self::of_hashed(files, &[], hash, version)
+    }
+
+    /// Hashes the raw files but those whose hashes are known, in ascending order of their groups.
+    pub(crate) fn of_hashed(
+        files: &[(DataGroup, &[u8])],
+        known: &[(DataGroup, Vec<u8>)],
+        hash: Hash,
+        version: LdsVersion,
+    ) -> Self {
+        let digest = |group: DataGroup, raw: &[u8]| match known.iter().find(|(of, _)| *of == group) {
+            Some((_, digest)) => digest.clone(),
+            None => hash.digest(raw),
+        };
+        let mut groups: Vec<_> = files.iter().map(|(group, raw)| (*group, digest(*group, raw))).collect();
         groups.sort_by_key(|(group, _)| group.number());
         Self { hash, groups, version }
     }

@@ -105,6 +105,23 @@ fn both_versions_of_the_table_and_every_hash_are_verified() {
 }
 
 #[test]
+fn hashes_that_were_computed_before_make_the_same_table_and_wrong_ones_are_found_with_the_files() {
+    let state = state();
+    let made = |known: &[(DataGroup, Vec<u8>)]| {
+        let profile = Profile::default();
+        Draft::with_hashes(&files(), known, profile, &state.signer.certificate, SIGNED).lint().unwrap()
+    };
+    let known = [(DataGroup::DG2, Hash::Sha256.digest(DG2)), (DataGroup::DG1, Hash::Sha256.digest(DG1))];
+    assert_eq!(made(&known).content(), prepared(&state.signer).content());
+    let wrong = made(&[(DataGroup::DG2, Hash::Sha256.digest(DG1))]);
+    let signature = state.signer.sign(wrong.to_be_signed());
+    let sod = wrong.attach(&signature).unwrap();
+    let verified = sod.verify(&state.trust, NOW).unwrap();
+    assert_eq!(verified.check(DataGroup::DG1, DG1), Ok(()));
+    assert!(verified.check(DataGroup::DG2, DG2).is_err());
+}
+
+#[test]
 fn openssl_verifies_what_we_sign() {
     let Some(openssl) = Openssl::find() else { return };
     for curve in Curve::ALL {

@@ -18,7 +18,7 @@ use crate::offices::model::PeriodUnfit;
 use crate::population::PopulationError;
 use crate::population::model::Claim;
 use crate::store::{StoreError, Tx};
-use crate::{cards, notices, offices, population};
+use crate::{access, cards, notices, offices, population};
 
 /// Sets the opening hours of an office, in force from a day on. What was set before stays on record. An office without
 /// hours takes no bookings.
@@ -69,7 +69,7 @@ pub async fn hours(tx: &mut Tx, office: &OfficeCode) -> Result<Vec<Hours>, Store
 pub async fn place(tx: &mut Tx, office: &OfficeCode, today: Date) -> Result<Place, StoreError> {
     let hours = store::hours(tx, office).await?;
     let calendar = offices::steps::calendar(tx, today.year() - 1, today.year() + 1).await?;
-    let ends = access::dissolutions::ended(tx, office).await?.map(|_| today);
+    let ends = access::ended(tx, office).await?.map(|_| today);
     Ok(Place { hours, calendar, ends })
 }
 

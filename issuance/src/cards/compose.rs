@@ -31,6 +31,19 @@ pub struct Holder<'a> {
     pub issued: Date,
 }
 
+/// What of a holder stands on a card in letters: all but the portrait.
+#[derive(Clone, Copy, Debug)]
+pub struct Bearer<'a> {
+    /// As in the register.
+    pub person: &'a Person,
+    /// The number for life.
+    pub number: PersonalNumber,
+    /// Identifying features.
+    pub features: &'a str,
+    /// Day of issue.
+    pub issued: Date,
+}
+
 /// A portrait as it goes on the chip.
 #[derive(Clone, Copy, Debug)]
 pub struct Portrait<'a> {
@@ -66,6 +79,17 @@ pub struct Composed {
     pub expires: Option<Date>,
 }
 
+/// The groups of a card that say in letters who its holder is, and what follows from them.
+#[derive(Debug)]
+pub struct Texts {
+    /// DG1.
+    pub dg1: Vec<u8>,
+    /// DG13.
+    pub dg13: Vec<u8>,
+    mrz: MrzKey,
+    expires: Option<Date>,
+}
+
 /// Writes DG1, DG2, DG13, DG14, DG15, EF.COM, EF.CardAccess and EF.ATR/INFO.
 ///
 /// # Errors
@@ -77,16 +101,50 @@ pub fn compose(
     reference: &Reference,
     form: CurveForm,
 ) -> Result<Composed, ComposeError> {
-    let person = holder.person;
-    let expires = validity::expiry(person.birth, holder.issued);
-    let mut mrz = Td1::of_citizen(&holder.number, &person.full_name, person.sex, person.birth, expires)?;
+    let Holder { person, number, portrait, features, issued } = holder;
+    let texts = texts(Bearer { person, number, features, issued }, profile, reference)?;
+    complete(texts, picture(portrait)?, chip, profile, form)
+}
+
+/// Writes DG1 and DG13, which need no chip.
+///
+/// # Errors
+/// [`ComposeError`] naming the file that cannot be written.
+pub fn texts(bearer: Bearer<'_>, profile: &CardProfile, reference: &Reference) -> Result<Texts, ComposeError> {
+    let person = bearer.person;
+    let expires = validity::expiry(person.birth, bearer.issued);
+    let mut mrz = Td1::of_citizen(&bearer.number, &person.full_name, person.sex, person.birth, expires)?;
     (mrz.issuing_state, mrz.nationality) = (profile.state.code.clone(), profile.state.code.clone());
-    let Portrait { jpeg, width, height } = holder.portrait;
-    let dg13 = Dg13::new(&particulars(holder, profile, reference, expires))?;
+    let dg13 = Dg13::new(&particulars(bearer, profile, reference, expires))?.encode();
+    let key = mrz.key();
+    Ok(Texts { dg1: Dg1::Td1(mrz).encode()?, dg13, mrz: key, expires })
+}
+
+/// Writes DG2, which needs no chip.
+///
+/// # Errors
+/// [`ComposeError::Dg2`]
+pub fn picture(portrait: Portrait<'_>) -> Result<Vec<u8>, ComposeError> {
+    let Portrait { jpeg, width, height } = portrait;
+    Ok(Dg2::new(jpeg.to_vec(), width, height)?.encode())
+}
+
+/// Adds to what needs no chip what does.
+///
+/// # Errors
+/// [`ComposeError::Com`]
+pub fn complete(
+    texts: Texts,
+    dg2: Vec<u8>,
+    chip: ChipFacts<'_>,
+    profile: &CardProfile,
+    form: CurveForm,
+) -> Result<Composed, ComposeError> {
+    let Texts { dg1, dg13, mrz, expires } = texts;
     let groups = vec![
-        (DataGroup::DG1, Dg1::Td1(mrz.clone()).encode()?),
-        (DataGroup::DG2, Dg2::new(jpeg.to_vec(), width, height)?.encode()),
-        (DataGroup::DG13, dg13.encode()),
+        (DataGroup::DG1, dg1),
+        (DataGroup::DG2, dg2),
+        (DataGroup::DG13, dg13),
         (DataGroup::DG14, Dg14(profile.security_infos(chip.chip_auth, form)).encode()),
         (DataGroup::DG15, Dg15 { spki: spki::encode(&chip.active_auth.clone().into(), form) }.encode()),
     ];
@@ -100,7 +158,7 @@ pub fn compose(
         (File::CardAccess, CardAccess(profile.access_infos()).encode()),
         (File::AtrInfo, chip.lengths.encode()),
     ];
-    Ok(Composed { groups, others, mrz: mrz.key(), expires })
+    Ok(Composed { groups, others, mrz, expires })
 }
 
 /// Composes the card as [`compose`] would, with a chip that does not exist: to find out before a chip is used whether a
@@ -126,25 +184,25 @@ fn one(curve: Curve) -> Vec<u8> {
     scalar
 }
 
-fn particulars(holder: Holder<'_>, profile: &CardProfile, reference: &Reference, expiry: Option<Date>) -> Particulars {
-    let person = holder.person;
+fn particulars(bearer: Bearer<'_>, profile: &CardProfile, reference: &Reference, expiry: Option<Date>) -> Particulars {
+    let person = bearer.person;
     let name = |relative: &Option<Relative>| -> Option<FullName> { relative.as_ref().map(|r| r.full_name.clone()) };
     Particulars {
-        number: holder.number,
+        number: bearer.number,
         name: person.full_name.clone(),
         birth: person.birth,
         sex: person.sex,
         nationality: profile.state.nationality.clone(),
-        ethnicity: reference.ethnic_group(&person.ethnic_group, holder.issued).unwrap_or_default().into(),
+        ethnicity: reference.ethnic_group(&person.ethnic_group, bearer.issued).unwrap_or_default().into(),
         religion: person.religion.as_ref().map_or_else(|| "Không".into(), |religion| religion.as_str().to_owned()),
-        origin: person.place_of_origin.in_words(reference, holder.issued),
+        origin: person.place_of_origin.in_words(reference, bearer.issued),
         residence: person
             .permanent_residence
             .as_ref()
-            .map(|place| place.in_words(reference, holder.issued))
+            .map(|place| place.in_words(reference, bearer.issued))
             .unwrap_or_default(),
-        features: holder.features.into(),
-        issued: holder.issued,
+        features: bearer.features.into(),
+        issued: bearer.issued,
         expiry,
         father: name(&person.father),
         mother: name(&person.mother),

@@ -27,7 +27,7 @@ impl BatchesCommand {
         let settings = self.place.settings()?;
         tokio::runtime::Runtime::new()?.block_on(async {
             let look = server::look(&settings).await?;
-            let now = look.clock().now();
+            let (now, today) = (look.clock().now(), look.clock().today());
             let mut tx = look.begin_read().await?;
             let mut shown = Vec::new();
             for batch in production::unclosed_card_batches(&mut tx).await? {
@@ -35,6 +35,7 @@ impl BatchesCommand {
                     continue;
                 }
                 let progress = card_batches::progress(&mut tx, batch.id, now).await?;
+                let ready = card_batches::ready(&mut tx, batch.id, today).await?;
                 let counts = &progress.counts;
                 shown.push(serde_json::json!({
                     "id": batch.id.to_string(),
@@ -42,6 +43,7 @@ impl BatchesCommand {
                     "state": progress.word(batch.state),
                     "priority": batch.priority,
                     "waiting": counts.waiting,
+                    "ready": ready,
                     "leased": counts.leased,
                     "done": counts.done,
                     "left": counts.left,
@@ -61,11 +63,12 @@ impl BatchesCommand {
                 let rate = batch["per_minute"].as_f64().unwrap_or_default();
                 let left = batch["seconds_left"].as_u64().map_or_else(String::new, |left| format!(", {left} s left"));
                 output::line(format_args!(
-                    "{}  {}  {}: {} wait, {} on chips, {} cards, {} left, {} chips spoiled; {rate:.1} a minute{left}",
+                    "{}  {}  {}: {} wait ({} made ahead), {} on chips, {} cards, {} left, {} chips spoiled; {rate:.1} a minute{left}",
                     text("id"),
                     text("office"),
                     text("state"),
                     batch["waiting"],
+                    batch["ready"],
                     batch["leased"],
                     batch["done"],
                     batch["left"],

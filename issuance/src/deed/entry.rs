@@ -167,6 +167,8 @@ words! {
         CardArrived = "card-arrived",
         /// A card was handed over.
         CardHandedOver = "card-handed-over",
+        /// What of a card needs no chip was made before one is presented.
+        CardMadeAhead = "card-made-ahead",
         /// A card was reported lost.
         CardLossReported = "card-loss-reported",
         /// A report of loss was undone by two officers.

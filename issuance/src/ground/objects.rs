@@ -49,22 +49,42 @@ impl Objects {
     }
 
     fn keep_now(&self, bytes: &[u8]) -> Result<String, ObjectError> {
-        let (mut name, mut key) = ([0; 32], Zeroizing::new([0; 32]));
-        let mut rng = self.source.rng();
-        rng.fill_bytes(&mut name);
-        rng.fill_bytes(&mut *key);
+        let mut name = [0; 32];
+        self.source.rng().fill_bytes(&mut name);
         let name = hex::encode(name);
+        self.write(&name, bytes)?;
+        Ok(name)
+    }
+
+    /// Keeps an object under a name that follows from whose it is and from what it holds: kept again, nothing is
+    /// written, and what is there stays as it is. Without the key of the service the name tells nothing of the content.
+    /// Blocking.
+    ///
+    /// # Errors
+    /// [`ObjectError::File`], [`ObjectError::Root`]
+    pub fn keep_once(&self, whose: &str, bytes: &[u8]) -> Result<String, ObjectError> {
+        let name = hex::encode(self.secrets.fingerprint(&format!("object/{whose}"), bytes));
+        // One that was cut while it was written, or lost its key, does not open, and is written anew.
+        if self.fetch_now(&name).is_err() {
+            self.write(&name, bytes)?;
+        }
+        Ok(name)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), ObjectError> {
+        let mut key = Zeroizing::new([0; 32]);
+        self.source.rng().fill_bytes(&mut *key);
         for (root, sealed) in [
-            (&self.keys, self.secrets.seal(&key_purpose(&name), &*key)),
-            (&self.folder, Secrets::new(&key).seal(&purpose(&name), bytes)),
+            (&self.keys, self.secrets.seal(&key_purpose(name), &*key)),
+            (&self.folder, Secrets::new(&key).seal(&purpose(name), bytes)),
         ] {
             std::fs::metadata(root).map_err(|error| ObjectError::Root(root.clone(), error.to_string()))?;
-            let path = below(root, &name);
+            let path = below(root, name);
             let folder = path.parent().expect("objects lie in a folder");
             files::private_folder(folder)?;
             files::replace(&path, &path.with_extension("new"), &sealed, files::PRIVATE)?;
         }
-        Ok(name)
+        Ok(())
     }
 
     /// Erases an object: its content key first, so that nothing opens a copy of it, then the object. One that is not
@@ -269,6 +289,24 @@ mod tests {
         std::fs::write(below(&objects.folder, &one), copy).unwrap();
         assert!(matches!(objects.fetch(&one).await, Err(ObjectError::Changed)));
         assert_eq!(objects.fetch(&other).await.unwrap().as_slice(), b"a portrait");
+    }
+
+    #[tokio::test]
+    async fn an_object_that_is_named_by_its_content_is_written_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let objects = objects(&folder);
+        let name = objects.keep_once("one", b"a card").unwrap();
+        let file = below(&objects.folder, &name);
+        let written = std::fs::read(&file).unwrap();
+        assert_eq!(objects.keep_once("one", b"a card").unwrap(), name);
+        assert_eq!(std::fs::read(&file).unwrap(), written, "it is not sealed anew");
+        assert_ne!(objects.keep_once("one", b"another card").unwrap(), name);
+        assert_ne!(objects.keep_once("other", b"a card").unwrap(), name, "two applications share no object");
+        // Cut between the two files: the next run makes it whole.
+        std::fs::remove_file(below(&objects.keys, &name)).unwrap();
+        assert!(objects.fetch(&name).await.is_err());
+        assert_eq!(objects.keep_once("one", b"a card").unwrap(), name);
+        assert_eq!(objects.fetch(&name).await.unwrap().as_slice(), b"a card");
     }
 
     #[tokio::test]

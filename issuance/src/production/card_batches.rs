@@ -7,7 +7,7 @@
 //! The state of an item is the stage of its application, so that the two never disagree.
 
 use serde::Serialize;
-use time::{Duration, OffsetDateTime};
+use time::{Date, Duration, OffsetDateTime};
 use utoipa::ToSchema;
 
 use super::cases::{PROPOSAL_WAITS, still_keeps_stock};
@@ -15,6 +15,7 @@ use super::error::ProductionError;
 use super::store::card_batches as kept;
 use crate::applications::model::Stage;
 use crate::applications::store as applications;
+use crate::applications::store::ahead;
 use crate::applications::store::items::{self, BatchItem, Counts, ItemOutcome, is_card};
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
 use crate::ground::ids::{ApplicationId, BatchItemId, CardBatchId, OfficerId};
@@ -363,6 +364,14 @@ impl Progress {
 pub async fn progress(tx: &mut Tx, id: CardBatchId, now: OffsetDateTime) -> Result<Progress, StoreError> {
     let counts = items::counts(tx, id, now - RATE).await?;
     Ok(Progress { counts, begun: counts.chips > 0 })
+}
+
+/// Returns how many items of a batch wait for a chip with what was [made ahead](super::ahead) for them today.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn ready(tx: &mut Tx, id: CardBatchId, today: Date) -> Result<u64, StoreError> {
+    ahead::ready(tx, id, today).await
 }
 
 /// Returns the batch from which a station of this office takes an item now.

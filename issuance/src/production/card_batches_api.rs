@@ -5,8 +5,8 @@ use axum::extract::{FromRef, State};
 use crypto::identity::CardSerial;
 use crypto::perso::protocol::{BatchProgress, Lease, OpenBatches};
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use time::{Date, OffsetDateTime};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
@@ -16,7 +16,7 @@ use super::{ProductionError, wire};
 use crate::applications::store::items;
 use crate::ground::ids::{ApplicationId, BatchItemId, CardBatchId, OfficerId, StationId};
 use crate::ground::text::{MOST_OF_REASON, SomeWords};
-use crate::ground::{Id, OfficeCode, Officer, Permission, Station};
+use crate::ground::{Id, OfficeCode, Officer, Permission, Source, Station};
 use crate::store::{Record, StoreError, Tx};
 use crate::web::{Answered, Desk, Listing, Looked, Named, Nothing, Page, PageAsked, Right, Routes, Write};
 
@@ -89,6 +89,8 @@ struct CardBatchView {
     items: Option<u64>,
     /// Applications that wait for a chip.
     waiting: u64,
+    /// Those of them of whose cards everything is made that needs no chip.
+    ready: u64,
     /// Applications that are bound to a chip.
     leased: u64,
     /// Cards.
@@ -122,6 +124,7 @@ impl CardBatchView {
         Self {
             begun: progress.begun,
             waiting: counts.waiting,
+            ready: 0,
             leased: counts.leased,
             done,
             left,
@@ -150,11 +153,17 @@ impl CardBatchView {
 async fn shown(
     tx: &mut Tx,
     batch: CardBatch,
-    now: OffsetDateTime,
+    (now, today): (OffsetDateTime, Date),
     tampered: bool,
 ) -> Result<CardBatchView, StoreError> {
     let progress = card_batches::progress(tx, batch.id, now).await?;
-    Ok(CardBatchView::new(batch, &progress, tampered))
+    let ready = card_batches::ready(tx, batch.id, today).await?;
+    Ok(CardBatchView { ready, ..CardBatchView::new(batch, &progress, tampered) })
+}
+
+/// Returns the moment and the civil day.
+fn moment(source: &Source) -> (OffsetDateTime, Date) {
+    (source.now(), source.clock().today())
 }
 
 /// Drafts a batch of cards of the officer's office. It holds no application before another officer releases it.
@@ -168,7 +177,7 @@ async fn draft_card_batch(
     let CardBatchWanted { priority, cut_off, most } = body;
     desk.write(officer, stamp, async |deed| {
         let batch = card_batches::draft(deed, Wanted { priority, cut_off, most }).await?;
-        let at = deed.at();
+        let at = (deed.at(), deed.today());
         Ok::<_, ProductionError>(shown(deed.tx(), batch, at, false).await?)
     })
     .await
@@ -187,7 +196,7 @@ async fn list_card_batches(
     officer: Officer,
     listing: Listing<AllCardBatches, CardBatchId>,
 ) -> Looked<Page<CardBatchView>> {
-    let now = desk.deeds().source().now();
+    let now = moment(desk.deeds().source());
     let mut tx = desk.deeds().db().begin_read().await?;
     let after = listing.after.unwrap_or(Id::nil());
     let mut items = Vec::new();
@@ -205,7 +214,7 @@ async fn read_card_batch(
     officer: Officer,
     Named(id): Named<CardBatchId>,
 ) -> Looked<CardBatchView> {
-    let now = desk.deeds().source().now();
+    let now = moment(desk.deeds().source());
     let mut tx = desk.deeds().db().begin_read().await?;
     let batch = of_office(&mut tx, &officer, id).await?;
     Ok(Json(shown(&mut tx, batch, now, false).await?))
@@ -291,7 +300,7 @@ async fn release_card_batch(
 ) -> Answered {
     desk.write(officer, stamp, async |deed| {
         let batch = card_batches::release(deed, id).await?;
-        let at = deed.at();
+        let at = (deed.at(), deed.today());
         Ok::<_, ProductionError>(shown(deed.tx(), batch, at, false).await?)
     })
     .await
@@ -317,7 +326,7 @@ async fn pause_card_batch(
 ) -> Answered {
     desk.write(officer, stamp, async |deed| {
         let batch = card_batches::pause(deed, id, body.reason.as_str()).await?;
-        let at = deed.at();
+        let at = (deed.at(), deed.today());
         Ok::<_, ProductionError>(shown(deed.tx(), batch, at, false).await?)
     })
     .await
@@ -334,7 +343,7 @@ async fn resume_card_batch(
 ) -> Answered {
     desk.write(officer, stamp, async |deed| {
         let batch = card_batches::resume(deed, id).await?;
-        let at = deed.at();
+        let at = (deed.at(), deed.today());
         Ok::<_, ProductionError>(shown(deed.tx(), batch, at, false).await?)
     })
     .await
@@ -351,7 +360,7 @@ async fn cancel_card_batch(
 ) -> Answered {
     desk.write(officer, stamp, async |deed| {
         let batch = card_batches::cancel(deed, id, body.reason.as_str()).await?;
-        let at = deed.at();
+        let at = (deed.at(), deed.today());
         Ok::<_, ProductionError>(shown(deed.tx(), batch, at, false).await?)
     })
     .await
@@ -368,7 +377,7 @@ async fn close_card_batch(
 ) -> Answered {
     desk.write(officer, stamp, async |deed| {
         let batch = card_batches::close(deed, id).await?;
-        let at = deed.at();
+        let at = (deed.at(), deed.today());
         Ok::<_, ProductionError>(shown(deed.tx(), batch, at, false).await?)
     })
     .await

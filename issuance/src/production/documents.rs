@@ -11,17 +11,17 @@ use crypto::suite::{PublicKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
 use super::Production;
+use super::ahead::{MadeAhead, texts_of};
 use super::error::ProductionError;
 use super::model::ChipKeys;
 use super::store::{self, Document};
 use crate::applications::model::Application;
 use crate::applications::portrait;
-use crate::cards::compose::{ChipFacts, Holder, compose};
+use crate::cards::compose::{ChipFacts, complete, picture};
 use crate::deed::{Deed, Deeds};
 use crate::ground::ids::DocumentId;
 use crate::ground::{Station, failpoint};
 use crate::keys::KeyName;
-use crate::population;
 use crate::store::StoreError;
 
 /// What rests sealed of a document.
@@ -46,7 +46,17 @@ pub(super) struct Composition {
     expires: Option<time::Date>,
 }
 
-/// Composes the document of an application with this portrait on a chip and lints it. Writes nothing.
+/// Where the portrait of a card comes from.
+#[derive(Clone, Copy)]
+pub(super) enum Face<'a> {
+    /// JPEG.
+    Portrait(&'a [u8]),
+    /// Encoded and hashed before.
+    Ahead(&'a MadeAhead),
+}
+
+/// Composes the document of an application with this portrait on a chip and lints it. Writes nothing. Returns none
+/// where what was made ahead is not what would be made now: then the portrait is needed.
 ///
 /// # Errors
 /// [`ProductionError::Compose`] and [`ProductionError::Store`] may be faults
@@ -55,38 +65,36 @@ pub(super) async fn draft(
     deed: &mut Deed<Station>,
     production: &Production,
     application: &Application,
-    jpeg: &[u8],
+    face: Face<'_>,
     serial: &CardSerial,
     keys: &ChipKeys,
     lengths: AtrInfo,
-) -> Result<Composition, ProductionError> {
+) -> Result<Option<Composition>, ProductionError> {
     let capture = application.stage.capture_of().ok_or(ProductionError::ApplicationGone)?;
-    let registered = population::store::person(deed, application.person).await?;
-    let registered = registered.ok_or_else(|| StoreError::inconsistent("application", "person_id", application.id))?;
-    let number = registered.personal_number;
-    let number = number.ok_or_else(|| StoreError::inconsistent("person", "personal_number", registered.id))?;
+    let (texts, number) = texts_of(deed, production, application).await?;
+    let (dg2, known) = match face {
+        Face::Portrait(jpeg) => (picture(portrait::on_chip(jpeg))?, Vec::new()),
+        // Compared in the transaction that binds the chip: no change of the register comes between.
+        Face::Ahead(made) => match made.hashes(application, &texts, &capture.portrait, &production.profile) {
+            Some(hashes) => (made.dg2.clone(), hashes),
+            None => return Ok(None),
+        },
+    };
     let (active_auth, chip_auth) = public_keys(keys, serial)?;
     let signer = production.signer.now();
     let signer = signer.certificate(KeyName::DocumentSigner);
     let signing_time = deed.at().replace_nanosecond(0).expect("0 is a nanosecond");
-    let issued = deed.today();
-    let holder = Holder {
-        person: &registered.person,
-        number,
-        portrait: portrait::on_chip(jpeg),
-        features: &capture.features,
-        issued,
-    };
     let chip = ChipFacts { active_auth: &active_auth, chip_auth: &chip_auth, lengths };
     // The chip's keys name their curves as the signer's certificate does: a reader that reads one form reads the other.
     let form = spki::form(signer.subject_public_key_info()).ok().flatten().unwrap_or(CurveForm::Explicit);
-    let composed = compose(holder, chip, &production.profile, production.register.reference(), form)?;
+    let composed = complete(texts, dg2, chip, &production.profile, form)?;
     let hashed: Vec<(DataGroup, &[u8])> = composed.groups.iter().map(|(group, raw)| (*group, &raw[..])).collect();
-    let prepared = Draft::new(&hashed, production.profile.sod.clone(), signer, signing_time).lint()?;
+    let profile = production.profile.sod.clone();
+    let prepared = Draft::with_hashes(&hashed, &known, profile, signer, signing_time).lint()?;
     let groups = composed.groups.into_iter().map(|(group, raw)| (File::DataGroup(group), raw));
     let files = groups.chain(composed.others).map(|(file, content)| StoredFile { file, content }).collect();
     let contents = Contents { can: production.profile.can(&number, &mut deed.rng()), files };
-    Ok(Composition { contents, prepared, issued, expires: composed.expires })
+    Ok(Some(Composition { contents, prepared, issued: deed.today(), expires: composed.expires }))
 }
 
 /// Stores a document, linted and unsigned. Returns its id. The caller commits.

@@ -1,6 +1,7 @@
 //! From a blank in a box to a chip that proved it is the card: stock, orders, receipts; and what becomes of an
 //! application or a card that loses its chip.
 
+pub mod ahead;
 mod api;
 pub mod batches;
 mod batches_api;
@@ -85,11 +86,14 @@ pub struct Settings {
     pub box_days: u32,
     /// A card is handed over only after another officer or a scanner compared its body with its chip.
     pub body_check: bool,
+    /// What of the cards of a batch needs no chip is made ahead in so many percent of the time of one core at most; 0:
+    /// nothing is made ahead.
+    pub ahead_percent: u8,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { lease_minutes: 10, print_jobs: None, box_days: 2, body_check: false }
+        Self { lease_minutes: 10, print_jobs: None, box_days: 2, body_check: false, ahead_percent: 25 }
     }
 }
 

@@ -7,7 +7,7 @@
 //! Each may be repeated: a chip stays bound to its application, a document is signed once, an order is
 //! made anew for each counter.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map};
 
 use crypto::identity::{Can, CardSerial};
 use crypto::lds::AtrInfo;
@@ -17,7 +17,9 @@ use crypto::pki::Crl;
 use crypto::suite::VerifyingKey;
 use rand::Rng as _;
 
+use super::ahead::MadeAhead;
 use super::card_batches::{self, GivenLease};
+use super::documents::Face;
 use super::error::ProductionError;
 use super::ledger::{self, Movement};
 use super::model::{Account, Chip, ChipError, ChipState};
@@ -30,10 +32,12 @@ use crate::applications::fetched::FetchedPortrait;
 use crate::applications::model::{Application, Hold, HoldReason, Slip, Stage};
 use crate::applications::progress::move_to;
 use crate::applications::store as applications;
+use crate::applications::store::ahead;
 use crate::applications::store::items::{self, ItemLease};
 use crate::cards::model::{BodyCheck, Card, Status};
 use crate::deed::{Action, Deed, Deeds, Entry, Object, Purpose};
 use crate::ground::Station;
+use crate::ground::actor::Actor;
 use crate::ground::ids::{ApplicationId, BatchItemId, CardBatchId, CardId, DocumentId, OrderId};
 use crate::keys::KeyName;
 use crate::store::StoreError;
@@ -112,7 +116,8 @@ pub async fn prepare(
     // Before an application is bound to a chip for it.
     Box::pin(production.signer.now().require_unrevoked(KeyName::DocumentSigner)).await?;
     let (_, list) = Box::pin(production.crl.read()).await?;
-    let mut turn = Turn { presentation, wish, list, portraits: HashMap::new(), passed_over: Vec::new() };
+    let mut turn =
+        Turn { presentation, wish, list, portraits: HashMap::new(), ahead: HashMap::new(), passed_over: Vec::new() };
     let (id, fence) = loop {
         // Files are read between two deeds, so that no other writer waits for them.
         match Box::pin(attempt(deeds, production, station, &mut turn)).await? {
@@ -126,6 +131,10 @@ pub async fn prepare(
             Attempt::Needs(name) => {
                 let portrait = FetchedPortrait::of(&production.objects, name.clone()).await;
                 turn.portraits.insert(name, portrait);
+            }
+            Attempt::NeedsAhead(id, name) => {
+                let made = MadeAhead::fetch(&production.objects, &name).await;
+                turn.ahead.insert(id, made);
             }
         }
     };
@@ -142,6 +151,8 @@ struct Turn<'a> {
     list: Crl,
     /// Portraits by the name of their object.
     portraits: HashMap<String, FetchedPortrait>,
+    /// What was made ahead, by application; none where it is not to be used.
+    ahead: HashMap<ApplicationId, Option<MadeAhead>>,
     /// Applications whose portrait is missing, and which are not held for it yet.
     passed_over: Vec<ApplicationId>,
 }
@@ -154,6 +165,8 @@ enum Attempt {
     Nothing,
     /// The portrait with this name is wanted first.
     Needs(String),
+    /// What was made ahead for this application is wanted first: the object with this name.
+    NeedsAhead(ApplicationId, String),
 }
 
 /// Prepares the document, or says which portrait is wanted for it.
@@ -211,7 +224,9 @@ async fn attempt(
         return Ok(Attempt::Needs(capture.portrait.clone()));
     };
     let jpeg = portrait.jpeg()?;
-    let draft = documents::draft(&mut deed, production, &application, jpeg, &chip.serial, keys, lengths).await?;
+    let face = Face::Portrait(jpeg);
+    let draft = documents::draft(&mut deed, production, &application, face, &chip.serial, keys, lengths).await?;
+    let draft = draft.ok_or(ProductionError::ApplicationGone)?;
     let id = documents::store_prepared(&mut deed, production, &application, &chip.serial, draft).await?;
     deed.enter(bound_to(&application, &chip).because("prepared anew")).await?;
     deed.commit().await?;
@@ -252,9 +267,8 @@ async fn bind_next(
             continue;
         }
         // Asked before the application is read: nothing of its person has been seen that a record would owe.
-        let name = applications::portrait_name(deed.tx(), id).await?;
-        if let Some(name) = name.filter(|name| !turn.portraits.contains_key(name)) {
-            return Ok((Attempt::Needs(name), held));
+        if let Some(wanted) = files_for(deed, turn, id).await? {
+            return Ok((wanted, held));
         }
         let application = match applications::application_locked(deed, id).await {
             Ok(application) => application.ok_or(ProductionError::ApplicationGone)?,
@@ -272,11 +286,17 @@ async fn bind_next(
             Err(error) => return Err(error.into()),
         };
         let capture = application.stage.capture_of().ok_or(ProductionError::ApplicationGone)?;
-        let portrait = turn.portraits.get(&capture.portrait).ok_or(ProductionError::ApplicationGone)?;
-        let drafted = match portrait.jpeg() {
-            Ok(jpeg) => {
+        let face = match turn.ahead.get(&id).and_then(Option::as_ref) {
+            Some(made) => Ok(Face::Ahead(made)),
+            None => {
+                let portrait = turn.portraits.get(&capture.portrait).ok_or(ProductionError::ApplicationGone)?;
+                portrait.jpeg().map(Face::Portrait)
+            }
+        };
+        let drafted = match face {
+            Ok(face) => {
                 production.misses.found(id);
-                documents::draft(deed, production, &application, jpeg, &chip.serial, &keys, lengths).await
+                documents::draft(deed, production, &application, face, &chip.serial, &keys, lengths).await
             }
             Err(error) if error.is_lost() && !production.misses.missed(id) => {
                 tracing::warn!(application.id = %id, "passed over: its portrait is missing; it is held if it still is at the next presentations");
@@ -288,7 +308,15 @@ async fn bind_next(
             Err(error) => Err(error.into()),
         };
         match drafted {
-            Ok(draft) => {
+            // What was made ahead is not what would be made now.
+            Ok(None) => {
+                let portrait = capture.portrait.clone();
+                turn.ahead.insert(id, None);
+                let entry = Entry::new(Action::ApplicationRead, Object::Application(id), Purpose::Personalization);
+                deed.enter(entry.about(application.person)).await?;
+                return Ok((Attempt::Needs(portrait), held));
+            }
+            Ok(Some(draft)) => {
                 let mut application = application;
                 application.stage = application.stage.bind(chip.serial)?;
                 move_to(deed, application.id, &application.stage).await?;
@@ -309,6 +337,26 @@ async fn bind_next(
             }
         }
     }
+}
+
+/// Returns which file is wanted before an application is composed: what was made ahead for it today, or its portrait.
+async fn files_for(
+    deed: &mut Deed<Station>,
+    turn: &mut Turn<'_>,
+    id: ApplicationId,
+) -> Result<Option<Attempt>, StoreError> {
+    if let hash_map::Entry::Vacant(unasked) = turn.ahead.entry(id) {
+        let today = deed.today();
+        if let Some(name) = ahead::of_today(deed.tx(), id, today).await? {
+            return Ok(Some(Attempt::NeedsAhead(id, name)));
+        }
+        unasked.insert(None);
+    }
+    if turn.ahead[&id].is_some() {
+        return Ok(None);
+    }
+    let name = applications::portrait_name(deed.tx(), id).await?;
+    Ok(name.filter(|name| !turn.portraits.contains_key(name)).map(Attempt::Needs))
 }
 
 /// Leases an item to the station on a chip that was just bound to it. Returns its fence.
@@ -396,8 +444,8 @@ fn hold_reason(error: &ProductionError) -> Option<HoldReason> {
 }
 
 /// `Approved → Held`: takes an application out of the queue, with the reason and the role that mends it.
-async fn hold(
-    deed: &mut Deed<Station>,
+pub(super) async fn hold<A: Actor>(
+    deed: &mut Deed<A>,
     mut application: Application,
     reason: HoldReason,
 ) -> Result<(), ProductionError> {

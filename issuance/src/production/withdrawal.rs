@@ -200,6 +200,7 @@ pub async fn give_up(deed: &mut Deed<Officer>, id: ApplicationId) -> Result<Appl
     application.stage = application.stage.give_up(deed.decision())?;
     cards::steps::spoil(deed, card).await?;
     end_document(deed, &chip).await?;
+    print_jobs::end_of_chip(deed.tx(), &serial).await?;
     let (reason, evidence) = (NOT_FETCHED.to_owned(), "the end of the time for which it was kept".to_owned());
     let account = Account { reason, evidence, by: deed.caller().to_string(), at: deed.at() };
     (chip.state, chip.boxed) = (chip.state.spoil(account)?, None);

@@ -370,6 +370,7 @@ impl Config {
         let lease = self.production.lease_minutes;
         must((1..=240).contains(&lease), "production.lease_minutes", "must be 1 to 240")?;
         must((1..=30).contains(&self.production.box_days), "production.box_days", "must be 1 to 30")?;
+        must(self.production.ahead_percent <= 100, "production.ahead_percent", "must be at most 100")?;
         let print_jobs = self.production.print_jobs.as_ref();
         must(
             print_jobs.is_none_or(|folder| folder.is_absolute()),

@@ -63,7 +63,23 @@ pub(super) async fn run(offices: Offices, tick: Duration) {
     tokio::join!(
         supervise((&faults, WORKER), FIRST_REST, || Box::pin(turns(offices.clone(), tick))),
         supervise((&faults, NOTICES), FIRST_REST, || Box::pin(notices_leave(offices.clone(), tick))),
+        supervise((&faults, AHEAD), FIRST_REST, || Box::pin(cards_are_made_ahead(offices.clone(), tick))),
     );
+}
+
+/// Makes ahead what the cards of released batches need of it, in stretches, with a rest after each that keeps the work
+/// within its share of a core.
+async fn cards_are_made_ahead(offices: Offices, tick: Duration) {
+    loop {
+        let began = Instant::now();
+        let made = Box::pin(production::ahead::make(&offices.production, offices.deeds())).await;
+        let rest = match &made {
+            Ok(0) | Err(_) => tick * AHEAD_REST,
+            Ok(_) => offices.production.rest_after(began.elapsed()),
+        };
+        offices.faults.note(AHEAD, &made.map(drop));
+        tokio::time::sleep(rest).await;
+    }
 }
 
 /// Sends the notices that are due, again and again; rests for longer while the other side cannot be reached.
@@ -289,6 +305,10 @@ async fn add_up(db: &Db, piece: impl AsyncFn(&mut Tx) -> Result<bool, StoreError
     }
 }
 
+/// What is made ahead for batches, as health names it.
+const AHEAD: &str = "made-ahead";
+/// So many ticks lie between two looks for what is to be made ahead.
+const AHEAD_REST: u32 = 5;
 /// The outbox of print jobs, as health names it.
 const PRINT_JOBS: &str = "print jobs";
 /// So many ticks between two looks at the hourly jobs.

@@ -383,7 +383,7 @@ async fn set_stage_data(offices: &Offices, id: ApplicationId, stage: serde_json:
 }
 
 /// Features of so many bytes, written past the counter.
-async fn features(offices: &Offices, application: &Application, bytes: usize) {
+pub async fn features(offices: &Offices, application: &Application, bytes: usize) {
     let mut stage = stage_data(offices, application.id).await;
     stage["capture"]["features"] = json!("x".repeat(bytes));
     set_stage_data(offices, application.id, stage).await;

@@ -42,6 +42,7 @@ mod ledger_histories;
 mod lists;
 mod looks;
 mod loss;
+mod made_ahead;
 mod merges;
 mod nation;
 mod not_fetched;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use issuance::applications::hand_over::{hand_over, hand_over_settled};
 use issuance::applications::model::{Application, Kind, Stage};
+use issuance::applications::progress::miss;
 use issuance::deed::Object;
 use issuance::ground::ids::{ApplicationId, CardId};
 use issuance::ground::{Officer, Role};
@@ -254,6 +255,51 @@ async fn a_body_that_differs_spoils_both_and_stops_the_batch() {
         assert_eq!(checks(offices, &quality, application.id, &body(&files[0])).await, Ok(true));
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_card_that_was_not_fetched_is_one_of_its_batch_and_is_still_checked() {
+    on_both(async |offices, outbox| {
+        let applications = [approved(offices).await, approved(offices).await];
+        let deeds = offices.state.deeds();
+        let (second, quality) = (appoint(deeds, Role::Stock).await, appoint(deeds, Role::Stock).await);
+        let wanted = Wanted { priority: 0, cut_off: None, most: 10 };
+        let batch = within!(offices, offices.stock, deed => card_batches::draft(deed, wanted)).unwrap().id;
+        within!(offices, second, deed => card_batches::release(deed, batch)).unwrap();
+        for number in [1, 2] {
+            let mut chip = offices.initialised(number).await;
+            personalized(offices, &mut chip, batch).await;
+        }
+        written(offices, outbox).await;
+        offices.clock.advance(time::Duration::days(60));
+        assert_eq!(Box::pin(miss(deeds)).await.unwrap(), 2);
+        let closed = within!(offices, offices.stock, deed => card_batches::close(deed, batch)).unwrap().closed.unwrap();
+        assert_eq!((closed.good, closed.left, closed.spoiled), (2, 0, 0));
+        // The citizen comes late: the body is compared then.
+        let (file, card) = job_of(offices, outbox, &applications[0]).await;
+        assert_eq!(fetches(offices, card, &applications[0]).await, Err("body-check-needed"));
+        assert_eq!(checks(offices, &quality, applications[0].id, &body(&file)).await, Ok(true));
+        assert_eq!(fetches(offices, card, &applications[0]).await, Ok(()));
+        // The other one never comes: what was printed of the card goes with it.
+        let (file, _) = job_of(offices, outbox, &applications[1]).await;
+        offices.clock.advance(time::Duration::days(120));
+        within!(offices, offices.stock, deed => withdrawal::give_up(deed, applications[1].id)).unwrap();
+        assert!(file.exists());
+        assert_eq!(written(offices, outbox).await, Vec::<PathBuf>::new());
+    })
+    .await;
+}
+
+/// The file that was printed for an application, and its card.
+async fn job_of(offices: &Offices, outbox: &Path, application: &Application) -> (PathBuf, CardId) {
+    let mut tx = offices.state.deeds().db().begin_read().await.unwrap();
+    let sql = sql!(
+        "select print_job.id as job, card.id as card from print_job join card on card.serial = print_job.serial
+         where print_job.application_id = $1"
+    );
+    let row = tx.one(sql, args![application.id]).await.unwrap().unwrap();
+    let job: issuance::ground::Id<()> = issuance::ground::Id::of(&row, "job").unwrap();
+    (outbox.join(format!("{job}.json")), CardId::of(&row, "card").unwrap())
 }
 
 async fn takes(offices: &Offices, chip: &Chip, batch: issuance::ground::ids::CardBatchId) -> Result<(), &'static str> {

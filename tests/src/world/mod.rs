@@ -42,11 +42,13 @@ pub struct Options {
     pub seed: u64,
     /// Programs of another version.
     pub older: Older,
+    /// Settings of the service, as its environment says them: `ISSUANCE__LOG__JSON`, `true`.
+    pub settings: Vec<(&'static str, &'static str)>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { readers: 2, named_curves: false, database: None, seed: 2021, older: Older::default() }
+        Self { readers: 2, named_curves: false, database: None, seed: 2021, older: Older::default(), settings: vec![] }
     }
 }
 
@@ -393,7 +395,7 @@ fn founded(dir: &Path, transport: &Path, options: &Options) -> Result<(), WorldE
 fn serving(dir: &Path, listen: &str, options: &Options) -> Result<(Running, String), WorldError> {
     let serve = issuance_serve(&dir.join("issuance"), listen)?;
     let mut serve = Older::run_by(options.older.issuance.as_ref(), serve);
-    serve.args(["--extra-province", PROVINCE]);
+    serve.args(["--extra-province", PROVINCE]).envs(options.settings.iter().copied());
     if let Some(database) = &options.database {
         serve.arg("--database").arg(database);
     }

@@ -174,13 +174,12 @@ pub(in crate::applications) async fn erased(
     Ok(())
 }
 
-/// Notes the name of a portrait, if it is not noted.
-pub(in crate::applications) async fn note(
-    tx: &mut Tx,
-    id: ApplicationId,
-    name: &str,
-    at: OffsetDateTime,
-) -> Result<(), StoreError> {
+/// Notes the name of a portrait, or of an object that was made of it, if it is not noted: it is erased with the
+/// others of the application.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn note(tx: &mut Tx, id: ApplicationId, name: &str, at: OffsetDateTime) -> Result<(), StoreError> {
     let sql = sql!(
         "insert into portrait (application_id, name, taken_at) values ($1, $2, $3)
          on conflict (application_id, name) do nothing"
@@ -191,7 +190,17 @@ pub(in crate::applications) async fn note(
 
 /// Forgets the names of the portraits of an application: their files are gone.
 pub(in crate::applications) async fn forget_names(tx: &mut Tx, id: ApplicationId) -> Result<(), StoreError> {
+    tx.run(sql!("delete from made_ahead where application_id = $1"), args![id]).await?;
     tx.run(sql!("delete from portrait where application_id = $1"), args![id]).await?;
+    Ok(())
+}
+
+/// Forgets the name of one object of an application, whose file is to be removed.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn forget(tx: &mut Tx, id: ApplicationId, name: &str) -> Result<(), StoreError> {
+    tx.run(sql!("delete from portrait where application_id = $1 and name = $2"), args![id, name]).await?;
     Ok(())
 }
 

@@ -306,7 +306,10 @@ pub async fn counts(tx: &mut Tx, batch: CardBatchId, since: OffsetDateTime) -> R
             (Some("done"), _) => counts.done += n,
             (None, stage) if is_card(stage) => {
                 counts.done += n;
-                counts.lately += row.number::<u64>("lately")?;
+                // What moves a card later, to the citizen or to the shelf, is none that was made.
+                if matches!(stage, "shipped" | "personalized") {
+                    counts.lately += row.number::<u64>("lately")?;
+                }
             }
             (None, "approved") => counts.waiting += n,
             (None, "in-production") => counts.leased += n,
