@@ -218,7 +218,7 @@ impl WithPapers {
         format!("{:?} {said:?} {asked:?}", self.stage)
     }
 
-    fn asked(&self, papers: Papers) -> ArchiveRequest {
+    fn asked(papers: Papers) -> ArchiveRequest {
         ArchiveRequest {
             id: Id::nil(),
             application: Id::nil(),
@@ -262,7 +262,7 @@ impl WithPapers {
         }
         let asks = paper_archive::may_ask(self.stage, self.classification.as_ref(), &self.requests);
         if let (Ok(said), true) = (asks, self.requests.len() < 2) {
-            let asked = self.asked(said.papers);
+            let asked = Self::asked(said.papers);
             let requests = self.requests.iter().cloned().chain([asked]).collect();
             found.push(Self { requests, ..self.clone() });
         }

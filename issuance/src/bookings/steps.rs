@@ -69,7 +69,7 @@ pub async fn hours(tx: &mut Tx, office: &OfficeCode) -> Result<Vec<Hours>, Store
 pub async fn place(tx: &mut Tx, office: &OfficeCode, today: Date) -> Result<Place, StoreError> {
     let hours = store::hours(tx, office).await?;
     let calendar = offices::steps::calendar(tx, today.year() - 1, today.year() + 1).await?;
-    let ends = access::ended(tx, office).await?.map(|_| today);
+    let ends = access::dissolutions::ended(tx, office).await?.map(|_| today);
     Ok(Place { hours, calendar, ends })
 }
 

@@ -49,7 +49,7 @@ impl FeesCommand {
                     match entry {
                         Some(entry) => entries.push(entry),
                         None => {
-                            output::complain(format_args!("entry {id} was changed by another hand: it is in no sum"))
+                            output::complain(format_args!("entry {id} was changed by another hand: it is in no sum"));
                         }
                     }
                 }

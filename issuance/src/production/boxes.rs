@@ -291,6 +291,11 @@ pub async fn receive(
     if !received.is_on_its_way() {
         return Err(ProductionError::BoxUnknown);
     }
+    // Cards are counted where they are handed over, not by the office that made them.
+    let officer = deed.actor();
+    if received.seal.is_some() && officer.office != received.to && !officer.successor_of.contains(&received.to) {
+        return Err(crate::ground::OtherOffice.into());
+    }
     // The national office acts for both, and an officer can be moved: the one who sent it does not count it.
     if deed.actor().is_one_with(received.sent.by) {
         return Err(ProductionError::SecondOfficer);
@@ -315,9 +320,8 @@ pub async fn receive(
         let in_box = chip.as_ref().is_some_and(|chip| chip.boxed == Some(id));
         match (counted.contains(&serial), chip) {
             (true, Some(mut chip)) if in_box && unbroken => arrives(deed, &mut chip, &received, entry).await?,
-            (true, Some(_)) if in_box => missing.push(serial),
+            (_, Some(_)) if in_box => missing.push(serial),
             (true, _) => extra.push(serial),
-            (false, Some(_)) if in_box => missing.push(serial),
             // It was written off or reported lost on the way.
             (false, _) => {}
         }

@@ -114,7 +114,12 @@ impl Factory {
         word(within!(offices, offices.stock, deed => boxes::ship(deed, serials, to, shipping))).map(|sent| sent.id)
     }
 
-    pub async fn receives(&self, by: &Officer, id: BoxId, counted: &[CardSerial]) -> Result<Option<CaseId>, &'static str> {
+    pub async fn receives(
+        &self,
+        by: &Officer,
+        id: BoxId,
+        counted: &[CardSerial],
+    ) -> Result<Option<CaseId>, &'static str> {
         self.receives_under(by, id, counted, Some("A 0042")).await
     }
 

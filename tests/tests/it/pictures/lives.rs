@@ -52,7 +52,7 @@ fn by(officer: u128) -> Decision {
 }
 
 fn application() -> Life {
-    let capture = || Capture { taken: by(1), portrait: "p".into(), features: "f".into(), salt: [7; 16] };
+    let capture = || Capture { taken: by(1), portrait: "p".into(), features: "f".into(), salt: [7; 16], heard: None };
     let hold = || Hold { reason: HoldReason::PortraitLost, owner: Role::Capture, at: by(1).at };
     let captured = Stage::Registered.capture(capture()).unwrap();
     // Every step that there is: with a check, and with approvals in two places; and approved at once, without them.
@@ -110,7 +110,7 @@ fn application() -> Life {
         ("refuse", Box::new(refuse)),
         ("complain", Box::new(appeal)),
         ("uphold", Box::new(|stage| stage.uphold(&[], by(8), "r".into()).ok())),
-        ("allow", Box::new(|stage| stage.allow(&[], by(8).by, [6; 16]).ok())),
+        ("allow", Box::new(|stage| stage.allow(&[], by(8), "r".into(), [6; 16]).ok())),
         ("hold", Box::new(move |stage| stage.hold(hold()).ok())),
         ("release", Box::new(|stage| stage.release(&[], by(2).by).ok())),
         ("bind a chip", Box::new(|stage| stage.bind(CardSerial([7; 10])).ok())),
