@@ -23,6 +23,9 @@ use tests::wait::until;
 use tests::world::{Pcscd, Running, card_agent, scratch};
 use time::Duration as Days;
 
+/// What is done to the data groups before they are signed.
+type Change = dyn Fn(&mut [(DataGroup, Vec<u8>)]);
+
 /// What the tests know of a card.
 #[derive(Clone)]
 struct Known {
@@ -48,7 +51,7 @@ impl Stage {
     }
 
     /// A stage whose cards carry what their authority signed without looking.
-    fn with(cards: u32, change: &dyn Fn(&mut [(DataGroup, Vec<u8>)])) -> Self {
+    fn with(cards: u32, change: &Change) -> Self {
         let folder = scratch();
         let beside = folder.path().join("pcscd");
         fs::create_dir(&beside).unwrap();
@@ -94,7 +97,7 @@ impl Stage {
         command.stdout(Stdio::null()).stderr(fs::File::create(own.join("log")).unwrap());
         let running = Running(command.spawn().unwrap());
         let mut said = String::new();
-        until(Duration::from_secs(60), "the kiosk says its address", || {
+        until(Duration::from_mins(1), "the kiosk says its address", || {
             said = fs::read_to_string(&address).unwrap_or_default();
             Ok(said.ends_with('/'))
         })
@@ -174,7 +177,7 @@ struct Screens {
 impl Screens {
     /// Waits for the first screen of which this holds. Returns it, and when it came.
     fn until(&mut self, what: &str, holds: impl Fn(&Value) -> bool) -> (Instant, Value) {
-        let end = Instant::now() + Duration::from_secs(120);
+        let end = Instant::now() + Duration::from_mins(2);
         loop {
             let left = end.saturating_duration_since(Instant::now());
             let (at, screen) =
@@ -522,7 +525,7 @@ fn cards_in_several_readers_are_served_in_turn_and_readers_may_come_and_go() {
     let gone = screens.until("no reader", |screen| screen["foot"].as_str().unwrap().contains("Chưa có đầu đọc")).1;
     assert_eq!(gone["kind"], "waiting");
     stage.pcscd.restart().unwrap();
-    screens.until("readers", |screen| screen["foot"].as_str().unwrap().contains(&readers[1])).1;
+    screens.until("readers", |screen| screen["foot"].as_str().unwrap().contains(&readers[1]));
 }
 
 #[test]
