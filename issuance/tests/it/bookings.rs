@@ -290,7 +290,7 @@ async fn thirty_at_once_for_a_slot_with_two_desks_are_two() {
         assert_eq!(free(offices, MONDAY).await, [2, 2, 0, 2]);
         // One person at two counters at once has one.
         let person = citizen(offices).await;
-        let twice = [books(offices, person, TUESDAY, "08:00"), books(offices, person, WEDNESDAY, "08:00")];
+        let twice = vec![books(offices, person, TUESDAY, "08:00"), books(offices, person, WEDNESDAY, "08:00")];
         let done = futures_util::future::join_all(twice).await;
         assert_eq!(done.iter().filter(|one| one.is_ok()).count(), 1, "{done:?}");
         // All of them move to one slot with two desks.

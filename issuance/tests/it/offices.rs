@@ -114,12 +114,12 @@ impl Offices {
     /// The offices of an authority of which something is decided otherwise.
     pub async fn open_with(database: Option<String>, options: InitOptions) -> Self {
         // Half past three in the afternoon in Viet Nam.
-        Self::open_at(database, datetime!(2026-11-22 08:30 UTC), options).await
+        Box::pin(Self::open_at(database, datetime!(2026-11-22 08:30 UTC), options)).await
     }
 
     /// The offices of a State whose civil time is so far ahead of UTC, at this moment.
     pub async fn open_in(database: Option<String>, at: OffsetDateTime, utc_offset: UtcOffset) -> Self {
-        Self::open_at(database, at, InitOptions { utc_offset, ..InitOptions::default() }).await
+        Box::pin(Self::open_at(database, at, InitOptions { utc_offset, ..InitOptions::default() })).await
     }
 
     async fn open_at(database: Option<String>, at: OffsetDateTime, options: InitOptions) -> Self {
@@ -148,7 +148,7 @@ impl Offices {
         let options = InitOptions { transport_keys, csca_curve: Curve::P256, ..options };
         let randomness = Randomness::seeded(7);
         server::init(&settings, &options, "admin", clock.now(), &mut randomness.draw()).unwrap();
-        let state = server::Offices::open(&settings, Some(clock.clone()), randomness).await.unwrap();
+        let state = Box::pin(server::Offices::open(&settings, Some(clock.clone()), randomness)).await.unwrap();
         let registrar = appoint(state.deeds(), Role::Registrar).await;
         Self {
             capture: appoint(state.deeds(), Role::Capture).await,

@@ -101,7 +101,7 @@ impl Browser {
 
 /// A name as a key, which is ASCII.
 fn hex(name: &str) -> String {
-    name.bytes().map(|b| format!("{b:02x}")).collect()
+    hex::encode(name)
 }
 
 fn encoded(text: &str) -> String {

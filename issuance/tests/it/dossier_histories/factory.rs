@@ -23,6 +23,9 @@ use super::House;
 use crate::chip::Chip;
 use crate::offices::{TRANSPORT_MASTER, lives, within};
 
+/// The seal of every parcel.
+const SEAL: Option<&str> = Some("A 0042");
+
 /// A batch of cards that is not closed.
 pub(super) struct Batch {
     at_factory: bool,
@@ -388,7 +391,8 @@ impl House {
         let sent: Vec<ApplicationId> = self.open.iter().filter(|(_, it)| ready(it)).map(|(id, _)| *id).collect();
         let serials: Vec<CardSerial> = sent.iter().map(|id| self.serial(*id)).collect();
         let mut deed = self.offices.state.deeds().open(self.keeper(true, 0)).await.unwrap();
-        let parcel = boxes::ship(&mut deed, &serials, "district-1".parse().unwrap(), "A 0042", 2).await.unwrap().id;
+        let sealed = boxes::Shipping { seal: SEAL.unwrap_or_default(), days: 2, body_check: true };
+        let parcel = boxes::ship(&mut deed, &serials, "district-1".parse().unwrap(), sealed).await.unwrap().id;
         if dies {
             return;
         }
@@ -409,10 +413,13 @@ impl House {
         let mut counted: Vec<CardSerial> = inside.iter().map(|id| self.serial(*id)).collect();
         let missing = if self.one_in(4) { counted.pop().and(inside.last().copied()) } else { None };
         let (receiver, sender) = (self.keeper(false, 0), self.keeper(true, 0));
-        assert!(!lives!(self.offices, sender, false, deed => boxes::receive(deed, parcel, &counted)), "its sender");
+        assert!(
+            !lives!(self.offices, sender, false, deed => boxes::receive(deed, parcel, &counted, SEAL)),
+            "its sender"
+        );
         let dies = self.one_in(6);
         let mut deed = self.offices.state.deeds().open(receiver.clone()).await.unwrap();
-        let (_, case) = boxes::receive(&mut deed, parcel, &counted).await.unwrap();
+        let (_, case) = boxes::receive(&mut deed, parcel, &counted, SEAL).await.unwrap();
         assert_eq!(case.is_some(), missing.is_some(), "{parcel}");
         if dies {
             return;
