@@ -196,8 +196,8 @@ async fn fill(service: &Service, rows: i64) {
     tx.commit().await.expect("kept");
 }
 
-/// Puts SQLite's log of the filling, all of it one transaction, into the database, as happens bit by bit where rows come
-/// one after the other; else the first list that is measured pays for it.
+/// Puts SQLite's log of the filling, all of it one transaction, into the database, as happens bit by bit where rows
+/// come one after the other; else the first list that is measured pays for it.
 async fn settle(database: &Path) {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(database);
     let mut connection = sqlx::SqliteConnection::connect_with(&options).await.expect("the database");

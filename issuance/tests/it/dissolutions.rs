@@ -475,7 +475,7 @@ async fn on_their_way(factory: &Factory) {
     let parcel = factory.ships(&[made[0].2], "district-1").await.unwrap();
     let plan = admins.dissolve(offices, "district-1", "district-2").await.unwrap();
     assert_eq!(plan.dissolution.state, DissolutionState::Dissolved, "{:?}", plan.work);
-    assert_eq!(factory.ships(&[made[1].2], "district-1").await, Err("card-not-to-ship"));
+    assert_eq!(factory.ships(&[made[1].2], "district-1").await, Err("stock-box-unfit"));
     let second = factory.ships(&[made[1].2], "district-2").await.unwrap();
     for (parcel, serial) in [(parcel, made[0].2), (second, made[1].2)] {
         assert_eq!(factory.receives(&keeper, parcel, &[serial]).await, Ok(None));

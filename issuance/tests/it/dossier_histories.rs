@@ -189,7 +189,7 @@ impl House {
         let portrait = counter_steps::develop(&offices.state.counter, photograph, None).await.unwrap();
         Self {
             chief: national(Role::Approver).await,
-            guest: appoint(deeds, Role::Approver).await,
+            guest: appoint(deeds, Role::Capture).await,
             second_counter: appoint(deeds, Role::HandOver).await,
             quality: national(Role::Stock).await,
             factory: Station { office: OfficeCode::national(), ..station },

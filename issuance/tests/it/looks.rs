@@ -96,11 +96,13 @@ fn every_command_stands_in_one_of_the_two_lists() {
 /// Takes the last step of the tables back, as a database of the version before has it.
 async fn one_step_back(db: &Db) {
     let mut tx = db.begin_upkeep().await.unwrap();
+    // A later step looks at the column of the last one.
+    tx.run(sql!("drop view v_posting_order"), args![]).await.unwrap();
     tx.run(sql!("drop index posting_range"), args![]).await.unwrap();
     tx.run(sql!("drop index chip_unposted"), args![]).await.unwrap();
     let column = sql!(pg "alter table posting drop column seq", lite "delete from posting where 1 = 0");
     tx.run(column, args![]).await.unwrap();
-    assert_eq!(tx.run(sql!("delete from _sqlx_migrations where version = 185"), args![]).await.unwrap(), 1);
+    assert_eq!(tx.run(sql!("delete from _sqlx_migrations where version in (185, 201)"), args![]).await.unwrap(), 2);
     tx.commit().await.unwrap();
 }
 

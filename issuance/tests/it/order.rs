@@ -467,7 +467,7 @@ fn used(words: &[(usize, String)]) -> (BTreeSet<String>, BTreeSet<String>) {
         let before = if n == 0 { "" } else { word(n - 1) };
         match word(n) {
             "into" if before == "insert" => _ = written.insert(word(n + 1).to_owned()),
-            "update" if !["after", "do", "for"].contains(&before) => _ = written.insert(word(n + 1).to_owned()),
+            "update" if !["after", "do", "for", "key"].contains(&before) => _ = written.insert(word(n + 1).to_owned()),
             "from" if before == "delete" => _ = written.insert(word(n + 1).to_owned()),
             "join" => _ = read.insert(word(n + 1).to_owned()),
             "from" if before != "distinct" => {
