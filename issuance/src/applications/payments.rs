@@ -337,7 +337,7 @@ pub async fn undo(
     };
     if kind == FeeEntryKind::Void {
         // The paper belongs to another application, or is typed anew.
-        store::free_receipt(deed.tx(), entry).await?;
+        store::free_receipt(deed.tx(), undone).await?;
     }
     let says = format!("{} of {}: {} đồng", kind.word(), undone.kind.word(), undone.settles);
     enter(deed, account, undoing, Action::FeeUndone, says).await

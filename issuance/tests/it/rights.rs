@@ -151,8 +151,8 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("GET", "/api/v1/applications", Officers(&[Approver, Capture, HandOver, Registrar])),
     ("GET", "/api/v1/applications/{id}/portrait", Officers(&[Approver, Capture, HandOver, Registrar])),
     // What a citizen is told: by the counter that opens the dossier, read by those who read the dossier.
-    ("GET", "/api/v1/applications/{id}/notices", Officers(&[Approver, Capture, HandOver, Registrar])),
-    ("GET", "/api/v1/notices/{id}/letter", Officers(&[Approver, Capture, HandOver, Registrar])),
+    ("GET", "/api/v1/applications/{id}/notices", Officers(&[Approver, Capture, HandOver])),
+    ("GET", "/api/v1/notices/{id}/letter", Officers(&[Approver, Capture, HandOver])),
     ("POST", "/api/v1/notices/{id}/delivery", Officers(&[Capture])),
     ("GET", "/api/v1/persons/{id}/contact", Officers(&[Capture])),
     ("POST", "/api/v1/persons/{id}/contact", Officers(&[Capture])),

@@ -89,8 +89,9 @@ pub(in crate::applications) async fn give_receipt(
 }
 
 /// Frees the receipt of an entry that was struck out: the paper is entered anew.
-pub(in crate::applications) async fn free_receipt(tx: &mut Tx, entry: FeeEntryId) -> Result<(), StoreError> {
-    tx.run(sql!("delete from fee_receipt where entry_id = $1"), args![entry]).await?;
+pub(in crate::applications) async fn free_receipt(tx: &mut Tx, entry: &FeeEntry) -> Result<(), StoreError> {
+    let sql = sql!("delete from fee_receipt where office = $1 and entry_id = $2");
+    tx.run(sql, args![&entry.office, entry.id]).await?;
     Ok(())
 }
 
