@@ -27,7 +27,7 @@ pub fn decoded(file: &[u8]) -> Result<RgbImage, String> {
     decoding.join().unwrap_or_else(|_| Err("it cannot be decoded".to_owned()))
 }
 
-/// Returns the portrait as a PNG of at most [`SHOWN`] pixels a side.
+/// Returns the portrait as a PNG of at most `SHOWN` pixels a side.
 ///
 /// # Errors
 /// Those of [`decoded`].

@@ -117,7 +117,7 @@ mod tests {
         let sheet = std::str::from_utf8(&sheet.bytes).unwrap();
         let named: Vec<&str> =
             sheet.split("url(\"").skip(1).map(|rest| rest.split('"').next().unwrap_or_default()).collect();
-        assert_eq!(named.len(), PLAIN.iter().filter(|(name, _)| name.ends_with(".woff2")).count());
+        assert_eq!(named.len(), PLAIN.iter().filter(|(name, _)| name.contains(".woff2")).count());
         for at in named {
             assert_eq!(asset(at).map(|asset| asset.media_type), Some("font/woff2"), "{at}");
         }

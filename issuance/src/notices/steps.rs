@@ -36,10 +36,10 @@ pub async fn write<A: Actor>(deed: &mut Deed<A>, case: Case<'_>, matter: &Matter
     write_about(deed, (Subject::Application(application), person, office), matter).await
 }
 
-/// As [`write`], about an application or about a booking.
+/// As [`write`](fn@write), about an application or about a booking.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write`](fn@write).
 pub async fn write_about<A: Actor>(
     deed: &mut Deed<A>,
     (about, person, office): (Subject, PersonId, &OfficeCode),

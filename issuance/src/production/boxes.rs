@@ -25,7 +25,7 @@ use crate::{access, applications, cards, offices};
 /// they are on the courier's account.
 ///
 /// # Errors
-/// As [`begun`]; [`ProductionError::OfChip`] for what is no blank that may leave the store room or station.
+/// As `begun`; [`ProductionError::OfChip`] for what is no blank that may leave the store room or station.
 pub async fn send(
     deed: &mut Deed<Officer>,
     serials: &[CardSerial],
@@ -182,7 +182,7 @@ pub struct Shipping<'a> {
 /// courier's account.
 ///
 /// # Errors
-/// As [`begun`]; [`ProductionError::OfChip`] with [`ProductionError::NotToShip`] for what is no card that waits to be
+/// As `begun`; [`ProductionError::OfChip`] with [`ProductionError::NotToShip`] for what is no card that waits to be
 /// shipped to that office
 pub async fn ship(
     deed: &mut Deed<Officer>,

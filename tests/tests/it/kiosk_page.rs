@@ -24,7 +24,7 @@ use tests::world::{Pcscd, Running, card_agent, scratch};
 use time::Duration as Days;
 
 /// What is done to the data groups before they are signed.
-type Change = dyn Fn(&mut [(DataGroup, Vec<u8>)]);
+type Change<'a> = dyn Fn(&mut [(DataGroup, Vec<u8>)]) + 'a;
 
 /// What the tests know of a card.
 #[derive(Clone)]
@@ -51,7 +51,7 @@ impl Stage {
     }
 
     /// A stage whose cards carry what their authority signed without looking.
-    fn with(cards: u32, change: &Change) -> Self {
+    fn with(cards: u32, change: &Change<'_>) -> Self {
         let folder = scratch();
         let beside = folder.path().join("pcscd");
         fs::create_dir(&beside).unwrap();

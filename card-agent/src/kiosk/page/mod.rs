@@ -2,7 +2,7 @@
 //!
 //! Loopback is no private place: other accounts of the machine reach it, and so does any site that the browser is led
 //! to. So the address holds a secret of this start, requests must name this very host, and what comes from another site
-//! is refused. A browser is sent what [`screen::Screen`] holds, and no more: of a card that
+//! is refused. A browser is sent what `screen::Screen` holds, and no more: of a card that
 //! is not trusted nothing that it claims, in privacy mode one answer.
 //!
 //! `hall` decides what is shown, `reading` reads a card, `trust` keeps the bundle, `door` is the HTTP server, `view`
