@@ -100,12 +100,12 @@ catalogue! {
     BirthRecorded "birth-recorded" Request
     BirthRegistrationUsed "birth-registration-used" Request
     BodyCheckNeeded "body-check-needed" Request
-    BodyUnreadable "body-unreadable" Request
     BodyCut "body-cut" Request
     BodyInvalid "body-invalid" Request
     BodyMalformed "body-malformed" Request
     BodyTooLarge "body-too-large" Request
     BodyTooSlow "body-too-slow" Service
+    BodyUnreadable "body-unreadable" Request
     BookingBeyondHorizon "booking-beyond-horizon" Request
     BookingDayClosed "booking-day-closed" Request
     BookingEnded "booking-ended" Request
