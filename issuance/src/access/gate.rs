@@ -17,7 +17,7 @@ use super::{Access, AccessError, store};
 use crate::deed::{Action, DeedError, Deeds, Entry, Object, Purpose};
 use crate::ground::actor::{Actor, Anyone, Standing};
 use crate::ground::ids::RequestId;
-use crate::ground::{Officer, Station};
+use crate::ground::{Officer, Permission, Station};
 use crate::store::{StoreError, Tx};
 use crate::web::html::{Visitor, asked_here, cookie_token_hash, has_session};
 use crate::web::{Meter, Peer, Problem, Right};
@@ -75,8 +75,7 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
                 record_refusal(&gate, officer, path.as_str(), &problem).await?;
                 return Err(problem);
             }
-            let officer = officer.under(permission);
-            request.extensions_mut().insert(officer.clone());
+            let officer = under(&mut request, officer, permission);
             pass(&gate, officer, request, next, &asked).await
         }
         Right::Station => {
@@ -123,11 +122,23 @@ pub async fn page_gate(State(gate): State<Gate>, mut request: Request, next: Nex
         record_refusal(&gate, officer, path.as_str(), &problem).await?;
         return Err(problem);
     }
+    let officer = match permission {
+        Some(permission) => under(&mut request, officer, permission),
+        None => officer,
+    };
     let source = gate.deeds.source();
     let token = hex::encode(gate.deeds.secrets().fingerprint("form", officer.session.uuid().as_bytes()));
     let key = source.id::<RequestId>().to_string();
     request.extensions_mut().insert(Visitor { officer: officer.clone(), name, token, key });
     pass(&gate, officer, request, next, &asked).await
+}
+
+/// Hands the officer to the handler as the one who asks for what takes this permission: what a deputy may by a role
+/// that is lent is done for the absent officer, by the API and by a page alike.
+fn under(request: &mut Request, officer: Officer, permission: Permission) -> Officer {
+    let officer = officer.under(permission);
+    request.extensions_mut().insert(officer.clone());
+    officer
 }
 
 /// Hands the caller to the handler; request and connection have the limits of known callers from now on.

@@ -108,7 +108,11 @@ pub async fn decide(
     let mut involved = involved_officers(deed, &application).await?;
     // A decision that was overtaken since, or a return, was a hand in it too.
     let object = Object::Application(id).to_string();
-    involved.extend(officers_who(deed.tx(), application.person, &object, &DECISIONS).await?);
+    let before = officers_who(deed.tx(), application.person, &object, &DECISIONS).await?;
+    // Also of the officer for whom this one stands in, or who stands in for this one.
+    if before.iter().any(|officer| deed.actor().is_one_with(*officer)) {
+        involved.push(deed.actor().id);
+    }
     let decision = deed.decision();
     if outcome == AppealOutcome::Upheld {
         let says = reason.clone();
