@@ -459,6 +459,23 @@ pub(crate) async fn post_of_officer(
     store::post_of_officer(tx, id).await
 }
 
+/// Returns an officer in service as a session of this moment would have it: with the roles that are lent, and the
+/// offices whose place the officer's took. `None` if the officer is unknown or disabled.
+///
+/// # Errors
+/// [`crate::store::StoreError`]
+pub(crate) async fn officer_at(
+    tx: &mut Tx,
+    id: OfficerId,
+    now: OffsetDateTime,
+) -> Result<Option<Officer>, crate::store::StoreError> {
+    let Some((office, roles)) = store::post_of_officer(tx, id).await? else { return Ok(None) };
+    let mut officer = Officer::new(id, office, roles, crate::ground::Id::nil());
+    super::deputies::lend(tx, &mut officer, now).await?;
+    officer.successor_of = super::dissolutions::predecessors(tx, &officer.office).await?;
+    Ok(Some(officer))
+}
+
 /// Returns the office where an officer works; `None` if the officer is unknown or no longer in service.
 ///
 /// # Errors

@@ -15,7 +15,7 @@ use super::{Counter, CounterError};
 use crate::access;
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
 use crate::ground::ids::{ApplicationId, OfficerId};
-use crate::ground::{OfficeCode, Officer, Permission, Role};
+use crate::ground::{OfficeCode, Officer, Permission};
 use crate::store::{StoreError, Tx};
 use crate::web::{Answered, Desk, Named, Nothing, Right, Routes, Write};
 
@@ -62,7 +62,7 @@ pub async fn claim(deed: &mut Deed<Officer>, counter: &Counter, id: ApplicationI
     }
     let before = free_for_actor(deed, &application).await?;
     let (officer, at) = (deed.actor().id, deed.at());
-    let steps = steps_of(&deed.actor().roles, application.stage.which());
+    let steps = steps_of(deed.actor(), application.stage.which());
     if steps.is_empty() {
         return Err(TransitionError::NotFrom(application.stage.name()).into());
     }
@@ -91,13 +91,13 @@ pub async fn release(deed: &mut Deed<Officer>, id: ApplicationId) -> Result<(), 
     record(deed, &application, Action::ApplicationClaimReleased).await
 }
 
-/// Returns the permissions of these roles by which a step may be taken at a stage.
-fn steps_of(roles: &[Role], stage: StageName) -> Vec<Permission> {
+/// Returns the permissions of an officer by which a step may be taken at a stage.
+fn steps_of(officer: &Officer, stage: StageName) -> Vec<Permission> {
     let permissions = stages::row(stage).ways.iter().filter_map(|way| match way.step.by() {
         By::Officer(permission) => Some(permission),
         By::Register | By::Service | By::Station => None,
     });
-    permissions.filter(|permission| roles.iter().any(|role| permission.roles().contains(role))).collect()
+    permissions.filter(|permission| officer.may(*permission)).collect()
 }
 
 /// Returns the officer who has an application at this moment. A claim ends with a step of the application, and with the
@@ -107,15 +107,21 @@ fn steps_of(roles: &[Role], stage: StageName) -> Vec<Permission> {
 /// [`StoreError`]
 pub async fn standing(tx: &mut Tx, application: &Application, at: OffsetDateTime) -> Result<Option<Claim>, StoreError> {
     let Some(claim) = store::of_application(tx, application.id).await? else { return Ok(None) };
-    if claim.until <= at || claim.moves != application.progress.moves {
+    if claim.until <= at {
         return Ok(None);
     }
-    let post = access::post_of_officer(tx, claim.officer).await?;
-    let there = post.is_some_and(|(office, roles)| {
-        (office == application.office || office == OfficeCode::national())
-            && !steps_of(&roles, application.stage.which()).is_empty()
-    });
-    Ok(there.then_some(claim))
+    let officer = access::officer_at(tx, claim.officer, at).await?;
+    let (stage, moves) = (application.stage.which(), application.progress.moves);
+    Ok(claim.stands(officer.as_ref(), &application.office, stage, moves).then_some(claim))
+}
+
+impl Claim {
+    /// True if a claim whose time is not over counts for an application of this office, at this stage and after so many
+    /// moves: its officer acts for that office, and may take a step there.
+    pub(super) fn stands(&self, officer: Option<&Officer>, office: &OfficeCode, stage: StageName, moves: u32) -> bool {
+        let may = |officer: &Officer| officer.may_act_for(office).is_ok() && !steps_of(officer, stage).is_empty();
+        self.moves == moves && officer.is_some_and(may)
+    }
 }
 
 /// A claim that is taken again and again lasts as many times its minutes.

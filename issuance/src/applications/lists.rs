@@ -228,16 +228,18 @@ pub(super) async fn taken(
     let mut there = BTreeMap::new();
     for officer in claims.values().map(|claim| claim.officer) {
         if let Entry::Vacant(entry) = there.entry(officer) {
-            entry.insert(access::office_of_officer_in_service(tx, officer).await?);
+            entry.insert(access::officer_at(tx, officer, now).await?);
         }
     }
-    for (row, _) in rows {
-        let (id, office, moves): (_, String, Option<i64>) = (Id::of(row, "id")?, row.get("office")?, row.get("moves")?);
-        let stands = claims.get(&id).is_some_and(|claim| {
-            let at = there[&claim.officer].as_ref();
-            moves.unwrap_or(0) == i64::from(claim.moves)
-                && at.is_some_and(|at| at.as_str() == office || *at == OfficeCode::national())
-        });
+    for (row, holds) in rows {
+        let id = Id::of(row, "id")?;
+        let Some(claim) = claims.get(&id) else { continue };
+        let stands = *holds && {
+            let (office, stage) = (row.parsed("office")?, row.parsed("stage")?);
+            let moves: Option<i64> = row.get("moves")?;
+            let moves = moves.unwrap_or(0).try_into().unwrap_or(u32::MAX);
+            claim.stands(there[&claim.officer].as_ref(), &office, stage, moves)
+        };
         if !stands {
             claims.remove(&id);
         }

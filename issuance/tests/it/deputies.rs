@@ -11,6 +11,7 @@ use time::Duration;
 
 use crate::deadlines::TwoPlaces;
 use crate::house::{Caller, House, PASSWORD, Said, on_both};
+use crate::pages::{Browser, fields};
 use crate::postgres::fresh_database;
 
 fn good(said: &Said) -> &Value {
@@ -261,6 +262,38 @@ async fn deputy_and_absent_officer_are_one_where_a_second_officer_is_needed_and_
         refused(&places.agrees(&places.head, "approval", "k-5").await, "second-officer-needed");
         assert_eq!(good(&places.agrees(&places.chief, "approval", "k-6").await)["stage"], "approved");
         assert_ne!(head, chief);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_deputy_who_decides_on_a_page_acts_for_the_absent_officer_too_and_keeps_what_the_deputy_took() {
+    with_a_check(async |house| {
+        let places = Box::pin(TwoPlaces::of(house)).await;
+        let (hoa, hoa_id) = house.appointed("hoa", &[Role::HandOver], "o-1").await;
+        let head = id_of(&places.head).await;
+        let claim = format!("/api/v1/applications/{}/claim", places.id);
+        refused(&hoa.post(&claim, "early", json!({})).await, "stage-does-not-allow");
+        let appointed = appoints(house, &house.admin, (&hoa_id, &head), (0, 1)).await;
+        good(&confirms(&house.second, &appointed).await);
+
+        // By the role that is lent the deputy has it, for those who take it and in lists.
+        good(&hoa.post(&claim, "k-1", json!({})).await);
+        refused(&places.chief.post(&claim, "k-2", json!({})).await, "application-claimed");
+        let listed = places.chief.get("/api/v1/applications?office=o-1").await;
+        assert_eq!(good(&listed)["items"][0]["claimed_by"], json!(hoa_id));
+
+        let browser = Browser::of(house, "hoa").await;
+        let page = format!("/pages/approvals/{}", places.id);
+        let file = browser.reads(&page).await;
+        let form = fields(&file, &[("dossier", file.field("dossier"))]);
+        let checked = browser.sends(&format!("{page}/check"), &form).await;
+        assert_eq!(checked.status, 303, "{}", checked.text);
+        let acting = sql!("select count(*) as n from audit_entry where action = $1 and actor = $2 and acting_for = $3");
+        let head: issuance::ground::ids::OfficerId = head.parse().unwrap();
+        let done = args!["application-checked", format!("officer/{hoa_id}"), head];
+        assert_eq!(house.count(acting, done).await, 1);
+        refused(&places.agrees(&places.head, "approval", "k-3").await, "second-officer-needed");
     })
     .await;
 }

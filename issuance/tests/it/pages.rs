@@ -37,7 +37,7 @@ impl Sheet {
     }
 
     /// The value of the first field of this name.
-    fn field(&self, name: &str) -> &str {
+    pub fn field(&self, name: &str) -> &str {
         let after = self.text.split(&format!("name=\"{name}\" value=\"")).nth(1);
         after.and_then(|rest| rest.split('"').next()).unwrap_or_else(|| panic!("no field {name} in {}", self.text))
     }
@@ -166,7 +166,7 @@ async fn stage(approver: &Caller, id: &str) -> String {
 }
 
 /// The fields of a decision, as the page has them.
-fn fields<'a>(sheet: &'a Sheet, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+pub fn fields<'a>(sheet: &'a Sheet, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     let hidden = ["token", "key"].map(|name| (name, sheet.field(name)));
     hidden.into_iter().chain(more.iter().copied()).collect()
 }

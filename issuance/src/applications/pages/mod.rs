@@ -8,7 +8,8 @@ mod queue;
 
 use askama::Template;
 use axum::Json;
-use axum::extract::{FromRef, State};
+use axum::extract::{FromRef, FromRequestParts, State};
+use axum::http::request::Parts;
 use axum::response::Response;
 use file::{File, Typed};
 use queue::Queue;
@@ -126,13 +127,32 @@ fn done(t: &'static Texts, asked: &Asked, opened: bool) -> Option<String> {
     Some(format!("{} {next}", fill(says, &[("reference", reference)])))
 }
 
-/// What the handlers of the decisions need.
+/// What the handlers of the acts about an application need.
 struct Act {
     desk: Desk,
     counter: Counter,
     dress: Dress,
     visitor: Visitor,
     id: ApplicationId,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Act
+where
+    Counter: FromRef<S>,
+    Desk: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Named(id) = Named::from_request_parts(parts, state).await?;
+        Ok(Self {
+            desk: Desk::from_ref(state),
+            counter: Counter::from_ref(state),
+            dress: Dress::from_request_parts(parts, state).await?,
+            visitor: Visitor::from_request_parts(parts, state).await?,
+            id,
+        })
+    }
 }
 
 impl Act {
@@ -188,47 +208,26 @@ fn seen(filled: &Filled) -> Option<DossierDigest> {
     hex::decode(filled.text("dossier")).ok()?.try_into().ok().map(DossierDigest)
 }
 
-async fn approve(
-    State(desk): State<Desk>,
-    State(counter): State<Counter>,
-    dress: Dress,
-    visitor: Visitor,
-    Named(id): Named<ApplicationId>,
-    filled: Filled,
-) -> Shown {
-    let portrait = steps::fetch_portrait(desk.deeds(), &counter, id).await?;
-    let act = Act { desk, counter: counter.clone(), dress, visitor, id };
+async fn approve(act: Act, filled: Filled) -> Shown {
+    let (counter, id) = (act.counter.clone(), act.id);
+    let portrait = steps::fetch_portrait(act.desk.deeds(), &counter, id).await?;
     let verb = async |deed: &mut Deed<Officer>| steps::approve(deed, &counter, id, seen(&filled), portrait).await;
     Box::pin(act.decide(filled.stamp(), "approved", Typed::default(), verb)).await
 }
 
-async fn check(
-    State(desk): State<Desk>,
-    State(counter): State<Counter>,
-    dress: Dress,
-    visitor: Visitor,
-    Named(id): Named<ApplicationId>,
-    filled: Filled,
-) -> Shown {
-    let act = Act { desk, counter, dress, visitor, id };
+async fn check(act: Act, filled: Filled) -> Shown {
+    let id = act.id;
     let verb = async |deed: &mut Deed<Officer>| steps::check(deed, id, seen(&filled)).await;
     Box::pin(act.decide(filled.stamp(), "checked", Typed::default(), verb)).await
 }
 
-async fn give_back(
-    State(desk): State<Desk>,
-    State(counter): State<Counter>,
-    dress: Dress,
-    visitor: Visitor,
-    Named(id): Named<ApplicationId>,
-    filled: Filled,
-) -> Shown {
+async fn give_back(act: Act, filled: Filled) -> Shown {
     let typed = Typed::of(Step::Return, &filled);
-    let act = Act { desk, counter: counter.clone(), dress, visitor, id };
     let (reasons, says, until) = match bring(&filled) {
         Ok(bring) => bring,
         Err(problem) => return act.again(&problem, typed).await,
     };
+    let (counter, id) = (act.counter.clone(), act.id);
     let verb = async |deed: &mut Deed<Officer>| {
         steps::give_back(deed, &counter, id, Missing { reasons, says: says.as_str(), until }).await
     };
@@ -248,36 +247,25 @@ fn bring(filled: &Filled) -> Result<(Vec<ReturnReason>, SomeWords<MOST_OF_REASON
     Ok((reasons, filled.judged("says")?, until.0))
 }
 
-async fn refuse(
-    State(desk): State<Desk>,
-    State(counter): State<Counter>,
-    dress: Dress,
-    visitor: Visitor,
-    Named(id): Named<ApplicationId>,
-    filled: Filled,
-) -> Shown {
+async fn refuse(act: Act, filled: Filled) -> Shown {
     let typed = Typed::of(Step::Refuse, &filled);
-    let act = Act { desk, counter, dress, visitor, id };
     let reason: SomeWords<MOST_OF_REASON> = match filled.judged("reason") {
         Ok(reason) => reason,
         Err(problem) => return act.again(&problem, typed).await,
     };
+    let id = act.id;
     let verb = async |deed: &mut Deed<Officer>| steps::refuse(deed, id, reason.as_str()).await;
     Box::pin(act.decide(filled.stamp(), "refused", typed, verb)).await
 }
 
-async fn claim(
-    State(desk): State<Desk>,
-    State(counter): State<Counter>,
-    visitor: Visitor,
-    Named(id): Named<ApplicationId>,
-    _: Filled,
-) -> Shown {
+async fn claim(act: Act, _: Filled) -> Shown {
+    let Act { desk, counter, visitor, id, .. } = act;
     let Json(()) = desk.look(visitor.officer, async |deed| claims::claim(deed, &counter, id).await.map(drop)).await?;
     Ok(back(id))
 }
 
-async fn release(State(desk): State<Desk>, visitor: Visitor, Named(id): Named<ApplicationId>, _: Filled) -> Shown {
+async fn release(act: Act, _: Filled) -> Shown {
+    let Act { desk, visitor, id, .. } = act;
     let Json(()) = desk.look(visitor.officer, async |deed| claims::release(deed, id).await).await?;
     Ok(back(id))
 }
