@@ -180,13 +180,13 @@ pub(super) struct ComplaintView {
     /// The day on which it was made.
     on: Day,
     /// In the citizen's words; empty once they are erased.
-    words: String,
+    pub(super) words: String,
     /// Why the application was refused; empty once it is erased.
-    refused_because: String,
+    pub(super) refused_because: String,
     /// Why the refusal stands all the same; null while the complaint is open.
     upheld_because: Option<String>,
     /// Why the decision is taken anew; null unless the complaint was allowed.
-    allowed_because: Option<String>,
+    pub(super) allowed_because: Option<String>,
 }
 
 impl ComplaintView {

@@ -369,7 +369,7 @@ pub async fn classify(
     }
     let said = Classification { papers, province, needed, classified: deed.decision() };
     store::classify(deed.tx(), &application, &said).await?;
-    super::store::involve(deed.tx(), id, said.classified.by).await?;
+    super::steps::involve_actor(deed, id).await?;
     let mut words = said.papers.word().to_owned();
     if let Some(province) = said.province {
         words = format!("{words} {province}");
@@ -476,7 +476,7 @@ pub async fn answer(
     answer.check(outcome)?;
     let answered = deed.decision();
     store::answer(deed.tx(), id, outcome, &answer, &answered).await?;
-    super::store::involve(deed.tx(), application.id, answered.by).await?;
+    super::steps::involve_actor(deed, application.id).await?;
     let mut words = outcome.word().to_owned();
     if outcome == ArchiveOutcome::Disagrees {
         register_check::archive_disagrees(deed, &application, &answer.disagrees).await?;

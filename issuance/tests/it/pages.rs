@@ -423,6 +423,42 @@ async fn an_approver_sees_who_is_probably_the_same_person_and_why() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_officer_who_decides_anew_reads_complaint_and_refusal() {
+    let house = Box::pin(House::open(None)).await;
+    let refuser = house.officer("khoi.do", &[Role::Approver], "o-1").await;
+    let chief = house.officer("chief", &[Role::Approver], "national").await;
+    house.officer("an.le", &[Role::Approver], "o-1").await;
+    let counter = Counter::of(&house).await;
+    let (id, _) = counter.dossier("Phạm Hữu Tưởng", "02/11/1961", "Nam", "Đỗ Thị Sen").await;
+    let path = format!("/api/v1/applications/{id}");
+    let told = [
+        refuser.post(&format!("{path}/refusal"), "k-1", json!({"reason": "ảnh không phải công dân"})).await,
+        counter
+            .capture
+            .post(
+                &format!("{path}/appeal"),
+                "k-2",
+                json!({"words": "chụp sau khi ốm <b>", "on": house.clock.today().to_string()}),
+            )
+            .await,
+        chief
+            .post(
+                &format!("{path}/appeal/decision"),
+                "k-3",
+                json!({"outcome": "allowed", "reason": "hai ảnh cũ là một người"}),
+            )
+            .await,
+    ];
+    assert!(told.iter().all(|said| said.status == 200), "{told:?}");
+    let open = Browser::of(&house, "an.le").await.reads(&format!("/pages/approvals/{id}")).await;
+    for words in
+        ["Khiếu nại của công dân", "ảnh không phải công dân", "chụp sau khi ốm &#60;b&#62;", "hai ảnh cũ là một người"]
+    {
+        assert!(open.says(words), "{words}: {}", open.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_of_another_office_is_closed_and_a_problem_is_a_page() {
     let house = Box::pin(House::open(None)).await;
     house.officer("khoi.do", &[Role::Approver], "o-2").await;

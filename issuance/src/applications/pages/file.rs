@@ -9,6 +9,7 @@ use axum::Json;
 use serde::Serialize;
 use time::{Date, OffsetDateTime};
 
+use super::super::appeals::ComplaintView;
 use super::super::claims::{self, Claim};
 use super::super::model::{Application, Capture, Kind, ReturnReason, Stage};
 use super::super::register_check::{self, RegisterCheck, RegisterField};
@@ -62,6 +63,8 @@ pub(super) struct File {
     pub may_return: bool,
     pub may_refuse: bool,
     pub appealed: bool,
+    /// The citizen's complaint about a refusal of it.
+    pub complaint: Option<ComplaintView>,
     /// The name of what this officer sees.
     pub dossier: String,
     pub token: String,
@@ -260,6 +263,7 @@ pub(super) async fn read(
         may_return: leads(Step::Return) && !barred,
         may_refuse: leads(Step::Refuse) && !barred,
         appealed: matches!(read.application.stage, Stage::Appealed { .. }),
+        complaint: ComplaintView::of(&read.application.stage),
         agrees,
         blocked: blocked.map(|problem| Trouble::of(&problem, t)),
         dossier: dossier.map(|digest| hex::encode(digest.0)).unwrap_or_default(),

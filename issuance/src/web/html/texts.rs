@@ -50,6 +50,7 @@ texts! {
             doubles_elsewhere nothing history history_on history_by claim_none claim_mine claim_other claim claim_release
             decide approve check send_back refuse keys keys_off keys_on keys_none send_back_title reasons says
             says_hint until until_hint send_back_do refuse_title refuse_says refuse_hint refuse_do looked complaint
+            complaint_title complaint_refused complaint_words complaint_allowed
         }
         done: DoneTexts { approved checked returned refused next last }
         design: DesignTexts {
