@@ -8,7 +8,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::store::{self, dissolutions as kept};
 use crate::ground::ids::{DissolutionId, OfficerId, StationId};
-use crate::ground::{Decision, OfficeCode, Role};
+use crate::ground::{Decision, OfficeCode, Role, words};
 use crate::store::{StoreError, Tx};
 
 /// The end of an office.
@@ -50,24 +50,12 @@ pub enum DissolutionState {
     Withdrawn,
 }
 
-impl DissolutionState {
-    const ALL: [Self; 4] = [Self::Proposed, Self::Closing, Self::Dissolved, Self::Withdrawn];
-
-    /// The word, as stored and answered.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Proposed => "proposed",
-            Self::Closing => "closing",
-            Self::Dissolved => "dissolved",
-            Self::Withdrawn => "withdrawn",
-        }
-    }
-
-    /// Returns the state of this word.
-    #[must_use]
-    pub fn named(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.word() == word)
+words! {
+    DissolutionState {
+        Proposed = "proposed",
+        Closing = "closing",
+        Dissolved = "dissolved",
+        Withdrawn = "withdrawn",
     }
 }
 

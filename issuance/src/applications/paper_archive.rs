@@ -20,7 +20,7 @@ use crate::deed::{Action, Deed, Deeds, Entry, Object, Purpose};
 use crate::ground::actor::{Actor, Service};
 use crate::ground::ids::{ApplicationId, ArchiveRequestId, PersonId};
 use crate::ground::text::tidy;
-use crate::ground::{Decision, OfficeCode, Officer, Permission, Role};
+use crate::ground::{Decision, OfficeCode, Officer, Permission, Role, words};
 use crate::offices::calendar::Calendar;
 use crate::population::model::Person;
 use crate::population::{self, PopulationError};
@@ -75,23 +75,11 @@ pub enum Papers {
     Outside,
 }
 
-impl Papers {
-    const ALL: [Self; 3] = [Self::Inside, Self::Nowhere, Self::Outside];
-
-    /// The word, as stored and answered.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Inside => "inside",
-            Self::Nowhere => "nowhere",
-            Self::Outside => "outside",
-        }
-    }
-
-    /// Returns what a word says.
-    #[must_use]
-    pub fn named(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|papers| papers.word() == word)
+words! {
+    Papers {
+        Inside = "inside",
+        Nowhere = "nowhere",
+        Outside = "outside",
     }
 }
 
@@ -120,23 +108,11 @@ pub enum ArchiveOutcome {
     NotFound,
 }
 
-impl ArchiveOutcome {
-    const ALL: [Self; 3] = [Self::Disagrees, Self::Found, Self::NotFound];
-
-    /// The word, as stored and answered.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Disagrees => "disagrees",
-            Self::Found => "found",
-            Self::NotFound => "not-found",
-        }
-    }
-
-    /// Returns what a word says.
-    #[must_use]
-    pub fn named(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|outcome| outcome.word() == word)
+words! {
+    ArchiveOutcome {
+        Disagrees = "disagrees",
+        Found = "found",
+        NotFound = "not-found",
     }
 }
 

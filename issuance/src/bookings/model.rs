@@ -9,7 +9,7 @@ use time::{Date, Duration, OffsetDateTime, Time, Weekday};
 use utoipa::ToSchema;
 
 use crate::ground::ids::{ApplicationId, BookingId, PersonId};
-use crate::ground::{Decision, OfficeCode};
+use crate::ground::{Decision, OfficeCode, words};
 use crate::offices::calendar::Calendar;
 
 /// A time of the civil day, to the minute, written `HH:MM`.
@@ -456,27 +456,6 @@ impl TryFrom<String> for BookingNumber {
 
 /// The letters of a number, without those that are taken for digits (Crockford).
 const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-
-macro_rules! words {
-    ($name:ident { $($variant:ident = $word:literal,)* }) => {
-        impl $name {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-
-            /// Returns the word, as stored and answered.
-            #[must_use]
-            pub const fn word(self) -> &'static str {
-                match self { $(Self::$variant => $word),* }
-            }
-
-            /// Returns what the word means.
-            #[must_use]
-            pub fn named(word: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|known| known.word() == word)
-            }
-        }
-    };
-}
 
 /// How far a booking is.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]

@@ -11,8 +11,10 @@ pub mod objects;
 pub mod secrets;
 pub mod span;
 pub mod text;
+mod words;
 
 pub use actor::{Caller, Decision, OfficeCode, Officer, OtherOffice, Permission, Role, Station};
 pub use clock::{Clock, Randomness, Source};
 pub use ids::Id;
 pub use secrets::{Secrets, SecretsError};
+pub(crate) use words::words;

@@ -5,8 +5,8 @@ use time::{Date, OffsetDateTime, Time};
 use utoipa::ToSchema;
 
 use crate::deed::Object;
-use crate::ground::OfficeCode;
 use crate::ground::ids::{ApplicationId, BookingId, NoticeId, OfficerId, PersonId};
+use crate::ground::{OfficeCode, words};
 
 /// What a notice says.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -114,27 +114,6 @@ pub enum Need {
 impl Need {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Data, Self::Evidence, Self::Features, Self::OldDocument, Self::Portrait];
-}
-
-macro_rules! words {
-    ($name:ident { $($variant:ident = $word:literal,)* }) => {
-        impl $name {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-
-            /// Returns the word, as stored and answered.
-            #[must_use]
-            pub const fn word(self) -> &'static str {
-                match self { $(Self::$variant => $word),* }
-            }
-
-            /// Returns what the word means.
-            #[must_use]
-            pub fn named(word: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|known| known.word() == word)
-            }
-        }
-    };
 }
 
 /// What a notice is about.
