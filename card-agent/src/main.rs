@@ -18,6 +18,7 @@ use std::process::ExitCode;
 use card_agent::failure::{Code, Language};
 use card_agent::session::Stop;
 use clap::{CommandFactory as _, FromArgMatches as _};
+use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::arguments::{Arguments, Manner};
@@ -78,16 +79,17 @@ fn begin_log(manner: &Manner) {
 /// begun, and the first one ends it. At several readers the first one lets the chips be finished that are begun, and
 /// SIGUSR1 pauses or goes on.
 fn watch_signals(stop: Stop, at_several: bool) {
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+    // Watched from now on, not from the moment at which the thread runs: until then a signal would end the process.
+    let inside = runtime.enter();
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return;
+    };
+    let mut pause = if at_several { signal(SignalKind::user_defined1()).ok() } else { None };
+    drop(inside);
     std::thread::spawn(move || {
-        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
         runtime.block_on(async {
-            use tokio::signal::unix::{SignalKind, signal};
-            let (Ok(mut interrupt), Ok(mut terminate)) =
-                (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-            else {
-                return;
-            };
-            let mut pause = if at_several { signal(SignalKind::user_defined1()).ok() } else { None };
             loop {
                 let paused = async {
                     match &mut pause {

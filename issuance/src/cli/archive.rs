@@ -6,7 +6,6 @@ use std::time::Duration;
 use clap::Args;
 
 use super::backup::{Readers, attended};
-use super::serve::stop_requested;
 use super::{Outcome, Place, output, rng};
 use crate::server::backup::{self, Archiving, News, Order};
 
@@ -60,15 +59,7 @@ impl ArchiveCommand {
             patience: Duration::from_secs(self.patience),
             new_medium: self.new_medium,
         };
-        attended(async |progress| {
-            let stopping = progress.clone();
-            tokio::spawn(async move {
-                if stop_requested().await.is_ok() {
-                    stopping.stop();
-                }
-            });
-            backup::archive(&settings, archiving, progress, tell, &mut rng()).await
-        })?;
+        attended(async |progress| backup::archive(&settings, archiving, progress, tell, &mut rng()).await)?;
         output::line(format_args!("Stopped; restore it with: issuance restore {}", to.display()))?;
         Ok(())
     }

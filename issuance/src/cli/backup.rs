@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use clap::Args;
 
+use super::serve::stop_requested;
 use super::{Outcome, Place, now, output, rng};
 use crate::ground::files;
 use crate::server::backup::age::Recipient;
@@ -109,27 +110,26 @@ fn called_by(now: time::OffsetDateTime) -> String {
     format!("{}T{:02}-{:02}-{:02}Z", at.date(), at.hour(), at.minute(), at.second())
 }
 
-/// Runs work on a backup: shows on a terminal how far it is, and ends it at Ctrl-C.
+/// Runs work on a backup: shows on a terminal how far it is, and ends it at Ctrl-C or SIGTERM.
 pub(super) fn attended<T>(
     work: impl AsyncFnOnce(&Progress) -> Result<T, BackupError>,
 ) -> Result<T, Box<dyn std::error::Error>> {
     let progress = Progress::new(if io::stderr().is_terminal() { show } else { |_, _| {} });
     let runtime = tokio::runtime::Runtime::new()?;
     let done = runtime.block_on(async {
-        let stopping = progress.clone();
+        let (stopping, stop) = (progress.clone(), stop_requested()?);
         tokio::spawn(async move {
-            if tokio::signal::ctrl_c().await.is_ok() {
-                stopping.stop();
-            }
+            stop.await;
+            stopping.stop();
         });
-        work(&progress).await
+        Ok::<_, io::Error>(work(&progress).await)
     });
     // What waits for a disk that does not answer is not waited for.
     runtime.shutdown_background();
     if io::stderr().is_terminal() {
         let _ = write!(io::stderr(), "\r\x1b[K");
     }
-    Ok(done?)
+    Ok(done??)
 }
 
 /// Writes over the last line what is done and how many megabytes of it.

@@ -101,12 +101,11 @@ impl ImportCommand {
         }
         let stop = Arc::new(AtomicBool::new(false));
         tokio::spawn({
-            let stop = Arc::clone(&stop);
+            let (stop, requested) = (Arc::clone(&stop), stop_requested()?);
             async move {
-                if stop_requested().await.is_ok() {
-                    output::complain(format_args!("issuance: stops after the rows under way …"));
-                    stop.store(true, Ordering::Relaxed);
-                }
+                requested.await;
+                output::complain(format_args!("issuance: stops after the rows under way …"));
+                stop.store(true, Ordering::Relaxed);
             }
         });
         let wanted = |file: &Path| -> Result<Wanted, String> {

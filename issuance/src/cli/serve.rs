@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
+use std::pin::pin;
 
 use clap::Args;
 use time::Duration;
@@ -69,17 +70,19 @@ impl Serve {
         let settings = config.settings()?;
         let refilter = begin_log(&config.log)?;
         tokio::runtime::Runtime::new()?.block_on(async {
-            let service = Service::start(&settings, None, Randomness::System).await?;
+            // Before the first line: it says that signals are answered too.
+            let (mut hang_up, mut stop) = (signal(SignalKind::hangup())?, pin!(stop_requested()?));
+            let service = tokio::select! {
+                started = Service::start(&settings, None, Randomness::System) => started?,
+                () = &mut stop => return Ok(()),
+            };
             // A service that cannot say where it listens serves all the same; the log says it too.
             if let Err(error) = output::line(format_args!("issuance listens on https://{}", service.address())) {
                 tracing::warn!(%error, "the first line could not be written");
             }
-            let mut hang_up = signal(SignalKind::hangup())?;
-            let stop = stop_requested();
-            tokio::pin!(stop);
             loop {
                 tokio::select! {
-                    stopped = &mut stop => break stopped?,
+                    () = &mut stop => break,
                     _ = hang_up.recv() => {
                         service.reload().await;
                         match self.configured() {
@@ -140,13 +143,12 @@ pub(super) fn filter_of(text: &str) -> Result<EnvFilter, Box<dyn Error>> {
     Ok(EnvFilter::try_new(text).map_err(|error| format!("log.filter `{text}`: {error}"))?)
 }
 
-/// Waits for Ctrl-C or SIGTERM.
-pub(super) async fn stop_requested() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-        _ = terminate.recv() => Ok(()),
-    }
+/// Watches for Ctrl-C and SIGTERM from now on. Returns what waits for one of them.
+pub(super) fn stop_requested() -> std::io::Result<impl Future<Output = ()> + Send> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+    })
 }
 
 /// `CODE` or `CODE=NAME`

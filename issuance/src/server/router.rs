@@ -32,7 +32,9 @@ use crate::access::proposals::Alarm;
 use crate::access::{Gate, gate, page_gate};
 use crate::ground::ids::RequestId;
 use crate::web::html::{Dress, is_page};
-use crate::web::{Budget, Looked, Meter, Peer, Problem, ProblemBody, Right, Routes, drain_oversized_body, operations};
+use crate::web::{
+    Budget, Looked, Meter, Peer, Problem, ProblemBody, Right, Routes, drain_body, operations, refuse_oversized_body,
+};
 use crate::{
     access, applications, audit, bookings, cards, notices, numbering, offices, population, production, retention, trust,
 };
@@ -251,20 +253,21 @@ pub fn router(state: Offices) -> Router {
     let mut versioned = routes
         .fallback(async || Problem::new(ProblemCode::NoSuchPath))
         .method_not_allowed_fallback(async || Problem::new(ProblemCode::MethodNotAllowed))
-        .layer(middleware::from_fn(drain_oversized_body))
+        .layer(middleware::from_fn(refuse_oversized_body))
         .layer(middleware::from_fn_with_state(guard, gate));
     if state.pages.enabled {
         let (routes, rights) = pages::pages().split();
         let guard = Gate::new(state.access.clone(), state.deeds().clone(), rights);
         let paged = routes
             .method_not_allowed_fallback(async || Problem::new(ProblemCode::MethodNotAllowed))
-            .layer(middleware::from_fn(drain_oversized_body))
+            .layer(middleware::from_fn(refuse_oversized_body))
             .layer(middleware::from_fn_with_state(guard, page_gate));
         versioned = versioned.merge(paged);
     }
     let versioned = versioned
         .layer(DefaultBodyLimit::max(state.web.stranger_body_limit)) // what does not go through `web` is small
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(drain_body))
         .layer(middleware::from_fn_with_state((state.clone(), Budget::new(state.web.clone())), identified))
         .with_state(state);
     Router::new().fallback_service(versioned).layer(middleware::from_fn(unversioned))

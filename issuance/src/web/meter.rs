@@ -4,11 +4,13 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, HttpBody as _};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderMap, header};
 use crypto::perso::problem::ProblemCode;
+use hyper::body::{Frame, SizeHint};
 
 use super::budget::{Budget, Reservation};
 use super::{Origin, Problem, Settings};
@@ -79,24 +81,57 @@ impl Meter {
         }
     }
 
-    /// Reads a body that is announced as too large to its end and forgets it, up to four times the limit, within the
-    /// deadline: a connection that closes while the other side still sends takes the answer with it. Returns the body
-    /// if it is not too large.
-    pub(super) async fn drain_oversized(&self, headers: &HeaderMap, mut body: Body) -> Result<Body, Problem> {
-        let limit = self.limit() as u64;
-        if announced(headers).is_none_or(|length| length <= limit) {
-            return Ok(body);
-        }
+    /// Refuses a body that is announced as too large.
+    ///
+    /// # Errors
+    /// `body-too-large`
+    pub(super) fn refuse_oversized(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        let oversized = announced(headers).is_some_and(|length| length > self.limit() as u64);
+        if oversized { Err(Problem::new(ProblemCode::BodyTooLarge)) } else { Ok(()) }
+    }
+
+    /// Reads what is left of a body to its end and forgets it, within the deadline: a connection that closes while the
+    /// other side still sends takes the answer with it. Of a stranger (an officer whose session has just ended is one)
+    /// as much is read as of a known caller's body at most, of a known caller four times that.
+    pub(super) async fn drain(&self, mut body: Shared) {
+        let limit = self.settings.body_limit as u64 * if self.is_known() { 4 } else { 1 };
         let draining = async {
             let mut read = 0;
-            while read < 4 * limit
+            while read < limit
                 && let Some(Ok(frame)) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await
             {
                 read += frame.data_ref().map_or(0, Bytes::len) as u64;
             }
         };
         let _ = tokio::time::timeout(self.deadline(), draining).await;
-        Err(Problem::new(ProblemCode::BodyTooLarge))
+    }
+}
+
+/// A body of which one holder can read what the other one left.
+#[derive(Clone, Debug)]
+pub(super) struct Shared(Arc<Mutex<Body>>);
+
+impl Shared {
+    pub(super) fn new(body: Body) -> Self {
+        Self(Arc::new(Mutex::new(body)))
+    }
+}
+
+impl HttpBody for Shared {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let mut body = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Pin::new(&mut *body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).size_hint()
     }
 }
 

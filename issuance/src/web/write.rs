@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use axum::Json;
+use axum::body::{Body as HttpBytes, HttpBody as _};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -15,7 +16,7 @@ use serde_json::error::Category;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
-use super::meter::Meter;
+use super::meter::{Meter, Shared};
 use super::{Problem, pointer, store};
 use crate::ground::ids::IdMalformed;
 use crate::ground::{Secrets, text};
@@ -114,12 +115,25 @@ pub(super) async fn body_of(request: Request) -> Result<Vec<u8>, Problem> {
     meter.read(&parts.headers, body).await
 }
 
-/// Refuses a request whose body is announced as too large, after the body was sent.
-pub(crate) async fn drain_oversized_body(request: Request, next: Next) -> Result<Response, Problem> {
-    let Some(meter) = request.extensions().get::<Meter>().cloned() else { return Ok(next.run(request).await) };
+/// Refuses a request whose body is announced as too large for its caller. Stands behind the gate.
+pub(crate) async fn refuse_oversized_body(request: Request, next: Next) -> Result<Response, Problem> {
+    if let Some(meter) = request.extensions().get::<Meter>() {
+        meter.refuse_oversized(request.headers())?;
+    }
+    Ok(next.run(request).await)
+}
+
+/// Answers after the whole body was sent, also where the request is refused before its body is read. Stands before
+/// all that refuses.
+pub(crate) async fn drain_body(request: Request, next: Next) -> Response {
+    let Some(meter) = request.extensions().get::<Meter>().cloned() else { return next.run(request).await };
     let (parts, body) = request.into_parts();
-    let body = meter.drain_oversized(&parts.headers, body).await?;
-    Ok(next.run(Request::from_parts(parts, body)).await)
+    let body = Shared::new(body);
+    let answer = next.run(Request::from_parts(parts, HttpBytes::new(body.clone()))).await;
+    if !body.is_end_stream() {
+        meter.drain(body).await;
+    }
+    answer
 }
 
 /// An empty body reads as `{}`, so that verbs without parameters need none.

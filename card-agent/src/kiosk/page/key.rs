@@ -60,9 +60,13 @@ mod tests {
 
     #[test]
     fn an_mrz_is_read_with_its_lines_in_one_or_apart() {
-        let zone = "IDVNM1950062140003195006214<<9\n9509171F3509176VNM<<<<<<<<<<<2\nTRAN<<THI<HOAI<AN<<<<<<<<<<<<<";
-        // What is wrong with the check digits of this invented one is said, and not taken for another form.
-        assert!(matches!(password(zone), Ok(Password::Zone(_)) | Err(Unreadable::Mrz)));
+        // The specimen of Doc 9303-5 (8th edition), Appendix B.
+        let lines =
+            ["I<UTOD231458907<<<<<<<<<<<<<<<", "7408122F1204159UTO<<<<<<<<<<<6", "ERIKSSON<<ANNA<MARIA<<<<<<<<<<"];
+        for zone in [lines.join("\n"), lines.concat(), lines.join("\r\n")] {
+            assert!(matches!(password(&zone), Ok(Password::Zone(_))), "{zone}");
+        }
+        assert_eq!(password(&lines.concat().replace("740812", "740813")).err(), Some(Unreadable::Mrz));
         assert_eq!(password("IDVNM195006214").err(), Some(Unreadable::Mrz));
     }
 
