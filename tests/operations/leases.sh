@@ -15,16 +15,20 @@ T=$(mktemp -d "${TMPDIR:-/tmp}/leases.XXXXXX")
 trap 'rm -rf "$T"' EXIT
 export ISSUANCE_DATA=$T/data
 "$issuance" init > /dev/null
-"$issuance" migrate > /dev/null
-began=$(date +%s.%N) run=0 kills=0
-drawn() { cat "$T"/drawn.* 2> /dev/null | grep -c "^[0-9]" || true; }
-while [ "$(drawn)" -lt "$wanted" ]; do
-    pids=()
+# A service is started once: it makes the tables.
+"$issuance" serve --listen 127.0.0.1:0 > "$T/served" 2> "$T/errors" &
+serving=$!
+until grep -q listens "$T/served"; do kill -0 "$serving" || { cat "$T/errors" >&2; exit 1; }; sleep 0.1; done
+kill "$serving"
+wait "$serving"
+began=$(date +%s.%N) run=0 kills=0 drawn=0
+while [ "$drawn" -lt "$wanted" ]; do
+    pids=() before=$run
     for _ in $(seq "$workers"); do
         run=$((run + 1)) sex=F
         [ $((run / 126 % 2)) = 0 ] || sex=M
         "$issuance" leases take --holder "worker $run" --province 001 --year $((1900 + run % 126)) --sex "$sex" \
-            --numbers "$size" --leases $((1000000 / size)) > "$T/drawn.$run" 2> /dev/null &
+            --numbers "$size" --leases $((1000000 / size)) > "$T/drawn.$run" 2>> "$T/errors" &
         disown
         pids+=($!)
     done
@@ -32,12 +36,14 @@ while [ "$(drawn)" -lt "$wanted" ]; do
     # A worker may have filled its cell and ended by itself.
     for pid in "${pids[@]}"; do kill -9 "$pid" 2> /dev/null && kills=$((kills + 1)); done
     for pid in "${pids[@]}"; do while kill -0 "$pid" 2> /dev/null; do sleep 0.05; done; done
+    for i in $(seq $((before + 1)) "$run"); do drawn=$((drawn + $(grep -c "^[0-9]" "$T/drawn.$i" || true))); done
+    [ "$drawn" -gt 0 ] || { echo "nothing was drawn:" >&2; cat "$T/errors" >&2; exit 1; }
 done
 seconds=$(awk -v a="$began" -v b="$(date +%s.%N)" 'BEGIN { printf "%.0f", b - a }')
 
 # Whole lines only: the last one may have been cut.
 for file in "$T"/drawn.*; do [ -z "$(tail -c 1 "$file")" ] || sed -i '$d' "$file"; done
-all=$(drawn)
+all=$(cat "$T"/drawn.* | grep -c "^[0-9]")
 distinct=$(cat "$T"/drawn.* | grep -v lease | LC_ALL=C sort -S 512M -T "$T" -u | wc -l)
 [ "$all" = "$distinct" ] || { echo "$((all - distinct)) numbers were drawn twice" >&2; exit 1; }
 "$issuance" leases list --json | jq -r '.[].id' | LC_ALL=C sort > "$T/listed"

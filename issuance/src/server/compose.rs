@@ -455,8 +455,8 @@ pub enum StartError {
     NoTables,
     /// The tables are of this version, and no service of it took over what an older one left.
     #[error(
-        "`issuance migrate` brought the database up to this version, and no service of it was started since: restart the \
-         service"
+        "`issuance migrate` brought the database up to this version, and no service of it was started since: start \
+         `issuance serve`, or restart it"
     )]
     NotServed,
     /// The tables are of an older version.

@@ -172,3 +172,24 @@ async fn bodies_without_end_on_one_connection_get_the_bytes_of_a_stranger_and_no
     assert_eq!(house.anyone().get("/livez").await.status, 200);
     house.service.stop().await;
 }
+
+/// A caller who is refused before the body is read, and who still sends it, hears why: a session that ended, an address
+/// that cannot be, a role that is missing. It once met a broken connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_reaches_a_caller_who_still_sends_the_body() {
+    let house = House::open(None).await;
+    let large = json!({ "anything": "x".repeat(3_500_000) });
+    let mut ended = house.officer("lan", &[Role::Registrar], "o-1").await;
+    let of_another_role = house.officer("mai", &[Role::Registrar], "o-1").await;
+    ended.token = Some("A".repeat(43));
+    for _ in 0..12 {
+        for (caller, path, code) in [
+            (&ended, "/api/v1/declarations", "session-needed"),
+            (&of_another_role, "/api/v1/officers", "role-missing"),
+            (&of_another_role, "/api/v1/persons/none/changes", "identifier-malformed"),
+        ] {
+            assert_eq!(caller.post(path, "k", large.clone()).await.code(), code, "{path}");
+        }
+    }
+    house.service.stop().await;
+}
