@@ -232,7 +232,7 @@ pub struct Checked {
     /// The card.
     pub card: CardId,
     /// What was found.
-    pub verdict: Verdict,
+    pub verdict: BodyVerdict,
     /// The chip of the other card that lies there.
     pub other: Option<CardSerial>,
 }
@@ -241,15 +241,14 @@ impl Checked {
     /// True if the body carries what the chip holds.
     #[must_use]
     pub fn matches(&self) -> bool {
-        self.verdict == Verdict::Matches
+        self.verdict == BodyVerdict::Matches
     }
 }
 
 /// What the check of a body found.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
-#[schema(as = BodyVerdict)]
-pub enum Verdict {
+pub enum BodyVerdict {
     /// The body carries what the chip holds.
     Matches,
     /// It does not, as one officer read it: the card goes nowhere until another officer has read it too.
@@ -320,7 +319,7 @@ pub async fn check_body(
     };
     if let Some(other) = body.chip.filter(|other| *other != serial) {
         deed.enter(entry(Action::BodyOfAnotherCard).with(Object::Chip(other))).await?;
-        return Ok(Checked { card, verdict: Verdict::AnotherCard, other: Some(other) });
+        return Ok(Checked { card, verdict: BodyVerdict::AnotherCard, other: Some(other) });
     }
     let differs = match (mrz == faces.mrz.concat(), body.qr.trim() == qr::text(&faces.dg13)) {
         (true, true) => None,
@@ -332,7 +331,7 @@ pub async fn check_body(
         && let Some(other) = body_of_another(deed, production, &serial, &zone, (&mrz, body.qr.trim())).await?
     {
         deed.enter(entry(Action::BodyOfAnotherCard).with(Object::Chip(other))).await?;
-        return Ok(Checked { card, verdict: Verdict::AnotherCard, other: Some(other) });
+        return Ok(Checked { card, verdict: BodyVerdict::AnotherCard, other: Some(other) });
     }
     let doubt = doubt_of(deed, card, &chip).await?;
     // Whatever it is: another officer than the one who read the first time decides.
@@ -345,14 +344,14 @@ pub async fn check_body(
             body_doubts::end(deed.tx(), &serial).await?;
             kept::end_of_chip(deed.tx(), &serial).await?;
             deed.enter(entry(Action::BodyChecked)).await?;
-            Verdict::Matches
+            BodyVerdict::Matches
         }
         (Some(differs), None) => {
             let doubt = BodyDoubt { card, differs: differs.to_owned(), read: deed.decision() };
             body_doubts::put(deed.tx(), &serial, &doubt).await?;
             cards::steps::body_doubted(deed, card).await?;
             deed.enter(entry(Action::BodyDoubted).because(differs)).await?;
-            Verdict::Doubted
+            BodyVerdict::Doubted
         }
         (Some(differs), Some(doubt)) => {
             let by = Object::Officer(doubt.read.by).to_string();
@@ -360,7 +359,7 @@ pub async fn check_body(
             body_doubts::end(deed.tx(), &serial).await?;
             account_for(deed, chip, differs, &evidence, by).await?;
             deed.enter(entry(Action::BodyDiffers).because(differs)).await?;
-            Verdict::Spoiled
+            BodyVerdict::Spoiled
         }
     };
     if let (Some(differs), Some(item)) = (differs, item) {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::print_jobs::{self, Body, Verdict};
+use super::print_jobs::{self, Body, BodyVerdict};
 use super::{Production, ProductionError};
 use crate::ground::ids::{ApplicationId, CardId};
 use crate::ground::text::Words;
@@ -46,7 +46,7 @@ struct BodyChecked {
     /// True if the body carries what the chip holds.
     matches: bool,
     /// What was found.
-    verdict: Verdict,
+    verdict: BodyVerdict,
     /// Where another card of the house lies there: the serial of its chip.
     #[schema(value_type = Option<String>)]
     other_serial: Option<CardSerial>,

@@ -14,7 +14,7 @@ use issuance::ground::ids::{ApplicationId, CardBatchId, CardId};
 use issuance::ground::{Officer, Role};
 use issuance::population::history::EventKind;
 use issuance::production::card_batches::{self, Wanted};
-use issuance::production::print_jobs::{self, Body, Verdict};
+use issuance::production::print_jobs::{self, Body, BodyVerdict};
 use issuance::production::{self, ends, withdrawal};
 use issuance::web::Problem;
 use issuance::{args, sql};
@@ -70,7 +70,7 @@ async fn checks(
     id: ApplicationId,
     read: &(String, String),
 ) -> Result<bool, &'static str> {
-    finds(offices, by, id, read, None).await.map(|(verdict, _)| verdict == Verdict::Matches)
+    finds(offices, by, id, read, None).await.map(|(verdict, _)| verdict == BodyVerdict::Matches)
 }
 
 /// What a check finds, with the chip of another card that it names. `chip`: what the chip in the body told a reader.
@@ -80,7 +80,7 @@ async fn finds(
     id: ApplicationId,
     read: &(String, String),
     chip: Option<CardSerial>,
-) -> Result<(Verdict, Option<CardSerial>), &'static str> {
+) -> Result<(BodyVerdict, Option<CardSerial>), &'static str> {
     let production = &offices.state.production;
     let body = Body { mrz: &read.0, qr: &read.1, chip };
     word(within!(offices, by, deed => print_jobs::check_body(deed, production, id, body)))
@@ -258,8 +258,8 @@ async fn a_body_that_differs_for_two_officers_spoils_both_and_stops_the_batch() 
         assert_eq!(releaser, Err("second-officer-needed"), "who released the batch does not check it");
         let before = offices.revoked().await;
         read.1 = read.1.replace("Mẫu", "Mẩu");
-        assert_eq!(finds(offices, &quality, application.id, &read, None).await, Ok((Verdict::Doubted, None)));
-        assert_eq!(finds(offices, &other, application.id, &read, None).await, Ok((Verdict::Spoiled, None)));
+        assert_eq!(finds(offices, &quality, application.id, &read, None).await, Ok((BodyVerdict::Doubted, None)));
+        assert_eq!(finds(offices, &other, application.id, &read, None).await, Ok((BodyVerdict::Spoiled, None)));
         assert_eq!(offices.revoked().await, before + 1, "kiosks refuse the document");
         let stage = offices.application(application.id).await.stage;
         assert!(matches!(stage, Stage::Approved { .. }), "it waits for another chip: {stage:?}");
@@ -298,7 +298,7 @@ async fn one_officers_word_spoils_no_card_and_another_ones_reading_decides() {
         let right = body(&written(offices, outbox).await[0]);
         let wrong = (right.0.clone(), right.1.replace("Mẫu", "Mẩu"));
         let before = offices.revoked().await;
-        assert_eq!(finds(offices, &quality, application.id, &wrong, None).await, Ok((Verdict::Doubted, None)));
+        assert_eq!(finds(offices, &quality, application.id, &wrong, None).await, Ok((BodyVerdict::Doubted, None)));
         assert_eq!(offices.revoked().await, before);
         let stage = offices.application(application.id).await.stage;
         assert!(matches!(stage, Stage::Personalized { .. }), "{stage:?}");
@@ -310,7 +310,7 @@ async fn one_officers_word_spoils_no_card_and_another_ones_reading_decides() {
             assert_eq!(alone, Err("second-officer-needed"), "one person");
         }
         assert_eq!(written(offices, outbox).await.len(), 1, "what was printed is still there to be compared");
-        assert_eq!(finds(offices, &other, application.id, &right, None).await, Ok((Verdict::Matches, None)));
+        assert_eq!(finds(offices, &other, application.id, &right, None).await, Ok((BodyVerdict::Matches, None)));
         assert_eq!(fetches(offices, card, &application).await, Ok(()));
         let trail = offices.trail(Object::Card(card)).await;
         assert!(["body-checked", "body-doubted"].iter().all(|told| trail.contains(&(*told).to_owned())), "{trail:?}");
@@ -331,7 +331,7 @@ async fn the_body_or_the_chip_of_another_card_is_told_and_spoils_nothing() {
         let own = body(&job_of(offices, outbox, &applications[0]).await.0);
         let foreign = body(&job_of(offices, outbox, &applications[1]).await.0);
         let (id, before) = (applications[0].id, offices.revoked().await);
-        let another = Ok((Verdict::AnotherCard, Some(other.serial)));
+        let another = Ok((BodyVerdict::AnotherCard, Some(other.serial)));
         assert_eq!(finds(offices, &quality, id, &foreign, None).await, another, "the body of the other card");
         assert_eq!(finds(offices, &quality, id, &own, Some(other.serial)).await, another, "the chip of the other card");
         assert_eq!(offices.revoked().await, before);
@@ -343,10 +343,10 @@ async fn the_body_or_the_chip_of_another_card_is_told_and_spoils_nothing() {
         assert_eq!(takes(offices, &next, batch).await, Err("batch-exhausted"), "the tray goes on");
         // Zone of one card, code of the other: that is the body of neither.
         let mixed = (foreign.0.clone(), own.1.clone());
-        assert_eq!(finds(offices, &quality, id, &mixed, None).await, Ok((Verdict::Doubted, None)));
+        assert_eq!(finds(offices, &quality, id, &mixed, None).await, Ok((BodyVerdict::Doubted, None)));
         let second = applications[1].id;
         let matches = finds(offices, &quality, second, &foreign, Some(other.serial)).await;
-        assert_eq!(matches, Ok((Verdict::Matches, None)), "its own chip, and its own body");
+        assert_eq!(matches, Ok((BodyVerdict::Matches, None)), "its own chip, and its own body");
     })
     .await;
 }
@@ -361,10 +361,10 @@ async fn a_doubt_of_an_officer_who_keeps_the_stock_no_more_does_not_count() {
         offices.card(&mut chip).await;
         let mut read = body(&written(offices, outbox).await[0]);
         read.1.push('x');
-        assert_eq!(finds(offices, &quality, application.id, &read, None).await, Ok((Verdict::Doubted, None)));
+        assert_eq!(finds(offices, &quality, application.id, &read, None).await, Ok((BodyVerdict::Doubted, None)));
         crate::offices::employs(deeds, &quality, &[Role::HandOver]).await;
         let first_now = finds(offices, &other, application.id, &read, None).await;
-        assert_eq!(first_now, Ok((Verdict::Doubted, None)), "this reading is the first one now");
+        assert_eq!(first_now, Ok((BodyVerdict::Doubted, None)), "this reading is the first one now");
     })
     .await;
 }

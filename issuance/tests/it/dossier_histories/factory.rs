@@ -11,7 +11,7 @@ use issuance::ground::{Id, Officer, Station};
 use issuance::production::card_batches::{self, Wanted};
 use issuance::production::cases::{self, CaseOutcome};
 use issuance::production::personalization::{self, Ordered, PersonalizationOutcome, Proof, Wish};
-use issuance::production::print_jobs::{self, Body, Verdict};
+use issuance::production::print_jobs::{self, Body, BodyVerdict};
 use issuance::production::{ProductionError, boxes, ends, intake, steps, withdrawal};
 use issuance::web::Problem;
 use issuance::{args, sql};
@@ -362,7 +362,7 @@ impl House {
             drop(deed);
             return Box::pin(self.body_is_decided(id, (&mrz, &qr), dies)).await;
         }
-        assert_eq!(found.unwrap().verdict, if differs { Verdict::Doubted } else { Verdict::Matches });
+        assert_eq!(found.unwrap().verdict, if differs { BodyVerdict::Doubted } else { BodyVerdict::Matches });
         if dies {
             return;
         }
@@ -385,7 +385,7 @@ impl House {
         let read = Body { mrz, qr: &qr, chip: None };
         let mut deed = self.offices.state.deeds().open(self.quality[1].clone()).await.unwrap();
         let checked = print_jobs::check_body(&mut deed, &self.offices.state.production, id, read).await.unwrap();
-        assert_eq!(checked.verdict, if differs { Verdict::Spoiled } else { Verdict::Matches });
+        assert_eq!(checked.verdict, if differs { BodyVerdict::Spoiled } else { BodyVerdict::Matches });
         if dies {
             return;
         }
