@@ -315,23 +315,26 @@ impl Floor {
         station.in_any_order();
         station.take_in(self.takes_in);
         let ended = self
-            .settles(&mut station, &desk.service, desk.reader, |failure| desk.tells(What::Failed(None, failure)))
+            .settles(&mut station, &desk.service, desk.reader, |serial, failure| {
+                desk.tells(What::Failed(serial, failure))
+            })
             .and_then(|()| self.presents(&mut station, desk));
         (station.finished().to_vec(), station.presented(), ended)
     }
 
-    /// Reports what needs no chip any more. Each chip that cannot be accounted for is told, and the others go on.
+    /// Reports what needs no chip any more. Each chip that cannot be accounted for is told by its serial, and the others
+    /// go on.
     fn settles(
         &self,
         station: &mut Station<'_, HttpService>,
         service: &HttpService,
         reader: &str,
-        tell: impl Fn(Failure),
+        tell: impl Fn(Option<CardSerial>, Failure),
     ) -> Result<(), Failure> {
         service.work_within(Instant::now(), self.limit, &Stop::default());
         for _ in 0..=station.unfinished().len() {
             match station.settle(reader, None) {
-                Err(failure) if is_about_one_chip(failure.code) => tell(failure),
+                Err(failure) if is_about_one_chip(failure.code) => tell(station.unsettled(), failure),
                 ended => return ended,
             }
         }
@@ -428,7 +431,8 @@ impl Floor {
                 continue;
             }
             let mut station = Station::new(service, self.journal.clone(), kiosk::now);
-            let ended = self.settles(&mut station, service, &reader, |failure| tells(What::Failed(None, failure)));
+            let ended =
+                self.settles(&mut station, service, &reader, |serial, failure| tells(What::Failed(serial, failure)));
             for done in station.finished() {
                 tells(What::Done(done.clone()));
             }
@@ -541,7 +545,8 @@ impl Show<'_> {
                     self.screen.result_and(value, "", failure)?;
                 } else {
                     let chip = serial.map_or_else(|| "a chip".to_owned(), |serial| format!("chip {serial}"));
-                    screen::warn(&format!("{chip} in {}:", if reader.is_empty() { "no reader" } else { reader }));
+                    let place = if reader.is_empty() { "of an earlier run".to_owned() } else { format!("in {reader}") };
+                    screen::warn(&format!("{chip} {place}:"));
                 }
                 self.screen.failure_of_one(failure);
                 Ok(())

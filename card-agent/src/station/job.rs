@@ -62,6 +62,8 @@ pub struct Station<'a, S> {
     in_any_order: bool,
     /// The chip that was presented last.
     presented: Option<CardSerial>,
+    /// The chip that is being settled; it stays after a failure.
+    settling: Option<CardSerial>,
     claim: Option<Claim>,
     now: fn() -> OffsetDateTime,
     strides: Vec<Stride>,
@@ -81,6 +83,7 @@ impl<'a, S: Service> Station<'a, S> {
             takes_in: false,
             in_any_order: false,
             presented: None,
+            settling: None,
             claim: None,
             now,
             strides: Vec::new(),
@@ -120,6 +123,11 @@ impl<'a, S: Service> Station<'a, S> {
     /// Returns the chip that was presented last; none if none could be.
     pub fn presented(&self) -> Option<CardSerial> {
         self.presented
+    }
+
+    /// Returns the chip that the last [`Self::settle`] failed at; none if it went well.
+    pub fn unsettled(&self) -> Option<CardSerial> {
+        self.settling
     }
 
     /// Makes the station ask for the application with this slip. A chip that was begun before goes on for the
@@ -219,6 +227,7 @@ impl<'a, S: Service> Station<'a, S> {
             }
             // Another reader may have ended it before it was claimed here.
             let Some(entry) = self.journal.entry(entry.id) else { continue };
+            self.settling = Some(entry.serial);
             match entry.stage {
                 Stage::AwaitAccount { reason, evidence } if is_ours => {
                     self.account(entry.id, &entry.serial, &reason, &evidence)?;
@@ -238,7 +247,9 @@ impl<'a, S: Service> Station<'a, S> {
                 }
                 Stage::AwaitAccount { .. } | Stage::AwaitOrder | Stage::AwaitReceipt | Stage::AwaitReport { .. } => {}
             }
+            self.settling = None;
         }
+        self.settling = None;
         Ok(())
     }
 
@@ -466,7 +477,10 @@ impl<'a, S: Service> Station<'a, S> {
         let reason = ProblemCode::BatchItemElsewhere.word().to_owned();
         self.note(id, Event::Spoiled { reason, evidence })?;
         self.note(id, Event::Accounted)?;
-        let detail = format!("chip {serial}: its application went to another chip");
+        let detail = format!(
+            "chip {serial}: its application went to another chip; the service has spoiled it, whatever it says of itself: \
+             put it with the waste"
+        );
         Ok(Failure { problem: Some(problem), ..Failure::new(Code::ChipSpoiled, detail) })
     }
 

@@ -252,6 +252,16 @@ impl Progress {
         Self { owner: Some(owner), due: Some(due), ..moved }
     }
 
+    /// Returns the progress of what this office makes, whatever office it is of.
+    #[must_use]
+    pub fn at_maker(self, maker: Option<OfficeCode>) -> Self {
+        let owner = match (self.owner, maker) {
+            (Some((_, role)), Some(maker)) => Some((maker, role)),
+            (owner, _) => owner,
+        };
+        Self { owner, ..self }
+    }
+
     /// Returns how many working days it is late; 0 while it is in time.
     #[must_use]
     pub fn days_late(&self, today: Date, calendar: &Calendar) -> u32 {

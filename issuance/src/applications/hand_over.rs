@@ -46,9 +46,13 @@ async fn hands_over(
     id: CardId,
     slip: &str,
 ) -> Result<Vec<CardId>, HandOverError> {
-    let mut card = cards::steps::of_office(deed, id).await?;
-    let application = store::application_locked(deed, card.application).await?;
+    // Application before its cards, those in one order: so every verb locks them, after the chip.
+    let found = cards::store::card(deed, id).await?.ok_or(CardError::Unknown)?;
+    deed.actor().may_act_for(&found.office).map_err(CardError::from)?;
+    let application = store::application_locked(deed, found.application).await?;
     let mut application = application.ok_or(CardError::Unknown)?;
+    cards::steps::keep_cards_of(deed, found.person).await?;
+    let mut card = cards::steps::of_office(deed, id).await?;
     // This officer was shown the slip's number: from that hand it does not show that the citizen is there.
     if deed.actor().is_one_with(application.registered.by) {
         return Err(HandOverError::SameOfficer);

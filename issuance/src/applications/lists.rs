@@ -31,7 +31,7 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
 where
     Desk: FromRef<S>,
 {
-    Routes::new().add(Right::Officer(Permission::ReadApplication), routes!(list))
+    Routes::new().add(Right::Officer(Permission::ListApplications), routes!(list))
 }
 
 /// Which applications.
@@ -42,7 +42,8 @@ struct Asked {
     /// The office; another one than the officer's own is for the national office. With `slip` or `person_id` the
     /// national office need not name one.
     office: Option<OfficeCode>,
-    /// At this stage only. An officer whose only role with applications is `registrar` asks for `held`.
+    /// At this stage only. An officer whose only role with applications is `registrar` asks for `held`, or for the own
+    /// queue; one who keeps the stock asks for the own queue.
     stage: Option<StageName>,
     /// Those that this role has: its queue, at `office` or the officer's own. The national office has what waits for
     /// its approval. Stands with `overdue` and `office` alone.
@@ -140,8 +141,11 @@ async fn list(
     let (most, limit, now) = (listing.most(), listing.limit, desk.deeds().source().now());
     let Listing { filter, after, .. } = listing;
     let Asked { office, stage, owner, overdue, claimed, older_than_days, slip, person_id, purpose, case } = filter;
-    if steps::mends_only(&officer) && stage != Some(StageName::Held) {
-        return Err(CounterError::NotHeld.into());
+    // What a role has it is told of, whatever else the role may read.
+    let is_own_queue = owner.is_some_and(|role| officer.roles.contains(&role));
+    let may_mend = officer.may(Permission::ReadApplication) && stage == Some(StageName::Held);
+    if steps::mends_only(&officer) && !is_own_queue && !may_mend {
+        return Err(CounterError::NotOwn.into());
     }
     let (wants_own, own) = (office.is_none(), office.unwrap_or_else(|| officer.office.clone()));
     officer.may_act_for(&own)?;

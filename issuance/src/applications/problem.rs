@@ -41,7 +41,7 @@ impl From<CounterError> for Problem {
             E::NotEntitled => of(Code::NotEntitled),
             E::NumberMissing => of(Code::NumberMissing),
             E::MovedOn { by, .. } => of(Code::StageDoesNotAllow).object(Some(Object::Officer(by))),
-            E::NotHeld => of(Code::RoleMissing),
+            E::NotHeld | E::NotOwn => of(Code::RoleMissing),
             E::Object(source) => source.into(),
             E::OfficeEnded(source) => source.into(),
             E::OtherOffice(source) => source.into(),

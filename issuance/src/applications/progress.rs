@@ -35,6 +35,7 @@ pub async fn move_to<A: Actor>(deed: &mut Deed<A>, id: ApplicationId, stage: &St
     let left_on = left_at.map(|at| deed.day_of(at));
     let calendar = calendar(deed.tx(), now.day).await?;
     let progress = before.progress.moved(&before.stage, stage, &before.office, now, &calendar, left_on);
+    let progress = progress.at_maker(maker(deed.tx(), id, stage).await?);
     super::store::move_to(deed.tx(), id, stage, &progress).await?;
     paper_archive::follow(deed, &before, stage, now, &calendar).await?;
     let matter = if before.stage.which() == stage.which() { None } else { super::notices::matter(stage, progress.due) };
@@ -43,6 +44,30 @@ pub async fn move_to<A: Actor>(deed: &mut Deed<A>, id: ApplicationId, stage: &St
         notices::write(deed, case, &matter).await?;
     }
     Ok(())
+}
+
+/// Returns the office whose stock has an application that waits for its chip or is being written: the one that makes the
+/// cards of its batch. None where that is the office of the application.
+async fn maker(tx: &mut Tx, id: ApplicationId, stage: &Stage) -> Result<Option<OfficeCode>, StoreError> {
+    match stage {
+        Stage::Approved { .. } | Stage::InProduction { .. } => super::store::items::maker(tx, id).await,
+        _ => Ok(None),
+    }
+}
+
+/// Gives an application that was put into a batch, or taken out of one, to the office that makes its card from now on.
+/// The caller holds and records it. It does not move: its due day stays.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn follow_batch<A: Actor>(deed: &mut Deed<A>, application: &Application) -> Result<(), StoreError> {
+    let Application { id, stage, office, progress, .. } = application;
+    if !matches!(stage, Stage::Approved { .. } | Stage::InProduction { .. }) {
+        return Ok(());
+    }
+    let maker = maker(deed.tx(), *id, stage).await?.unwrap_or_else(|| office.clone());
+    let now = progress.clone().at_maker(Some(maker));
+    if now == *progress { Ok(()) } else { store::set(deed.tx(), *id, &now).await }
 }
 
 /// Returns the calendar in which the terms of an application that moves today lie.

@@ -717,6 +717,9 @@ pub enum CounterError {
     /// No portrait was taken, or the application holds it no more.
     #[error("the application has no portrait at this stage")]
     NoPortrait,
+    /// A registrar or a stock keeper asks for what the own role does not have.
+    #[error("a registrar lists what is held, and every role what it has: ask with `owner`")]
+    NotOwn,
     /// A registrar reads what is held.
     #[error("a registrar reads held applications only")]
     NotHeld,

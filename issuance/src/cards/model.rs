@@ -48,6 +48,8 @@ pub enum BodyCheck {
     Awaited,
     /// The body carries what the chip holds.
     Checked,
+    /// One officer read another thing from the body than the chip holds: another officer's reading decides.
+    Doubted,
 }
 
 impl BodyCheck {
@@ -58,16 +60,17 @@ impl BodyCheck {
             Self::NotDue => None,
             Self::Awaited => Some("awaited"),
             Self::Checked => Some("checked"),
+            Self::Doubted => Some("doubted"),
         }
     }
 
     /// True if a card may leave the office that made it, where the check is demanded at this moment. One that was made
-    /// while it was demanded waits for it in any case.
+    /// while it was demanded waits for it in any case, and so does one whose body is doubted.
     #[must_use]
     pub const fn lets_go(self, demanded: bool) -> bool {
         match self {
             Self::NotDue => !demanded,
-            Self::Awaited => false,
+            Self::Awaited | Self::Doubted => false,
             Self::Checked => true,
         }
     }

@@ -7,7 +7,7 @@ use super::model::{BodyCheck, Card, Loss, Revocation, Status, StatusError, UndoE
 use super::store;
 use crate::deed::{Action, Consequences, Deed, DeedError, Deeds, Entry, Object, Occasion, Purpose, RegisterEvent};
 use crate::ground::actor::{Actor, Service};
-use crate::ground::ids::CardId;
+use crate::ground::ids::{CardId, PersonId};
 use crate::ground::text::tidy;
 use crate::ground::{Decision, OfficeCode, Officer, OtherOffice};
 use crate::store::{StoreError, Tx};
@@ -58,14 +58,41 @@ pub async fn activate<A: Actor>(
     Ok(revoked)
 }
 
+/// Keeps the cards of a person that still count from other writers until the deed ends, in the order in which every
+/// verb locks several.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn keep_cards_of<A: Actor>(deed: &mut Deed<A>, person: PersonId) -> Result<(), StoreError> {
+    for card in store::cards_of(deed, person).await? {
+        if !matches!(card.status, Status::Revoked { .. }) {
+            store::card_locked(deed, card.id).await?;
+        }
+    }
+    Ok(())
+}
+
 /// Says that the body of a card carries what its chip holds. The caller records it.
 ///
 /// # Errors
 /// [`CardError::Unknown`]
 pub async fn body_checked<A: Actor>(deed: &mut Deed<A>, id: CardId) -> Result<(), CardError> {
+    set_body(deed, id, BodyCheck::Checked).await
+}
+
+/// Says that one officer read another thing from the body of a card than its chip holds: the card goes nowhere until
+/// another officer has read it. The caller records it.
+///
+/// # Errors
+/// [`CardError::Unknown`]
+pub async fn body_doubted<A: Actor>(deed: &mut Deed<A>, id: CardId) -> Result<(), CardError> {
+    set_body(deed, id, BodyCheck::Doubted).await
+}
+
+async fn set_body<A: Actor>(deed: &mut Deed<A>, id: CardId, body: BodyCheck) -> Result<(), CardError> {
     let card = store::card_locked(deed, id).await?.ok_or(CardError::Unknown)?;
-    if card.body != BodyCheck::Checked {
-        store::set_body_checked(deed.tx(), id).await?;
+    if card.body != body {
+        store::set_body(deed.tx(), id, body).await?;
     }
     Ok(())
 }

@@ -84,6 +84,18 @@ pub(super) async fn insert(tx: &mut Tx, card: &Card) -> Result<(), StoreError> {
     tx.seal(&CARD, card.id).await
 }
 
+/// Returns a card as it is at this moment. The deed owes a record that names the holder.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn card<A: Actor>(deed: &mut Deed<A>, id: CardId) -> Result<Option<Card>, StoreError> {
+    let card = deed.tx().sealed(&CARD, id).await?.map(|row| read(&row)).transpose()?;
+    if let Some(card) = &card {
+        deed.saw(card.person);
+    }
+    Ok(card)
+}
+
 /// Returns a card, kept from other writers until the deed ends. The deed owes a record that names the holder.
 ///
 /// # Errors
@@ -161,6 +173,20 @@ pub async fn waiting_of(tx: &mut Tx, serials: &[CardSerial]) -> Result<Vec<CardI
     tx.all(sql, args![serials]).await?.iter().map(|row| Id::of(row, "id")).collect()
 }
 
+/// Returns those of these chips that are cards which were made and not handed over.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn waiting_chips(tx: &mut Tx, serials: &[CardSerial]) -> Result<Vec<CardSerial>, StoreError> {
+    let sql = sql!(
+        pg "select serial from card where serial = any($1::text[]) and status = 'personalized' order by serial",
+        lite "select serial from card where serial in (select value from json_each($1)) and status = 'personalized'
+              order by serial",
+    );
+    let serials = Argument::Texts(serials.iter().map(ToString::to_string).collect());
+    tx.all(sql, args![serials]).await?.iter().map(|row| row.parsed("serial")).collect()
+}
+
 /// Returns the chip and the digest of the document of each of these cards that there is.
 ///
 /// # Errors
@@ -187,9 +213,9 @@ pub(super) async fn set_recalled(tx: &mut Tx, id: CardId) -> Result<(), StoreErr
     Ok(())
 }
 
-/// Says that the body of a card was compared with its chip.
-pub(super) async fn set_body_checked(tx: &mut Tx, id: CardId) -> Result<(), StoreError> {
-    tx.change(&CARD, id, sql!("update card set body = $1 where id = $2"), args![BodyCheck::Checked.word(), id]).await?;
+/// Says what came of the comparison of a card's body with its chip.
+pub(super) async fn set_body(tx: &mut Tx, id: CardId, body: BodyCheck) -> Result<(), StoreError> {
+    tx.change(&CARD, id, sql!("update card set body = $1 where id = $2"), args![body.word(), id]).await?;
     Ok(())
 }
 
@@ -301,6 +327,7 @@ fn read(row: &Record) -> Result<Card, StoreError> {
             None => BodyCheck::NotDue,
             Some("awaited") => BodyCheck::Awaited,
             Some("checked") => BodyCheck::Checked,
+            Some("doubted") => BodyCheck::Doubted,
             Some(_) => return Err(row.inconsistent("body")),
         },
         recalled: row.get::<Option<bool>>("recalled")?.unwrap_or(false),

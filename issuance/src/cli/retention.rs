@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::{Outcome, Place, output};
-use crate::retention::{self, Figures, KEPT, Kind, Settings};
+use crate::retention::{self, Figures, KEPT, Kept, Kind, PASSING, Settings};
 use crate::server::Offices;
 
 /// What is kept for how long, on which ground; and the job that erases it when its term is over.
@@ -19,7 +19,8 @@ enum Verb {
     Run(Run),
 }
 
-/// Lists every kind with its term, its ground and how much of it is due, and what is kept for good. Changes nothing.
+/// Lists every kind with its term, its ground and how much of it is due, what ends by itself, and what is kept for good.
+/// Changes nothing.
 #[derive(Args)]
 struct List {
     #[command(flatten)]
@@ -97,9 +98,11 @@ fn listed(settings: &Settings, figures: &[Figures], json: bool) -> Outcome {
             serde_json::json!({"kind": kind.word(), "what": kind.what(), "days": rule.term.whole_days(),
                 "ground": rule.ground, "due": figures.erased, "held": figures.held, "failed": figures.failed})
         });
-        let kept = KEPT.iter().map(|kept| serde_json::json!({"what": kept.what, "why": kept.why}));
+        let told = |all: &[Kept]| -> Vec<serde_json::Value> {
+            all.iter().map(|kept| serde_json::json!({"what": kept.what, "why": kept.why})).collect()
+        };
         let all = serde_json::json!({"automatic": settings.automatic, "kinds": kinds.collect::<Vec<_>>(),
-            "kept": kept.collect::<Vec<_>>()});
+            "passing": told(PASSING), "kept": told(KEPT)});
         return Ok(output::line(format_args!("{}", serde_json::to_string_pretty(&all)?))?);
     }
     for (kind, figures) in Kind::ALL.iter().zip(figures) {
@@ -107,6 +110,9 @@ fn listed(settings: &Settings, figures: &[Figures], json: bool) -> Outcome {
         output::line(format_args!("{}: {}", kind.word(), kind.what()))?;
         output::line(format_args!("    kept for {} days; {}", rule.term.whole_days(), rule.ground))?;
         output::line(format_args!("    due {erased}, kept by a legal hold {held}, not to be judged {failed}"))?;
+    }
+    for passing in PASSING {
+        output::line(format_args!("ends by itself: {}: {}", passing.what, passing.why))?;
     }
     for kept in KEPT {
         output::line(format_args!("kept for good: {}: {}", kept.what, kept.why))?;

@@ -129,8 +129,12 @@ words! {
         AuditRead = "audit-read",
         /// The body of a card was compared with its chip, and carries the same.
         BodyChecked = "body-checked",
-        /// The body of a card carries other things than its chip: both are spoiled.
+        /// The body of a card carries other things than its chip, as two officers read it: both are spoiled.
         BodyDiffers = "body-differs",
+        /// An officer read other things from the body of a card than its chip holds: another one's reading decides.
+        BodyDoubted = "body-doubted",
+        /// What was read for a card is the body, or the chip, of another card of the house.
+        BodyOfAnotherCard = "body-of-another-card",
         /// The citizen came for a booking, or an application took it.
         BookingArrived = "booking-arrived",
         /// A citizen wants a booking no more.

@@ -159,6 +159,8 @@ pub enum Permission {
     HandOver,
     /// Put what must not be erased under a legal hold, at the national office.
     Hold,
+    /// List applications: those that the own role has, without their persons.
+    ListApplications,
     /// Give a number for life.
     Number,
     /// Read applications.
@@ -195,6 +197,7 @@ impl Permission {
             Self::Archive | Self::Declare | Self::Number => &[Registrar],
             Self::HandOver | Self::ReadCard => &[HandOver],
             Self::Hold => &[Auditor, Registrar],
+            Self::ListApplications => &[Approver, Capture, HandOver, Registrar, Stock],
             Self::ReadApplication => &[Approver, Capture, HandOver, Registrar],
             Self::ReadAudit => &[Auditor],
             Self::ReadNotice => &[Approver, Capture, HandOver],

@@ -1,7 +1,7 @@
 //! Blanks and finished cards on their way from one office to another: in a box that one office sends and the other one
 //! receives chip by chip. What differs stays on the courier's account until two officers settle it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crypto::identity::CardSerial;
 
@@ -54,7 +54,7 @@ pub async fn send(
 /// # Errors
 /// [`ProductionError::ListTooLong`], [`ProductionError::DeliveryEmpty`], [`ProductionError::ChipUnknown`],
 /// [`ProductionError::OtherOffice`]; [`ProductionError::BoxUnfit`] for a box to the office that sends it,
-/// [`ProductionError::OfficeUnknown`]
+/// [`ProductionError::OfficeUnknown`], [`ProductionError::SealUsed`]
 async fn begun(
     deed: &mut Deed<Officer>,
     serials: &[CardSerial],
@@ -74,10 +74,17 @@ async fn begun(
         return Err(ProductionError::BoxUnfit);
     }
     receives_boxes(deed, &to).await?;
+    let id = deed.id();
+    // A second parcel under one number could be taken for the first, and opened under its seal.
+    if let Some(seal) = &seal
+        && !kept::use_seal(deed.tx(), &from, seal, id).await?
+    {
+        return Err(ProductionError::SealUsed);
+    }
     let today = deed.today();
     let calendar = offices::steps::calendar(deed.tx(), today.year(), today.year() + 1).await?;
     let due_on = calendar.add_working_days(today, days);
-    let (id, sent, serials) = (deed.id(), deed.decision(), serials.into_iter().collect());
+    let (sent, serials) = (deed.decision(), serials.into_iter().collect());
     let (action, what) = match &seal {
         Some(_) => (Action::ParcelSent, "cards"),
         None => (Action::StockBoxSent, "blanks"),
@@ -354,9 +361,31 @@ pub(super) async fn of_case(deed: &mut Deed<Officer>, case: &Case) -> Result<Opt
     }
 }
 
+/// Returns the boxes in which what came too many is by the ledger, kept from other writers with the box of the case, in
+/// one order.
+async fn beside(deed: &mut Deed<Officer>, case: &Case) -> Result<BTreeMap<BoxId, StockBox>, ProductionError> {
+    let mut ids: BTreeSet<BoxId> =
+        case.subject.strip_prefix("stock-box/").and_then(|id| id.parse().ok()).into_iter().collect();
+    for serial in &case.extra {
+        ids.extend(kept::of_chip(deed.tx(), serial).await?);
+    }
+    let mut boxes = BTreeMap::new();
+    for id in ids {
+        boxes.extend(kept::locked(deed.tx(), id).await?.map(|boxed| (id, boxed)));
+    }
+    Ok(boxes)
+}
+
 /// Takes what is left on the courier's account of a box to the office where an officer of each of the two says that it
 /// is; and what came too many, where the sender agrees that it did. A box that was not received ends with it.
+///
+/// What came too many and is missed in another box of the two offices came with this one: its case is about that chip no
+/// more. Where it is on its way between other offices, it is theirs to say.
+///
+/// # Errors
+/// [`ProductionError::OfChip`] with [`ProductionError::InBox`] for such a chip; [`ProductionError`]
 pub(super) async fn settle(deed: &mut Deed<Officer>, case: &Case, outcome: CaseOutcome) -> Result<(), ProductionError> {
+    let beside = beside(deed, case).await?;
     let mut boxed = of_case(deed, case).await?.ok_or(ProductionError::BoxUnknown)?;
     let id = boxed.id;
     if boxed.is_on_its_way() {
@@ -370,14 +399,23 @@ pub(super) async fn settle(deed: &mut Deed<Officer>, case: &Case, outcome: CaseO
         let chip = store::chip_locked(deed.tx(), &serial).await?;
         let Some(mut chip) = chip else { continue };
         let in_box = chip.boxed == Some(id);
-        match outcome {
-            CaseOutcome::Returned if in_box => {
+        let other = chip.boxed.filter(|other| *other != id && case.extra.contains(&serial));
+        match (outcome, other) {
+            (CaseOutcome::Arrived, Some(other)) => {
+                let parties = |boxed: &StockBox| (boxed.from.clone(), boxed.to.clone(), boxed.seal.is_some());
+                if beside.get(&other).map(parties) != Some(parties(&boxed)) {
+                    return Err(ProductionError::OfChip { serial, source: Box::new(ProductionError::InBox) });
+                }
+                arrives(deed, &mut chip, &boxed, entry).await?;
+                cases::came_elsewhere(deed, &Object::StockBox(other).to_string(), &serial).await?;
+            }
+            (CaseOutcome::Returned, _) if in_box => {
                 chip.boxed = None;
                 ledger::post_under(deed, &mut chip, Movement::Returned, entry).await?;
             }
             // What was written off or reported lost meanwhile is on no courier's account; what was too many moves only
             // from where it could have come.
-            CaseOutcome::Arrived
+            (CaseOutcome::Arrived, None)
                 if in_box || (case.extra.contains(&serial) && lies_at_sender(deed, &chip, &boxed).await?) =>
             {
                 arrives(deed, &mut chip, &boxed, entry).await?;

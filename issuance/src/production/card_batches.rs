@@ -13,7 +13,8 @@ use utoipa::ToSchema;
 use super::cases::{PROPOSAL_WAITS, still_keeps_stock};
 use super::error::ProductionError;
 use super::store::card_batches as kept;
-use crate::applications::model::Stage;
+use crate::applications::model::{Application, Stage};
+use crate::applications::progress::follow_batch;
 use crate::applications::store as applications;
 use crate::applications::store::ahead;
 use crate::applications::store::items::{self, BatchItem, Counts, ItemOutcome, is_card};
@@ -185,9 +186,19 @@ async fn take(
         return Ok(false);
     }
     let (item, batch_id) = (deed.id(), batch.id);
-    let item =
-        BatchItem { id: item, batch: batch_id, application: id, place, fence: 0, lease: None, chips: 0, outcome: None };
+    let item = BatchItem {
+        id: item,
+        batch: batch_id,
+        application: id,
+        place,
+        fence: 0,
+        lease: None,
+        chips: 0,
+        outcome: None,
+        office: Some(batch.office.clone()),
+    };
     items::insert(deed.tx(), &item).await?;
+    follow_batch(deed, &application).await?;
     let entry = Entry::new(Action::ApplicationBatched, Object::Application(id), Purpose::Stock);
     let entry = entry.about(application.person).of(&application.office);
     deed.enter(entry.with(Object::CardBatch(batch.id))).await?;
@@ -249,13 +260,20 @@ pub async fn cancel(deed: &mut Deed<Officer>, id: CardBatchId, reason: &str) -> 
     let reason = tidy(reason).ok_or(ProductionError::EvidenceMissing)?;
     batch.reason = Some(reason);
     let mut ended = 0;
-    for (item, _) in items::at_work(deed.tx(), id).await? {
-        // Kept from the transaction that binds it; then looked at again.
+    for (application, item, stage) in items::at_work(deed.tx(), id).await? {
+        if is_begun(&stage) {
+            continue;
+        }
+        // Kept from the transaction that binds it, the application before its item; then looked at again.
+        let application = left_by(deed, application).await?;
         items::locked(deed.tx(), item).await?;
         if items::stage_of(deed.tx(), item).await?.is_some_and(|stage| is_begun(&stage)) {
             continue;
         }
         items::end(deed.tx(), item, ItemOutcome::Left).await?;
+        if let Some(application) = application {
+            follow_batch(deed, &application).await?;
+        }
         ended += 1;
     }
     if batch.state == CardBatchState::Drafted {
@@ -275,7 +293,7 @@ pub async fn cancel(deed: &mut Deed<Officer>, id: CardBatchId, reason: &str) -> 
 pub async fn close(deed: &mut Deed<Officer>, id: CardBatchId) -> Result<CardBatch, ProductionError> {
     let mut batch = of_office(deed, id).await?;
     batch.is(&[CardBatchState::Released, CardBatchState::Paused])?;
-    for (item, _) in items::at_work(deed.tx(), id).await? {
+    for (_, item, _) in items::at_work(deed.tx(), id).await? {
         items::locked(deed.tx(), item).await?;
         let Some(stage) = items::stage_of(deed.tx(), item).await? else { continue };
         let outcome = match stage.as_str() {
@@ -299,6 +317,24 @@ pub async fn close(deed: &mut Deed<Officer>, id: CardBatchId) -> Result<CardBatc
         format!("{} applications: {good} cards, {left} left; {} chips: {spoiled} spoiled", good + left, counts.chips);
     tell(deed, &batch, Action::CardBatchClosed, said).await?;
     Ok(batch)
+}
+
+/// Returns an application that is to leave its batch, kept from other writers and recorded; none for one whose record
+/// cannot be believed, which leaves it all the same.
+async fn left_by(deed: &mut Deed<Officer>, id: ApplicationId) -> Result<Option<Application>, ProductionError> {
+    match applications::application_locked(deed, id).await {
+        Ok(Some(application)) => {
+            let entry = Entry::new(Action::ApplicationRead, Object::Application(id), Purpose::Stock);
+            deed.enter(entry.about(application.person).of(&application.office)).await?;
+            Ok(Some(application))
+        }
+        Ok(None) => Ok(None),
+        Err(error @ (StoreError::Inconsistent { .. } | StoreError::Tampered { .. })) => {
+            tracing::error!(application.id = %id, %error, "taken out of a batch: its record cannot be believed");
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn is_begun(stage: &str) -> bool {

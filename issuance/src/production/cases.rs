@@ -241,6 +241,25 @@ pub(super) async fn all_there(
     end(deed, case, outcome, reason).await
 }
 
+/// A chip that the cases about this box miss came with another one: they are about it no more, and what was proposed is
+/// proposed anew. One that is about nothing else is settled with it.
+pub(super) async fn came_elsewhere(
+    deed: &mut Deed<Officer>,
+    subject: &str,
+    serial: &CardSerial,
+) -> Result<(), ProductionError> {
+    for case in kept::unsettled_about(deed.tx(), subject).await? {
+        let missing: Vec<CardSerial> = case.missing.iter().copied().filter(|missed| missed != serial).collect();
+        let extra = case.extra.clone();
+        if missing.is_empty() && extra.is_empty() {
+            end(deed, Case { missing, ..case }, CaseOutcome::Arrived, "it came with another parcel").await?;
+        } else {
+            look_again(deed, case, missing, extra).await?;
+        }
+    }
+    Ok(())
+}
+
 /// Settles a case because nothing is left of what it was about.
 pub(super) async fn end(
     deed: &mut Deed<Officer>,
@@ -376,6 +395,11 @@ async fn lose_missing(deed: &mut Deed<Officer>, case: &Case) -> Result<(), Produ
         let is_card = matches!(chip.state, ChipState::Personalized { .. });
         let at_place = chip.boxed.is_none() && place_of(&chip) == case.subject && case.missing.contains(serial);
         if (is_blank && (boxed || at_place)) || (is_card && boxed) {
+            // Another office counted it: what is there is not lost.
+            if kept::counts_too_many(deed.tx(), case.id, serial).await? {
+                let source = Box::new(ProductionError::CountedElsewhere);
+                return Err(ProductionError::OfChip { serial: *serial, source });
+            }
             let reason = case.reason.clone().unwrap_or_default();
             lose(deed, chip, reason, evidence.clone(), by.clone()).await?;
         }

@@ -19,6 +19,7 @@ use super::store;
 use super::store::dissolutions as kept;
 use crate::access::dissolutions::{self as ends, Dissolution, DissolutionState, OfficeEnded};
 use crate::applications::model::{Application, Stage};
+use crate::applications::store::items;
 use crate::applications::{moving, progress, store as dossiers};
 use crate::deed::{Action, Deed, DeedError, Deeds, Entry, Object, Purpose};
 use crate::ground::actor::{Actor, Service};
@@ -474,7 +475,11 @@ impl Way<'_> {
             }
         }
         for id in kept::card_batches(deed.tx(), self.from).await? {
-            match kept::give_card_batch(deed.tx(), id, self.to).await {
+            let given = match kept::give_card_batch(deed.tx(), id, self.to).await {
+                Ok(()) => items::give(deed.tx(), id, self.to).await,
+                refused => refused,
+            };
+            match given {
                 Ok(()) => {
                     self.moved(deed, Object::CardBatch(id), "batch of cards".to_owned()).await?;
                     any = true;

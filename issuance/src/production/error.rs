@@ -71,6 +71,9 @@ pub enum ProductionError {
     /// No such case, or it is settled.
     #[error("no such case waits to be settled")]
     CaseUnknown,
+    /// A chip that is missed at one place was counted at another.
+    #[error("another case that waits says that the chip was counted elsewhere: settle that one first")]
+    CountedElsewhere,
     /// The ledger of the station changed since the count began.
     #[error("chips of this station moved since the count began: begin it again")]
     CountOvertaken,
@@ -218,6 +221,9 @@ pub enum ProductionError {
     /// A parcel without the seal that was found, or a box of blanks with one.
     #[error("of a parcel the seal is named, of a box of blanks none")]
     Seal,
+    /// A seal closes one parcel.
+    #[error("the office closed another parcel with this seal before: a seal is used once")]
+    SealUsed,
     /// One officer cannot do both.
     #[error("another officer than the one who proposed it confirms it")]
     SecondOfficer,

@@ -52,6 +52,7 @@ pub use ledger_picture::picture;
 pub use opening::open_chips_of_before;
 use serde::{Deserialize, Serialize};
 pub use store::batches::{PRODUCTION_BATCH, open_batches};
+pub use store::body_doubts::BODY_DOUBT;
 pub use store::boxes::{STOCK_BOX, late as late_boxes, open_boxes};
 pub use store::card_batches::{CARD_BATCH, unclosed as unclosed_card_batches};
 pub use store::cases::{STOCK_CASE, cases_by_office, open_cases};
@@ -84,7 +85,8 @@ pub struct Settings {
     pub print_jobs: Option<PathBuf>,
     /// A box is received within so many working days; then it is a case, and an alarm.
     pub box_days: u32,
-    /// A card is handed over only after another officer or a scanner compared its body with its chip.
+    /// A card is handed over only after another officer or a scanner compared its body with its chip; where one finds
+    /// that they differ, a second one decides.
     pub body_check: bool,
     /// What of the cards of a batch needs no chip is made ahead in so many percent of the time of one core at most; 0:
     /// nothing is made ahead.
@@ -109,6 +111,7 @@ pub struct Production {
     objects: Objects,
     secrets: Secrets,
     misses: misses::Misses,
+    round: print_jobs::Round,
     settings: Settings,
 }
 
@@ -133,6 +136,7 @@ impl Production {
             objects,
             secrets,
             misses: misses::Misses::default(),
+            round: print_jobs::Round::default(),
             settings: Settings::default(),
         }
     }

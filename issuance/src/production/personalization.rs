@@ -118,13 +118,20 @@ pub async fn prepare(
     let (_, list) = Box::pin(production.crl.read()).await?;
     let mut turn =
         Turn { presentation, wish, list, portraits: HashMap::new(), ahead: HashMap::new(), passed_over: Vec::new() };
+    let mut looked_at = 0;
     let (id, fence) = loop {
         // Files are read between two deeds, so that no other writer waits for them.
         match Box::pin(attempt(deeds, production, station, &mut turn)).await? {
             Attempt::Prepared(id, fence) => break (id, fence),
             Attempt::Nothing => match wish {
-                Wish::Batch(batch) if Box::pin(free_silent(deeds, station, batch)).await? => {}
-                Wish::Batch(_) => return Err(ProductionError::CardBatchExhausted),
+                // Where several ask at once, the item of one chip may be free, and another caller's, by now: the next
+                // one is looked at.
+                Wish::Batch(batch) => {
+                    match Box::pin(free_silent(deeds, production, station, batch, looked_at)).await? {
+                        Some(place) => looked_at = place,
+                        None => return Err(ProductionError::CardBatchExhausted),
+                    }
+                }
                 Wish::Next => return Err(ProductionError::NothingToPersonalize),
                 Wish::Slip(_) => return Err(ProductionError::SlipNotWaiting),
             },
@@ -391,8 +398,9 @@ async fn renewed_lease(
     let (at, station) = (deed.at(), deed.actor().id);
     let mine = |lease: &&ItemLease| lease.station == station && lease.serial == chip.serial;
     // One that was just given is not written again.
-    let fresh =
-        item.lease.as_ref().filter(mine).map(|lease| lease.until).filter(|until| *until > at + production.lease() / 2);
+    let length = production.lease();
+    let fresh = item.lease.as_ref().filter(mine).filter(|lease| !lease.is_over(at, length)).map(|lease| lease.until);
+    let fresh = fresh.filter(|until| *until > at + length / 2);
     let until = match (fence, fresh) {
         (Some(_), Some(until)) => until,
         _ => {
@@ -406,25 +414,31 @@ async fn renewed_lease(
     Ok(Some(GivenLease { batch: item.batch, item: item.id, fence: item.fence, until }))
 }
 
-/// Frees an item of a batch whose lease ran out: the chip that went silent is accounted for as spoiled. Returns false
-/// where there is none, or where it moved on by itself.
-async fn free_silent(deeds: &Deeds, station: &Station, batch: CardBatchId) -> Result<bool, ProductionError> {
+/// Frees the first item of a batch behind this place whose lease is over: the chip that went silent is accounted for as
+/// spoiled, unless it moved on by itself meanwhile. Returns the item's place; none where there is no such item.
+async fn free_silent(
+    deeds: &Deeds,
+    production: &Production,
+    station: &Station,
+    batch: CardBatchId,
+    behind: u64,
+) -> Result<Option<u64>, ProductionError> {
     let mut deed = deeds.open(station.clone()).await?;
-    let at = deed.at();
-    let Some(silent) = items::silent(deed.tx(), batch, at).await? else { return Ok(false) };
-    let Some(lease) = silent.lease else { return Ok(false) };
+    let (at, length) = (deed.at(), production.lease());
+    let Some(silent) = items::silent(deed.tx(), batch, (at, length), behind).await? else { return Ok(None) };
+    let Some(lease) = silent.lease else { return Ok(Some(silent.place)) };
     // Chip before application and item: the order in which every verb locks them. What the chip did meanwhile counts.
     let chip = store::chip_locked(deed.tx(), &lease.serial).await?.ok_or(ProductionError::ChipUnknown)?;
     let still = items::locked(deed.tx(), silent.id).await?.and_then(|item| item.lease);
     let bound = matches!(chip.state, ChipState::Bound { application, .. } if application == silent.application);
-    if !bound || !still.is_some_and(|still| still.serial == chip.serial && still.until < at) {
-        return Ok(false);
+    if !bound || !still.is_some_and(|still| still.serial == chip.serial && still.is_over(at, length)) {
+        return Ok(Some(silent.place));
     }
     let evidence = format!("fence {} of {}", silent.fence, Object::Station(lease.station));
     let by = deed.caller().to_string();
     withdrawal::account_for(&mut deed, chip, LEASE_RAN_OUT, &evidence, by).await?;
     deed.commit().await?;
-    Ok(true)
+    Ok(Some(silent.place))
 }
 
 /// Why a chip is spoiled whose item went to another one.

@@ -1,11 +1,12 @@
 //! The check of a card's body, over HTTP.
 
 use axum::extract::{FromRef, State};
+use crypto::identity::CardSerial;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::print_jobs::{self, Body};
+use super::print_jobs::{self, Body, BodyVerdict};
 use super::{Production, ProductionError};
 use crate::ground::ids::{ApplicationId, CardId};
 use crate::ground::text::Words;
@@ -31,6 +32,10 @@ struct BodyRead {
     /// The text of the square code.
     #[schema(value_type = String, max_length = 800)]
     qr: Words<800>,
+    /// The serial that the chip in this body told a reader; without one, no chip was asked.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^[0-9A-F]{20}$")]
+    serial: Option<CardSerial>,
 }
 
 /// What came of the check.
@@ -38,13 +43,18 @@ struct BodyRead {
 struct BodyChecked {
     /// The card.
     card_id: CardId,
-    /// True if the body carries what the chip holds. False: both are spoiled, and the application waits for another
-    /// chip.
+    /// True if the body carries what the chip holds.
     matches: bool,
+    /// What was found.
+    verdict: BodyVerdict,
+    /// Where another card of the house lies there: the serial of its chip.
+    #[schema(value_type = Option<String>)]
+    other_serial: Option<CardSerial>,
 }
 
 /// Compares what was read from the body of a finished card with its chip. By another officer than those who approved
-/// the application or released its batch.
+/// the application or released its batch. A body that differs is doubted, and the card goes nowhere, until another
+/// officer has read it; only if that reading differs too are both spoiled, and the application waits for another chip.
 #[utoipa::path(post, path = "/api/v1/production/{id}/body-check", tag = "production", request_body = BodyRead,
     responses((status = 200, body = BodyChecked)))]
 async fn check_body(
@@ -54,10 +64,15 @@ async fn check_body(
     Named(application): Named<ApplicationId>,
     Write { stamp, body }: Write<BodyRead>,
 ) -> Answered {
-    let read = Body { mrz: body.mrz.as_str(), qr: body.qr.as_str() };
+    let read = Body { mrz: body.mrz.as_str(), qr: body.qr.as_str(), chip: body.serial };
     desk.write(officer, stamp, async |deed| {
         let checked = print_jobs::check_body(deed, &production, application, read).await?;
-        Ok::<_, ProductionError>(BodyChecked { card_id: checked.card, matches: checked.matches })
+        Ok::<_, ProductionError>(BodyChecked {
+            card_id: checked.card,
+            matches: checked.matches(),
+            verdict: checked.verdict,
+            other_serial: checked.other,
+        })
     })
     .await
 }

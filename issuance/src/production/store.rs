@@ -1,6 +1,7 @@
 //! SQL of the stock ledger, of documents and of orders.
 
 pub(super) mod batches;
+pub(super) mod body_doubts;
 pub(super) mod boxes;
 pub(super) mod card_batches;
 pub(super) mod cases;
@@ -50,6 +51,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(199, "0199_production_found_seals"),
     migration!(200, "0200_production_evidence_of_cases"),
     migration!(201, "0201_production_order_of_postings"),
+    migration!(206, "0206_production_bodies_and_seals"),
 ];
 
 /// Write-offs that wait for their witness carry a MAC.

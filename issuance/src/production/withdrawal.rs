@@ -9,7 +9,7 @@ use super::error::ProductionError;
 use super::ledger::{self, Movement};
 use super::model::{Account, Chip, ChipError, ChipState};
 use super::steps::in_custody;
-use super::store::{self, print_jobs};
+use super::store::{self, body_doubts, print_jobs};
 use crate::applications::model::{Application, NOT_FETCHED, Stage, TransitionError};
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
 use crate::ground::actor::Actor;
@@ -233,13 +233,14 @@ pub(super) async fn account_for<A: Actor>(
 /// Gives the application of a chip that will be no card (any more) back to the queue; its document and its card are
 /// revoked.
 pub(super) async fn free_application<A: Actor>(deed: &mut Deed<A>, chip: &Chip) -> Result<(), ProductionError> {
-    if let ChipState::Personalized { card, .. } = &chip.state {
-        cards::steps::spoil(deed, *card).await?;
-    }
     if let ChipState::Bound { application, .. } | ChipState::Personalized { application, .. } = chip.state {
-        end_document(deed, chip).await?;
+        // Chip, application, card: the order in which every verb locks them.
         let found = applications::store::application_locked(deed, application).await?;
         let mut application = found.ok_or(ProductionError::ApplicationGone)?;
+        if let ChipState::Personalized { card, .. } = &chip.state {
+            cards::steps::spoil(deed, *card).await?;
+        }
+        end_document(deed, chip).await?;
         application.stage = application.stage.unbind()?;
         applications::progress::move_to(deed, application.id, &application.stage).await?;
         let object = Object::Application(application.id);
@@ -255,6 +256,7 @@ async fn end_document<A: Actor>(deed: &mut Deed<A>, chip: &Chip) -> Result<(), P
     let Some(application) = chip.state.application() else { return Ok(()) };
     // What is printed of it holds the portrait, and is removed with it.
     print_jobs::end_of_chip(deed.tx(), &chip.serial).await?;
+    body_doubts::end(deed.tx(), &chip.serial).await?;
     let Some(document) = store::document(deed.tx(), application, &chip.serial).await? else { return Ok(()) };
     store::drop_document(deed.tx(), document.id).await?;
     if let Some((_, sod_sha256)) = document.signed {

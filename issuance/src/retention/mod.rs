@@ -14,4 +14,4 @@ pub use api::routes;
 pub use job::{Figures, RetentionError, confirm_the_clock, erase_again, list, run, sweep};
 pub(crate) use job::{REST, TURN};
 pub use steps::HoldError;
-pub use terms::{KEPT, Kept, Kind, Rule, Settings};
+pub use terms::{KEPT, Kept, Kind, PASSING, Rule, Settings};

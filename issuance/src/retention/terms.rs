@@ -116,6 +116,12 @@ pub struct Kept {
     pub why: &'static str,
 }
 
+/// What ends by itself, with what it belongs to, and why.
+pub const PASSING: &[Kept] = &[Kept {
+    what: "files of print jobs",
+    why: "until the body was checked or the card handed over, or chip or document ended: the printer needs them no longer",
+}];
+
 /// What is kept for good, and why.
 pub const KEPT: &[Kept] = &[
     Kept {

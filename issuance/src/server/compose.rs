@@ -103,7 +103,7 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 39] = [
+pub const SEALED: [&Sealed; 40] = [
     &access::OFFICER,
     &access::STATION,
     &cards::CARD,
@@ -143,6 +143,7 @@ pub const SEALED: [&Sealed; 39] = [
     &access::DEPUTY,
     &access::DISSOLUTION,
     &bookings::BOOKING,
+    &production::BODY_DOUBT,
 ];
 
 /// Opens the keys of the folder, which must be the authority's that the settings name.

@@ -48,9 +48,12 @@ on_both!(
     what_is_not_begun_can_be_taken_out_of_a_batch,
     a_silent_chip_loses_its_item_only_when_no_other_waits_and_the_lease_ran_out,
     a_late_receipt_is_believed_while_the_item_is_with_its_chip,
+    a_lease_that_was_given_under_a_clock_that_was_ahead_holds_no_item,
+    of_several_askers_each_gets_the_item_of_a_silent_chip,
     a_process_that_lost_the_lease_gets_no_order,
     a_citizen_who_dies_leaves_the_batch,
     a_recalled_chip_gets_no_item_and_the_item_waits,
+    a_station_of_another_office_gets_no_item,
 );
 
 fn word<T>(said: Result<T, impl Into<Problem>>) -> Result<T, &'static str> {
@@ -304,6 +307,70 @@ mod batched {
         assert_eq!(closes(offices, id).await, Ok([2, 0, 1]));
     }
 
+    pub async fn a_lease_that_was_given_under_a_clock_that_was_ahead_holds_no_item(offices: &Offices) {
+        let applications = approved(offices, 2).await;
+        let id = released(offices, 10).await;
+        let (ahead, renewed, next) =
+            (offices.initialised(1).await, offices.initialised(2).await, offices.initialised(3).await);
+        offices.clock.jump(Duration::days(1));
+        takes(offices, &ahead, id).await.unwrap();
+        takes(offices, &renewed, id).await.unwrap();
+        offices.clock.jump(Duration::days(-1));
+        // A chip that is still at work gets a lease of today.
+        let now = offices.clock.now();
+        let order = orders(offices, &offices.station, &renewed, Wish::Batch(id), Some(1)).await.unwrap();
+        let lease = order.lease.unwrap();
+        assert!((now..=now + Duration::minutes(10)).contains(&lease.until), "{}", lease.until);
+        assert_eq!(lease.fence, 1, "the holder keeps its fence");
+        // The item of one that went silent is not kept until tomorrow.
+        let taken = takes(offices, &next, id).await.unwrap();
+        assert_eq!(taken.application, applications[0].id);
+        assert_eq!(takes(offices, &ahead, id).await.map(drop), Err("batch-item-elsewhere"));
+        let last = offices.initialised(4).await;
+        assert_eq!(takes(offices, &last, id).await.map(drop), Err("batch-exhausted"), "leases of today hold");
+    }
+
+    pub async fn of_several_askers_each_gets_the_item_of_a_silent_chip(offices: &Offices) {
+        let applications = approved(offices, 3).await;
+        let id = released(offices, 10).await;
+        let mut silent = Vec::new();
+        for number in 1..=3 {
+            let chip = offices.initialised(number).await;
+            takes(offices, &chip, id).await.unwrap();
+            silent.push(chip.serial);
+        }
+        let askers = [4, 5, 6];
+        let mut chips = Vec::new();
+        for number in askers {
+            chips.push(offices.initialised(number).await);
+        }
+        offices.clock.advance(Duration::minutes(11));
+        // All of them find the same chip silent, and wait for it.
+        let held = match crate::locks::is_postgres(offices).await {
+            true => {
+                let mut tx = offices.state.deeds().db().begin_upkeep().await.unwrap();
+                let sql = sql!("select id from chip where id = $1");
+                tx.one_locked(sql, args![silent[0].to_string()]).await.unwrap().unwrap();
+                Some(tx)
+            }
+            false => None,
+        };
+        let lets_go = async {
+            if let Some(tx) = held {
+                crate::locks::waiting(offices, 3).await;
+                tx.commit().await.unwrap();
+            }
+        };
+        let take = async |chip| takes(offices, chip, id).await.map(|ordered| ordered.application);
+        let (one, two, three, ()) = tokio::join!(take(&chips[0]), take(&chips[1]), take(&chips[2]), lets_go);
+        let mut taken: Vec<ApplicationId> = [one, two, three].into_iter().map(Result::unwrap).collect();
+        taken.sort_unstable();
+        let mut all: Vec<ApplicationId> = applications.iter().map(|application| application.id).collect();
+        all.sort_unstable();
+        assert_eq!(taken, all, "each has an item of its own");
+        assert_eq!(counted(offices, id).await, [0, 3, 0, 0, 3]);
+    }
+
     pub async fn a_late_receipt_is_believed_while_the_item_is_with_its_chip(offices: &Offices) {
         let applications = approved(offices, 1).await;
         let id = released(offices, 10).await;
@@ -351,6 +418,20 @@ mod batched {
         assert_eq!(counted(offices, id).await, [0, 0, 0, 2, 1], "one on a chip, one that waited");
         assert_eq!(takes(offices, &offices.initialised(2).await, id).await.map(drop), Err("batch-exhausted"));
         assert_eq!(closes(offices, id).await, Ok([0, 2, 1]));
+    }
+
+    pub async fn a_station_of_another_office_gets_no_item(offices: &Offices) {
+        approved(offices, 1).await;
+        let id = released(offices, 10).await;
+        let chip = offices.initialised(1).await;
+        let far = Station { office: "district-2".parse().unwrap(), ..offices.station.clone() };
+        let mut tx = offices.state.deeds().db().begin_upkeep().await.unwrap();
+        let sql = sql!("update station set office = 'district-2' where id = $1");
+        assert_eq!(tx.change(&issuance::access::STATION, far.id, sql, args![far.id]).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+        let asked = orders(offices, &far, &chip, Wish::Batch(id), None).await;
+        assert_eq!(word(asked).map(drop), Err("batch-unknown"), "that there is one is not told");
+        assert_eq!(counted(offices, id).await, [1, 0, 0, 0, 0]);
     }
 
     pub async fn a_recalled_chip_gets_no_item_and_the_item_waits(offices: &Offices) {

@@ -1,14 +1,15 @@
 //! Owners and deadlines of applications, and the steps of the law that a pilot does without: return and resubmission,
 //! the check by the head of the team, approvals in two places, withdrawal. On SQLite and on PostgreSQL.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use issuance::access::OFFICER;
-use issuance::applications::model::{Kind, ReturnReason, Stage, StageName};
+use issuance::applications::model::{HoldReason, Kind, ReturnReason, Stage, StageName};
 use issuance::applications::progress::{Said as Told, remind};
-use issuance::applications::stages::{self, Rest};
+use issuance::applications::stages::{self, Owner, Rest, TABLE};
 use issuance::applications::steps::{self as counter, Missing};
 use issuance::applications::store::{APPLICATION, progress};
 use issuance::applications::{CounterError, hand_over};
@@ -422,6 +423,58 @@ async fn the_second_of_two_officers_is_told_who_has_it() {
     assert_eq!(second.body["object"], json!(who), "{second:?}");
     refused(&places.agrees(&places.chief, "check", "k-3").await, "stage-does-not-allow");
     house.service.stop().await;
+}
+
+/// Whatever the stage: the role that has an application can list it, and is told of no person.
+#[tokio::test]
+async fn at_each_stage_its_owner_can_list_it() {
+    crate::house::on_both(async |house| {
+        let places = Box::pin(TwoPlaces::of(house)).await;
+        let id: ApplicationId = places.id.parse().unwrap();
+        let mut alone = Vec::new();
+        for role in [Role::Approver, Role::Capture, Role::HandOver, Role::Registrar, Role::Stock] {
+            for office in ["o-1", "national"] {
+                let name = format!("one-{}-{office}", role.name());
+                alone.push((role, office, house.officer(&name, &[role], office).await));
+            }
+        }
+        let mut met = BTreeSet::new();
+        for row in &TABLE {
+            let Rest::Waits { owner, .. } = row.rest else { continue };
+            let owners = match owner {
+                Owner::Centre(role) => vec![("national", role)],
+                Owner::Office(role) => vec![("o-1", role)],
+                Owner::Mender => [HoldReason::NotComposable, HoldReason::PortraitLost, HoldReason::RecordInconsistent]
+                    .map(|reason| ("o-1", reason.owner()))
+                    .to_vec(),
+            };
+            for (office, role) in owners {
+                let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
+                let sql = sql!("update application set stage = $1, owner_office = $2, owner = $3 where id = $4");
+                let arguments = args![row.stage.word(), office, role.name(), id];
+                tx.change(&APPLICATION, id, sql, arguments).await.unwrap();
+                tx.commit().await.unwrap();
+                let (_, _, officer) = alone.iter().find(|(of, at, _)| (*of, *at) == (role, office)).unwrap();
+                let said = officer.get(&format!("/api/v1/applications?owner={}", role.name())).await;
+                let items = said.body["items"].as_array().unwrap_or_else(|| panic!("{:?} {said:?}", row.stage));
+                assert_eq!((items.len(), &items[0]["id"]), (1, &json!(places.id)), "{:?}", row.stage);
+                assert!(items[0]["slip"].is_null() || role == Role::Capture, "{:?}", row.stage);
+                assert!(!items[0].to_string().contains("person_id"), "{:?}", row.stage);
+                met.insert(role.name());
+            }
+        }
+        assert_eq!(met, BTreeSet::from(["approver", "capture", "hand-over", "registrar", "stock"]));
+        // No more than that: a stock keeper asks for no other queue, for no stage, and for no person.
+        let (_, _, keeper) = alone.iter().find(|(role, at, _)| (*role, *at) == (Role::Stock, "o-1")).unwrap();
+        for query in ["", "owner=approver", "stage=held", "stage=shipped", "claimed=me", "overdue=true"] {
+            refused(&keeper.get(&format!("/api/v1/applications?{query}")).await, "role-missing");
+        }
+        refused(&keeper.get("/api/v1/applications?owner=stock&office=o-2").await, "other-office");
+        refused(&keeper.get(&format!("/api/v1/applications/{}", places.id)).await, "role-missing");
+        let late = keeper.get("/api/v1/applications?owner=stock&overdue=true").await;
+        assert_eq!(late.status, 200, "{late:?}");
+    })
+    .await;
 }
 
 #[tokio::test]

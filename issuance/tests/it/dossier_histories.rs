@@ -131,8 +131,8 @@ struct House {
     second_counter: Officer,
     /// Stock keepers of `district-1` and of the national office.
     keepers: [[Officer; 2]; 2],
-    /// Of the national office: compares bodies with chips.
-    quality: Officer,
+    /// Of the national office: compare bodies with chips.
+    quality: [Officer; 2],
     factory: Station,
     rng: ChaCha20Rng,
     portrait: String,
@@ -141,6 +141,8 @@ struct House {
     ended: BTreeMap<ApplicationId, &'static str>,
     batches: BTreeMap<CardBatchId, Batch>,
     boxes: BTreeSet<BoxId>,
+    /// So many seals were used: each closes one parcel.
+    seals: u32,
     /// Chips without an application, by whether they are at the national office.
     spare: [Vec<Chip>; 2],
     /// Chips that were lost and not found, likewise.
@@ -191,7 +193,7 @@ impl House {
             chief: national(Role::Approver).await,
             guest: appoint(deeds, Role::Capture).await,
             second_counter: appoint(deeds, Role::HandOver).await,
-            quality: national(Role::Stock).await,
+            quality: [national(Role::Stock).await, national(Role::Stock).await],
             factory: Station { office: OfficeCode::national(), ..station },
             deciders: [first, second],
             keepers,
@@ -203,6 +205,7 @@ impl House {
             ended: BTreeMap::new(),
             batches: BTreeMap::new(),
             boxes: BTreeSet::new(),
+            seals: 0,
             spare: [vec![], vec![]],
             lost: vec![],
             without_card: vec![],

@@ -476,7 +476,7 @@ async fn citizens(house: &House, walk: &mut Walk, people: &People) {
     ships(house, walk, stock, &text(&opened, "id"), &names[0]).await;
     let zone = Dg1::characters(chip.file(File::DataGroup(DataGroup::DG1))).unwrap();
     let code = qr::text(&Dg13::parse(chip.file(File::DataGroup(DataGroup::DG13))).unwrap());
-    let read = json!({"mrz": String::from_utf8(zone.to_vec()).unwrap(), "qr": code});
+    let read = json!({"mrz": String::from_utf8(zone.to_vec()).unwrap(), "qr": code, "serial": names[0]});
     walk.post(stock, &application(&opened, "/body-check").replace("/applications/", "/production/"), read).await;
     walk.get(counter, &format!("{card}?purpose=hand-over")).await;
     walk.get(counter, "/api/v1/cards?status=personalized").await;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crypto::lds::{DataGroup, Dg1, Dg13, File};
 use issuance::applications::hand_over::hand_over;
 use issuance::applications::model::{Application, Kind};
+use issuance::applications::steps as counter;
 use issuance::deed::Object;
 use issuance::ground::Role;
 use issuance::ground::ids::{ApplicationId, CardBatchId, CardId};
@@ -24,6 +25,7 @@ use crate::offices::{Offices, appoint, within};
 use crate::postgres::fresh_database;
 use crate::register_history::changes;
 use crate::retention::runs;
+use crate::row_macs::another_face;
 
 /// Runs a scenario on SQLite, then on PostgreSQL.
 macro_rules! on_both {
@@ -41,6 +43,7 @@ macro_rules! on_both {
 on_both!(
     what_was_made_ahead_stands_on_the_card_and_the_portrait_is_not_read_again,
     a_change_of_the_register_is_never_overtaken,
+    another_portrait_is_never_overtaken,
     on_another_day_everything_is_made_anew,
     a_run_that_was_cut_writes_nothing_twice,
     what_was_made_for_another_citizen_stands_on_no_card,
@@ -188,6 +191,24 @@ mod made {
         let (_, second) = card(offices, 2, Some(batch)).await;
         assert_eq!(texts(&first).religion.as_deref(), Some("Phật giáo"), "as the register says now");
         assert_eq!(texts(&second).name.as_deref(), Some("Nguyễn Thị Mẫu Mực"));
+    }
+
+    /// What stands in letters is as it was: the photograph alone is another one.
+    pub async fn another_portrait_is_never_overtaken(offices: &Offices) {
+        let (applications, batch) = batch_of(offices, 2).await;
+        assert_eq!((makes(offices).await, ready(offices, batch).await), (2, 2));
+        let (id, person) = (applications[0].id, applications[0].person);
+        for name in ["Nguyễn Thị Mẫu Mực", "Nguyễn Thị Mẫu"] {
+            changes(offices, person, EventKind::Corrected, json!({"full_name": name})).await;
+        }
+        let face = another_face(offices).await;
+        within!(offices, offices.capture, deed => counter::capture(deed, id, face, "Nốt ruồi")).unwrap();
+        let again = appoint(offices.state.deeds(), Role::Approver).await;
+        offices.approves(&again, id).await.unwrap();
+        let (_, first) = card(offices, 1, Some(batch)).await;
+        let (_, second) = card(offices, 2, Some(batch)).await;
+        assert_eq!(texts(&first).number.unwrap(), number(offices, &applications[0]).await);
+        assert_ne!(group(&first, DataGroup::DG2), group(&second, DataGroup::DG2), "the photograph that was taken last");
     }
 
     pub async fn on_another_day_everything_is_made_anew(offices: &Offices) {

@@ -40,6 +40,7 @@ mod leases;
 mod ledger;
 mod ledger_histories;
 mod lists;
+mod locks;
 mod looks;
 mod loss;
 mod made_ahead;

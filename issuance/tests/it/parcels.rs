@@ -1,6 +1,8 @@
 //! Cards that the national office makes for another one: shipped in a sealed parcel, counted there by another officer,
 //! and handed over only then. On SQLite and on PostgreSQL.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use crypto::identity::CardSerial;
 use issuance::access::STATION;
 use issuance::applications::hand_over::hand_over;
@@ -13,7 +15,10 @@ use issuance::production::boxes::Shipping;
 use issuance::production::card_batches::{self, Wanted};
 use issuance::production::cases::{self, CaseOutcome};
 use issuance::production::personalization::{self, Wish};
-use issuance::production::{self, boxes, ends};
+use issuance::production::print_jobs::{self, Body};
+use issuance::production::recalls::{self, RecallKind};
+use issuance::production::{self, boxes, ends, withdrawal};
+use issuance::server::overdue;
 use issuance::web::Problem;
 use issuance::{args, sql};
 use serde_json::json;
@@ -38,11 +43,15 @@ macro_rules! on_both {
 }
 
 on_both!(
+    a_card_that_came_beside_another_parcel_is_not_lost_with_its_own,
     a_card_made_elsewhere_can_be_handed_over_only_when_it_arrived,
     a_card_that_is_lost_on_the_way_counts_no_more_and_is_waste_when_it_is_found,
     a_card_too_many_stays_at_the_sender_until_both_offices_say_where_it_is,
     a_citizen_who_dies_while_the_card_is_on_its_way_leaves_none,
     a_parcel_under_another_seal_is_not_believed_to_have_arrived,
+    a_seal_closes_one_parcel,
+    what_must_not_leave_is_not_shipped_and_what_is_in_a_parcel_is_not_read,
+    what_waits_in_a_batch_is_the_stock_keepers_who_make_its_cards,
 );
 
 fn word<T>(said: Result<T, impl Into<Problem>>) -> Result<T, &'static str> {
@@ -55,6 +64,8 @@ pub struct Factory {
     /// The stock keepers of `district-1`.
     pub keepers: [Officer; 2],
     pub second: Officer,
+    /// The number of the next seal.
+    seals: AtomicU32,
 }
 
 impl Factory {
@@ -70,7 +81,7 @@ impl Factory {
         assert_eq!(tx.change(&STATION, station.id, sql, args![station.id]).await.unwrap(), 1);
         tx.commit().await.unwrap();
         (offices.stock, offices.station) = (first, station);
-        Self { offices, keepers, second }
+        Self { offices, keepers, second, seals: AtomicU32::new(42) }
     }
 
     /// So many cards of applications of `district-1`, made at the national office.
@@ -109,8 +120,13 @@ impl Factory {
     }
 
     pub async fn ships(&self, serials: &[CardSerial], to: &str) -> Result<BoxId, &'static str> {
+        let number = self.seals.fetch_add(1, Ordering::Relaxed);
+        self.ships_under(serials, to, &format!("A {number:04}")).await
+    }
+
+    async fn ships_under(&self, serials: &[CardSerial], to: &str, seal: &str) -> Result<BoxId, &'static str> {
         let (offices, to) = (&self.offices, to.parse().unwrap());
-        let shipping = Shipping { seal: "A 0042", days: 2, body_check: false };
+        let shipping = Shipping { seal, days: 2, body_check: false };
         word(within!(offices, offices.stock, deed => boxes::ship(deed, serials, to, shipping))).map(|sent| sent.id)
     }
 
@@ -120,7 +136,11 @@ impl Factory {
         id: BoxId,
         counted: &[CardSerial],
     ) -> Result<Option<CaseId>, &'static str> {
-        self.receives_under(by, id, counted, Some("A 0042")).await
+        let mut tx = self.offices.state.deeds().db().begin_read().await.unwrap();
+        let row = tx.one(sql!("select seal from stock_box where id = $1"), args![id]).await.unwrap().unwrap();
+        drop(tx);
+        let seal: String = row.get("seal").unwrap();
+        self.receives_under(by, id, counted, Some(&seal)).await
     }
 
     async fn receives_under(
@@ -142,6 +162,29 @@ impl Factory {
         let alone = within!(offices, other, deed => cases::confirm(deed, case, &digest));
         assert_eq!(word(alone).map(drop), Err("second-officer-needed"), "both are of one office");
         within!(offices, self.second, deed => cases::confirm(deed, case, &digest)).unwrap();
+    }
+
+    /// Zone and code of the body that belongs to the card of an application.
+    async fn printed(&self, id: ApplicationId) -> (String, String) {
+        let outbox = tempfile::tempdir().unwrap();
+        let settings =
+            production::Settings { print_jobs: Some(outbox.path().to_owned()), ..production::Settings::default() };
+        let (deeds, printing) = (self.offices.state.deeds(), self.offices.state.production.clone());
+        let printing = printing.with_settings(settings);
+        let mut tx = deeds.db().begin_upkeep().await.unwrap();
+        let sql = sql!(
+            "insert into print_job (id, document_id, application_id, serial, state, made_at)
+             select $1, id, application_id, serial, 'pending', made_at from document where application_id = $2"
+        );
+        let job: issuance::ground::Id<()> = deeds.source().id();
+        assert_eq!(tx.run(sql, args![job, id]).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+        print_jobs::write_out(&printing, deeds).await.unwrap();
+        let sheet = std::fs::read(outbox.path().join(format!("{job}.json"))).unwrap();
+        let sheet: serde_json::Value = serde_json::from_slice(&sheet).unwrap();
+        let lines = sheet["back"]["mrz"].as_array().unwrap();
+        let zone: Vec<&str> = lines.iter().map(|line| line.as_str().unwrap()).collect();
+        (zone.join("\n"), sheet["front"]["qr"].as_str().unwrap().to_owned())
     }
 
     async fn fetches(&self, (application, card, _): &(Application, CardId, CardSerial)) -> Result<(), &'static str> {
@@ -259,6 +302,115 @@ mod shipped {
         assert_eq!(factory.account(&third).await, "card/district-1", "the sender agrees that it came");
         assert_eq!(factory.fetches(&made[2]).await, Ok(()));
         assert_eq!(factory.fetches(&made[1]).await, Ok(()));
+    }
+
+    pub async fn a_card_that_came_beside_another_parcel_is_not_lost_with_its_own(factory: &Factory) {
+        let offices = &factory.offices;
+        let made = Box::pin(factory.makes(3)).await;
+        let (first, lagging, second) = (made[0].2, made[1].2, made[2].2);
+        let [keeper, colleague] = &factory.keepers;
+        // The card is missed in the first parcel, and lies in the second one.
+        let parcel = factory.ships(&[first, lagging], "district-1").await.unwrap();
+        let older = factory.receives(keeper, parcel, &[first]).await.unwrap().unwrap();
+        let parcel = factory.ships(&[second], "district-1").await.unwrap();
+        let case = factory.receives(keeper, parcel, &[second, lagging]).await.unwrap().unwrap();
+        let proposed = within!(offices, keeper, deed => cases::propose(deed, older, CaseOutcome::Lost, "not there"));
+        let digest = proposed.unwrap().digest().unwrap();
+        let lost = within!(offices, factory.second, deed => cases::confirm(deed, older, &digest));
+        assert_eq!(word(lost).map(drop), Err("stock-case-outcome-unfit"), "the other case says that it is there");
+        assert_eq!(factory.stage(made[1].0.id).await, "shipped", "it is revoked by no one");
+        factory.settles(case, CaseOutcome::Arrived).await;
+        assert_eq!(factory.account(&lagging).await, "card/district-1");
+        assert_eq!(factory.fetches(&made[1]).await, Ok(()), "the card in hand counts");
+        let again = within!(offices, colleague, deed => cases::propose(deed, older, CaseOutcome::Lost, "not there"));
+        assert_eq!(word(again).map(drop), Err("stock-case-unknown"), "the older case is about nothing any more");
+        // What other offices sent to each other is not theirs to say.
+        let deeds = offices.state.deeds();
+        moves(deeds, &appoint(deeds, Role::Stock).await, "district-2").await;
+        let (blank, other) = (offices.initialised(8).await.serial, offices.initialised(9).await.serial);
+        let send = async |serial, to: &str| {
+            let to = to.parse().unwrap();
+            word(within!(offices, offices.stock, deed => boxes::send(deed, &[serial], to, 2))).unwrap().id
+        };
+        send(blank, "district-2").await;
+        let here = send(other, "district-1").await;
+        let counted = [blank, other];
+        let case = within!(offices, keeper, deed => boxes::receive(deed, here, &counted, None)).unwrap().1.unwrap();
+        let proposed = within!(offices, keeper, deed => cases::propose(deed, case, CaseOutcome::Arrived, "it is here"));
+        let digest = proposed.unwrap().digest().unwrap();
+        let arrived = within!(offices, factory.second, deed => cases::confirm(deed, case, &digest));
+        assert_eq!(word(arrived).map(drop), Err("chip-in-box"), "it is on its way to a third office");
+    }
+
+    pub async fn what_must_not_leave_is_not_shipped_and_what_is_in_a_parcel_is_not_read(factory: &Factory) {
+        let offices = &factory.offices;
+        let made = Box::pin(factory.makes(2)).await;
+        let deeds = offices.state.deeds();
+        let quality = moves(deeds, &appoint(deeds, Role::Stock).await, "national").await;
+        let ship = async |serial: CardSerial, seal: &str, body_check| {
+            let (to, shipping) = ("district-1".parse().unwrap(), Shipping { seal, days: 2, body_check });
+            word(within!(offices, offices.stock, deed => boxes::ship(deed, &[serial], to, shipping))).map(drop)
+        };
+        let (id, serial) = (made[0].0.id, made[0].2);
+        assert_eq!(ship(serial, "C 1", true).await, Err("body-check-needed"), "it was not read yet");
+        let (zone, code) = factory.printed(id).await;
+        let production = &offices.state.production;
+        let reads = async || {
+            let body = Body { mrz: &zone, qr: &code, chip: Some(serial) };
+            let read = within!(offices, quality, deed => print_jobs::check_body(deed, production, id, body));
+            word(read).map(|checked| checked.matches())
+        };
+        assert_eq!(reads().await, Ok(true));
+        assert_eq!(ship(serial, "C 1", true).await, Ok(()));
+        assert_eq!(reads().await, Err("chip-in-box"), "it is with the courier");
+        let wanted = recalls::Wanted { kind: RecallKind::Lot, value: "1", manufacturer: None, reason: "weak numbers" };
+        let recall = within!(offices, offices.stock, deed => recalls::propose(deed, wanted)).unwrap().id;
+        within!(offices, factory.second, deed => recalls::confirm(deed, recall)).unwrap();
+        assert_eq!(ship(made[1].2, "C 2", false).await, Err("chip-recalled"));
+    }
+
+    pub async fn a_seal_closes_one_parcel(factory: &Factory) {
+        let made = Box::pin(factory.makes(2)).await;
+        let parcel = factory.ships_under(&[made[0].2], "district-1", "B 7").await.unwrap();
+        for seal in ["B 7", "b7", " B  7 "] {
+            assert_eq!(factory.ships_under(&[made[1].2], "district-1", seal).await, Err("seal-unfit"), "{seal}");
+        }
+        assert_eq!(factory.receives(&factory.keepers[0], parcel, &[made[0].2]).await, Ok(None));
+        assert_eq!(factory.ships_under(&[made[1].2], "district-1", "B 7").await, Err("seal-unfit"), "it was broken");
+        assert!(factory.ships_under(&[made[1].2], "district-1", "B 8").await.is_ok());
+    }
+
+    pub async fn what_waits_in_a_batch_is_the_stock_keepers_who_make_its_cards(factory: &Factory) {
+        let offices = &factory.offices;
+        let mut waits = Vec::new();
+        for _ in 0..2 {
+            waits.push(offices.approved(offices.citizen().await, Kind::First).await.id);
+        }
+        let owner = async |id| offices.application(id).await.progress.owner.unwrap().0.to_string();
+        assert_eq!(owner(waits[0]).await, "district-1");
+        let wanted = Wanted { priority: 0, cut_off: None, most: 10 };
+        let batch = within!(offices, offices.stock, deed => card_batches::draft(deed, wanted)).unwrap().id;
+        within!(offices, factory.second, deed => card_batches::release(deed, batch)).unwrap();
+        assert_eq!([owner(waits[0]).await, owner(waits[1]).await], ["national", "national"]);
+        let chip = offices.initialised(1).await;
+        let (deeds, production, presentation) = (offices.state.deeds(), &offices.state.production, chip.presentation());
+        let wish = Wish::Batch(batch);
+        personalization::prepare(deeds, production, &offices.station, &presentation, wish).await.unwrap();
+        let bound = offices.application(waits[0]).await;
+        assert_eq!((bound.stage.name(), owner(waits[0]).await.as_str()), ("in-production", "national"));
+        // What is late is told to the office that can do something about it.
+        offices.clock.advance(time::Duration::days(30));
+        let mut tx = deeds.db().begin_read().await.unwrap();
+        let late = overdue::look(&mut tx, offices.clock.today()).await.unwrap().late;
+        drop(tx);
+        let offices_of_late: Vec<&str> = late.iter().map(|late| late.office.as_str()).collect();
+        assert_eq!(offices_of_late, ["national", "national"]);
+        let station = &offices.station;
+        let given_up = within!(offices, station, deed => withdrawal::spoil(deed, &chip.serial, "torn", "journal 7"));
+        assert_eq!(given_up.unwrap().state.name(), "spoiled");
+        assert_eq!(owner(waits[0]).await, "national", "it waits for another chip there");
+        within!(offices, offices.stock, deed => card_batches::cancel(deed, batch, "no blanks left")).unwrap();
+        assert_eq!([owner(waits[0]).await, owner(waits[1]).await], ["district-1", "district-1"], "it left the batch");
     }
 
     pub async fn a_citizen_who_dies_while_the_card_is_on_its_way_leaves_none(factory: &Factory) {

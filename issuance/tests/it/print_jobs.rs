@@ -5,23 +5,26 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use crypto::identity::CardSerial;
 use issuance::applications::hand_over::{hand_over, hand_over_settled};
 use issuance::applications::model::{Application, Kind, Stage};
 use issuance::applications::progress::miss;
 use issuance::deed::Object;
-use issuance::ground::ids::{ApplicationId, CardId};
+use issuance::ground::ids::{ApplicationId, CardBatchId, CardId};
 use issuance::ground::{Officer, Role};
+use issuance::population::history::EventKind;
 use issuance::production::card_batches::{self, Wanted};
-use issuance::production::print_jobs::{self, Body};
-use issuance::production::{self, withdrawal};
+use issuance::production::print_jobs::{self, Body, BodyVerdict};
+use issuance::production::{self, ends, withdrawal};
 use issuance::web::Problem;
 use issuance::{args, sql};
-use serde_json::Value;
+use serde_json::{Value, json};
 use time::macros::datetime;
 
 use crate::chip::Chip;
 use crate::offices::{Offices, appoint, within};
 use crate::postgres::fresh_database;
+use crate::register_history::changes;
 
 fn word<T>(said: Result<T, impl Into<Problem>>) -> Result<T, &'static str> {
     said.map_err(|error| error.into().code().word())
@@ -67,10 +70,30 @@ async fn checks(
     id: ApplicationId,
     read: &(String, String),
 ) -> Result<bool, &'static str> {
+    finds(offices, by, id, read, None).await.map(|(verdict, _)| verdict == BodyVerdict::Matches)
+}
+
+/// What a check finds, with the chip of another card that it names. `chip`: what the chip in the body told a reader.
+async fn finds(
+    offices: &Offices,
+    by: &Officer,
+    id: ApplicationId,
+    read: &(String, String),
+    chip: Option<CardSerial>,
+) -> Result<(BodyVerdict, Option<CardSerial>), &'static str> {
     let production = &offices.state.production;
-    let body = Body { mrz: &read.0, qr: &read.1 };
+    let body = Body { mrz: &read.0, qr: &read.1, chip };
     word(within!(offices, by, deed => print_jobs::check_body(deed, production, id, body)))
-        .map(|checked| checked.matches)
+        .map(|checked| (checked.verdict, checked.other))
+}
+
+/// A batch of what is approved, released by two officers; the second one.
+async fn released(offices: &Offices) -> (CardBatchId, Officer) {
+    let second = appoint(offices.state.deeds(), Role::Stock).await;
+    let wanted = Wanted { priority: 0, cut_off: None, most: 10 };
+    let batch = within!(offices, offices.stock, deed => card_batches::draft(deed, wanted)).unwrap().id;
+    within!(offices, second, deed => card_batches::release(deed, batch)).unwrap();
+    (batch, second)
 }
 
 async fn fetches(offices: &Offices, card: CardId, application: &Application) -> Result<(), &'static str> {
@@ -91,6 +114,7 @@ async fn a_document_is_one_file_in_the_outbox_until_its_body_is_checked() {
         let card = offices.card(&mut chip).await;
         assert_eq!(written(offices, outbox).await, files);
         let sheet: Value = serde_json::from_slice(&fs::read(&files[0]).unwrap()).unwrap();
+        assert_eq!(sheet["chip"], chip.serial.to_string(), "a scanner can tell which chip belongs in it");
         assert_eq!(
             (&sheet["front"]["name"], &sheet["front"]["birth"]),
             (&"Nguyễn Thị Mẫu".into(), &"05/01/2000".into())
@@ -221,14 +245,12 @@ async fn a_card_is_handed_over_only_after_another_officer_checked_its_body() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_body_that_differs_spoils_both_and_stops_the_batch() {
+async fn a_body_that_differs_for_two_officers_spoils_both_and_stops_the_batch() {
     on_both(async |offices, outbox| {
         let application = approved(offices).await;
         let deeds = offices.state.deeds();
-        let (second, quality) = (appoint(deeds, Role::Stock).await, appoint(deeds, Role::Stock).await);
-        let wanted = Wanted { priority: 0, cut_off: None, most: 10 };
-        let batch = within!(offices, offices.stock, deed => card_batches::draft(deed, wanted)).unwrap().id;
-        within!(offices, second, deed => card_batches::release(deed, batch)).unwrap();
+        let (quality, other) = (appoint(deeds, Role::Stock).await, appoint(deeds, Role::Stock).await);
+        let (batch, second) = released(offices).await;
         let mut chip = offices.initialised(1).await;
         let card = personalized(offices, &mut chip, batch).await;
         let mut read = body(&written(offices, outbox).await[0]);
@@ -236,7 +258,8 @@ async fn a_body_that_differs_spoils_both_and_stops_the_batch() {
         assert_eq!(releaser, Err("second-officer-needed"), "who released the batch does not check it");
         let before = offices.revoked().await;
         read.1 = read.1.replace("Mẫu", "Mẩu");
-        assert_eq!(checks(offices, &quality, application.id, &read).await, Ok(false));
+        assert_eq!(finds(offices, &quality, application.id, &read, None).await, Ok((BodyVerdict::Doubted, None)));
+        assert_eq!(finds(offices, &other, application.id, &read, None).await, Ok((BodyVerdict::Spoiled, None)));
         assert_eq!(offices.revoked().await, before + 1, "kiosks refuse the document");
         let stage = offices.application(application.id).await.stage;
         assert!(matches!(stage, Stage::Approved { .. }), "it waits for another chip: {stage:?}");
@@ -253,9 +276,133 @@ async fn a_body_that_differs_spoils_both_and_stops_the_batch() {
         personalized(offices, &mut next, batch).await;
         let files = written(offices, outbox).await;
         assert_eq!(files.len(), 1, "it is printed anew");
+        within!(offices, offices.stock, deed => card_batches::close(deed, batch)).unwrap();
+        for officer in [&offices.stock, &second] {
+            let releaser = checks(offices, officer, application.id, &body(&files[0])).await;
+            assert_eq!(releaser, Err("second-officer-needed"), "also when the batch is closed");
+        }
         assert_eq!(checks(offices, &quality, application.id, &body(&files[0])).await, Ok(true));
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_officers_word_spoils_no_card_and_another_ones_reading_decides() {
+    on_both(async |offices, outbox| {
+        let application = approved(offices).await;
+        let deeds = offices.state.deeds();
+        let (quality, other) = (appoint(deeds, Role::Stock).await, appoint(deeds, Role::Stock).await);
+        let (batch, _) = released(offices).await;
+        let mut chip = offices.initialised(1).await;
+        let card = personalized(offices, &mut chip, batch).await;
+        let right = body(&written(offices, outbox).await[0]);
+        let wrong = (right.0.clone(), right.1.replace("Mẫu", "Mẩu"));
+        let before = offices.revoked().await;
+        assert_eq!(finds(offices, &quality, application.id, &wrong, None).await, Ok((BodyVerdict::Doubted, None)));
+        assert_eq!(offices.revoked().await, before);
+        let stage = offices.application(application.id).await.stage;
+        assert!(matches!(stage, Stage::Personalized { .. }), "{stage:?}");
+        assert_eq!(fetches(offices, card, &application).await, Err("body-check-needed"), "it goes nowhere");
+        let next = offices.initialised(2).await;
+        assert_eq!(takes(offices, &next, batch).await, Err("batch-paused"), "the tray is stopped");
+        for read in [&wrong, &right] {
+            let alone = finds(offices, &quality, application.id, read, None).await;
+            assert_eq!(alone, Err("second-officer-needed"), "one person");
+        }
+        assert_eq!(written(offices, outbox).await.len(), 1, "what was printed is still there to be compared");
+        assert_eq!(finds(offices, &other, application.id, &right, None).await, Ok((BodyVerdict::Matches, None)));
+        assert_eq!(fetches(offices, card, &application).await, Ok(()));
+        let trail = offices.trail(Object::Card(card)).await;
+        assert!(["body-checked", "body-doubted"].iter().all(|told| trail.contains(&(*told).to_owned())), "{trail:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_body_or_the_chip_of_another_card_is_told_and_spoils_nothing() {
+    on_both(async |offices, outbox| {
+        let applications = [approved(offices).await, approved(offices).await];
+        let quality = appoint(offices.state.deeds(), Role::Stock).await;
+        let (batch, _) = released(offices).await;
+        let (mut one, mut other) = (offices.initialised(1).await, offices.initialised(2).await);
+        personalized(offices, &mut one, batch).await;
+        let card = personalized(offices, &mut other, batch).await;
+        written(offices, outbox).await;
+        let own = body(&job_of(offices, outbox, &applications[0]).await.0);
+        let foreign = body(&job_of(offices, outbox, &applications[1]).await.0);
+        let (id, before) = (applications[0].id, offices.revoked().await);
+        let another = Ok((BodyVerdict::AnotherCard, Some(other.serial)));
+        assert_eq!(finds(offices, &quality, id, &foreign, None).await, another, "the body of the other card");
+        assert_eq!(finds(offices, &quality, id, &own, Some(other.serial)).await, another, "the chip of the other card");
+        assert_eq!(offices.revoked().await, before);
+        let stages = [offices.application(id).await, offices.application(applications[1].id).await];
+        assert_eq!(stages.map(|application| application.stage.name()), ["personalized", "personalized"]);
+        let trail = offices.trail(Object::Card(card)).await;
+        assert!(trail.contains(&"body-of-another-card".to_owned()), "whose card was looked at is told: {trail:?}");
+        let next = offices.initialised(3).await;
+        assert_eq!(takes(offices, &next, batch).await, Err("batch-exhausted"), "the tray goes on");
+        // Zone of one card, code of the other: that is the body of neither.
+        let mixed = (foreign.0.clone(), own.1.clone());
+        assert_eq!(finds(offices, &quality, id, &mixed, None).await, Ok((BodyVerdict::Doubted, None)));
+        let second = applications[1].id;
+        let matches = finds(offices, &quality, second, &foreign, Some(other.serial)).await;
+        assert_eq!(matches, Ok((BodyVerdict::Matches, None)), "its own chip, and its own body");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_doubt_of_an_officer_who_keeps_the_stock_no_more_does_not_count() {
+    on_both(async |offices, outbox| {
+        let application = approved(offices).await;
+        let deeds = offices.state.deeds();
+        let (quality, other) = (appoint(deeds, Role::Stock).await, appoint(deeds, Role::Stock).await);
+        let mut chip = offices.initialised(1).await;
+        offices.card(&mut chip).await;
+        let mut read = body(&written(offices, outbox).await[0]);
+        read.1.push('x');
+        assert_eq!(finds(offices, &quality, application.id, &read, None).await, Ok((BodyVerdict::Doubted, None)));
+        crate::offices::employs(deeds, &quality, &[Role::HandOver]).await;
+        let first_now = finds(offices, &other, application.id, &read, None).await;
+        assert_eq!(first_now, Ok((BodyVerdict::Doubted, None)), "this reading is the first one now");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_printed_ends_with_its_card_also_where_no_check_is_asked() {
+    for database in [Some(None), fresh_database().map(Some)].into_iter().flatten() {
+        let folder = tempfile::tempdir().unwrap();
+        let outbox = folder.path().to_owned();
+        let offices = Box::pin(Offices::open_where(database, datetime!(2026-11-22 08:30 UTC), |settings| {
+            settings.production.print_jobs = Some(outbox);
+        }))
+        .await;
+        let (offices, mut made) = (&offices, Vec::new());
+        for number in 1..=6 {
+            let application = approved(offices).await;
+            let mut chip = offices.initialised(number).await;
+            let card = offices.card(&mut chip).await;
+            made.push((application, card, chip.serial));
+            offices.clock.advance(time::Duration::seconds(1));
+        }
+        assert_eq!(written(offices, folder.path()).await.len(), 6);
+        let [fetched, lost, spoiled, dead, lapsed, waits] = &made[..] else { unreachable!() };
+        assert_eq!(fetches(offices, fetched.1, &fetched.0).await, Ok(()));
+        within!(offices, offices.stock, deed => ends::report_lost(deed, &lost.2, "not in the drawer")).unwrap();
+        let (stock, witness) = (&offices.stock, &offices.approver);
+        within!(offices, stock, deed => withdrawal::write_off(deed, &spoiled.2, "bent", witness.id)).unwrap();
+        within!(offices, witness, deed => withdrawal::confirm_write_off(deed, &spoiled.2, "bent")).unwrap();
+        changes(offices, dead.0.person, EventKind::Died, json!({"died": "2026-11-20"})).await;
+        // As a restored database has it: the document is gone.
+        let mut tx = offices.state.deeds().db().begin_upkeep().await.unwrap();
+        let sql = sql!("update document set state = 'dropped' where serial = $1");
+        assert_eq!(tx.run(sql, args![lapsed.2.to_string()]).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+        let left = written(offices, folder.path()).await;
+        let (file, _) = job_of(offices, folder.path(), &waits.0).await;
+        assert_eq!(left, [file], "the card that waits for its holder alone");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -263,10 +410,8 @@ async fn a_card_that_was_not_fetched_is_one_of_its_batch_and_is_still_checked() 
     on_both(async |offices, outbox| {
         let applications = [approved(offices).await, approved(offices).await];
         let deeds = offices.state.deeds();
-        let (second, quality) = (appoint(deeds, Role::Stock).await, appoint(deeds, Role::Stock).await);
-        let wanted = Wanted { priority: 0, cut_off: None, most: 10 };
-        let batch = within!(offices, offices.stock, deed => card_batches::draft(deed, wanted)).unwrap().id;
-        within!(offices, second, deed => card_batches::release(deed, batch)).unwrap();
+        let quality = appoint(deeds, Role::Stock).await;
+        let (batch, _) = released(offices).await;
         for number in [1, 2] {
             let mut chip = offices.initialised(number).await;
             personalized(offices, &mut chip, batch).await;
@@ -303,14 +448,14 @@ async fn job_of(offices: &Offices, outbox: &Path, application: &Application) -> 
     (outbox.join(format!("{job}.json")), CardId::of(&row, "card").unwrap())
 }
 
-async fn takes(offices: &Offices, chip: &Chip, batch: issuance::ground::ids::CardBatchId) -> Result<(), &'static str> {
+async fn takes(offices: &Offices, chip: &Chip, batch: CardBatchId) -> Result<(), &'static str> {
     use issuance::production::personalization::{self, Wish};
     let (deeds, production) = (offices.state.deeds(), &offices.state.production);
     let wish = Wish::Batch(batch);
     word(personalization::prepare(deeds, production, &offices.station, &chip.presentation(), wish).await).map(drop)
 }
 
-async fn personalized(offices: &Offices, chip: &mut Chip, batch: issuance::ground::ids::CardBatchId) -> CardId {
+async fn personalized(offices: &Offices, chip: &mut Chip, batch: CardBatchId) -> CardId {
     takes(offices, chip, batch).await.unwrap();
     offices.card(chip).await
 }

@@ -148,7 +148,8 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/api/v1/applications/{id}/withdrawal", Officers(&[Capture])),
     ("GET", "/api/v1/applications/{id}", Officers(&[Approver, Capture, HandOver, Registrar])),
     // Without names. A registrar asks for what is held, and no more: the gate lets in, the list decides.
-    ("GET", "/api/v1/applications", Officers(&[Approver, Capture, HandOver, Registrar])),
+    // A registrar lists what is held, a stock keeper what the stock has.
+    ("GET", "/api/v1/applications", Officers(&[Approver, Capture, HandOver, Registrar, Stock])),
     ("GET", "/api/v1/applications/{id}/portrait", Officers(&[Approver, Capture, HandOver, Registrar])),
     // What a citizen is told: by the counter that opens the dossier, read by those who read the dossier.
     ("GET", "/api/v1/applications/{id}/notices", Officers(&[Approver, Capture, HandOver])),
@@ -383,8 +384,17 @@ enum Gate {
 }
 
 async fn asks(caller: &Caller, method: &str, path: &str) -> Gate {
-    // A registrar asks for what is held.
-    let path = if (method, path) == ("GET", "/api/v1/applications") { "/api/v1/applications?stage=held" } else { path };
+    // A registrar asks for what is held, a stock keeper for what the stock has.
+    if (method, path) == ("GET", "/api/v1/applications") {
+        return match asks_at(caller, method, "/api/v1/applications?stage=held").await {
+            Gate::Passed => Gate::Passed,
+            Gate::Barred(_) => asks_at(caller, method, "/api/v1/applications?owner=stock").await,
+        };
+    }
+    asks_at(caller, method, path).await
+}
+
+async fn asks_at(caller: &Caller, method: &str, path: &str) -> Gate {
     let path = path.replace("{id}", NIL).replace("{serial}", &"0".repeat(20)).replace("{sod_sha256}", &"0".repeat(64));
     let body = (method == "POST").then(|| json!({}));
     let said = caller.asks(method.parse().unwrap(), &path, Some("k"), body).await;

@@ -70,7 +70,8 @@ async fn stage_data(offices: &Offices, id: ApplicationId) -> serde_json::Value {
 }
 
 /// The name of a portrait that the service keeps and that was captured for no application.
-async fn another_face(offices: &Offices) -> String {
+/// A portrait of another face than [`photograph`]'s, that the service keeps.
+pub async fn another_face(offices: &Offices) -> String {
     let mirrored = image::load_from_memory(&photograph()).unwrap().fliph().to_rgb8();
     let mut jpeg = vec![];
     image::codecs::jpeg::JpegEncoder::new_with_quality(&mut jpeg, 90).encode_image(&mirrored).unwrap();
@@ -141,6 +142,7 @@ mod tampered {
             ("stand_in", 0),
             ("dissolution", 0),
             ("booking", 0),
+            ("body_doubt", 0),
         ];
         assert_eq!(verified.tables, tables);
         let (code, said) = verify_command(offices, database.as_deref());

@@ -107,6 +107,20 @@ fn a_chip_counts_as_accounted_for_only_if_the_service_says_so() {
 }
 
 #[test]
+fn a_chip_that_cannot_be_settled_is_named_with_what_to_do() {
+    let (service, folder) = (Same::refusing(ProblemCode::BatchItemElsewhere), folder());
+    let mut station = station(&service, &folder);
+    let id = station.journal.begin(Kind::Personalize, SERIAL, "reader", OffsetDateTime::UNIX_EPOCH).expect("begun");
+    station.note(id, Event::Ordered { order: "o1".to_owned() }).expect("noted");
+    station.note(id, Event::Played { receipt: receipt() }).expect("noted");
+    let failure = station.settle("reader", None).expect_err("its application is another chip's");
+    assert_eq!((failure.code, station.unsettled()), (Code::ChipSpoiled, Some(SERIAL)));
+    assert!(failure.detail.contains(&SERIAL.to_string()) && failure.detail.contains("waste"), "{}", failure.detail);
+    station.settle("reader", None).expect("nothing is left to settle");
+    assert_eq!(station.unsettled(), None);
+}
+
+#[test]
 fn a_refused_order_ends_the_work_only_if_it_is_about_chip_or_application() {
     for code in ProblemCode::ALL {
         let (service, folder) = (Same::refusing(*code), folder());

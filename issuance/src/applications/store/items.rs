@@ -2,7 +2,7 @@
 //! moves the application moves the item.
 
 use crypto::identity::CardSerial;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use crate::applications::model::StageName;
 use crate::ground::ids::{ApplicationId, BatchItemId, CardBatchId, StationId};
@@ -24,14 +24,17 @@ pub const BATCH_ITEM: Sealed = Sealed {
         ("lease_until", Kind::Moment),
         ("chips", Kind::Integer),
         ("outcome", Kind::Text),
+        ("office", Kind::Text),
     ],
     keys: 1,
     one: sql!(
-        "select id, batch_id, application_id, place, fence, station_id, serial, lease_until, chips, outcome, version, mac
+        "select id, batch_id, application_id, place, fence, station_id, serial, lease_until, chips, outcome, office, version,
+                mac
          from batch_item where id = $1"
     ),
     all: sql!(
-        "select id, batch_id, application_id, place, fence, station_id, serial, lease_until, chips, outcome, version, mac
+        "select id, batch_id, application_id, place, fence, station_id, serial, lease_until, chips, outcome, office, version,
+                mac
          from batch_item order by id"
     ),
     set: sql!("update batch_item set version = $1, mac = $2 where id = $3"),
@@ -56,6 +59,8 @@ pub struct BatchItem {
     pub chips: u64,
     /// How it ended; none while it is in the batch.
     pub outcome: Option<ItemOutcome>,
+    /// The office that makes the card; none for an item of before this was kept.
+    pub office: Option<OfficeCode>,
 }
 
 /// To which station an item belongs, on which chip, and until when.
@@ -67,6 +72,19 @@ pub struct ItemLease {
     pub serial: CardSerial,
     /// Until when.
     pub until: OffsetDateTime,
+}
+
+impl ItemLease {
+    /// So many times its length a lease lies ahead at most. Twice: a clock that was a little ahead, or a length that was
+    /// shortened, takes no item from a chip that is being written.
+    pub const MOST: i32 = 2;
+
+    /// True if it ran out before this moment. One that lies further ahead than any that is given was given under a
+    /// clock that was ahead: it holds its item no longer.
+    #[must_use]
+    pub fn is_over(&self, now: OffsetDateTime, lease: Duration) -> bool {
+        self.until < now || self.until > now + lease * Self::MOST
+    }
 }
 
 /// How an item ended.
@@ -148,8 +166,9 @@ pub async fn candidates(
 pub async fn insert(tx: &mut Tx, item: &BatchItem) -> Result<(), StoreError> {
     let sql = sql!(
         "insert into batch_item
-             (id, batch_id, application_id, place, fence, station_id, serial, lease_until, chips, outcome, version, mac)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+             (id, batch_id, application_id, place, fence, station_id, serial, lease_until, chips, outcome, office,
+              version, mac)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
     );
     let place = i64::try_from(item.place).unwrap_or(i64::MAX);
     let values = args![
@@ -162,7 +181,8 @@ pub async fn insert(tx: &mut Tx, item: &BatchItem) -> Result<(), StoreError> {
         None::<String>,
         None::<OffsetDateTime>,
         0_i64,
-        None::<String>
+        None::<String>,
+        item.office.as_ref().map(OfficeCode::as_str)
     ];
     tx.insert_sealed(&BATCH_ITEM, sql, values).await
 }
@@ -204,10 +224,31 @@ pub async fn locked(tx: &mut Tx, id: BatchItemId) -> Result<Option<BatchItem>, S
 /// [`StoreError`]
 pub async fn of_application(tx: &mut Tx, id: ApplicationId) -> Result<Option<BatchItem>, StoreError> {
     let sql = sql!(
-        "select id, batch_id, application_id, place, fence, station_id, serial, lease_until, chips, outcome, version, mac
+        "select id, batch_id, application_id, place, fence, station_id, serial, lease_until, chips, outcome, office, version,
+                mac
          from batch_item where application_id = $1 and outcome is null"
     );
     tx.all_sealed(&BATCH_ITEM, sql, args![id]).await?.first().map(read).transpose()
+}
+
+/// Returns the office that makes the card of an application that is in a batch at work; none where it is in none.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn maker(tx: &mut Tx, id: ApplicationId) -> Result<Option<OfficeCode>, StoreError> {
+    Ok(of_application(tx, id).await?.and_then(|item| item.office))
+}
+
+/// Gives the items of a batch that are at work to another office, with their batch.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn give(tx: &mut Tx, batch: CardBatchId, to: &OfficeCode) -> Result<(), StoreError> {
+    for (_, item, _) in at_work(tx, batch).await? {
+        let sql = sql!("update batch_item set office = $1 where id = $2");
+        tx.change(&BATCH_ITEM, item, sql, args![to, item]).await?;
+    }
+    Ok(())
 }
 
 /// Returns the batches in which an application is or was.
@@ -216,25 +257,34 @@ pub async fn of_application(tx: &mut Tx, id: ApplicationId) -> Result<Option<Bat
 /// [`StoreError`]
 pub async fn batches_of_application(tx: &mut Tx, id: ApplicationId) -> Result<Vec<CardBatchId>, StoreError> {
     let sql = sql!(
-        "select id, batch_id, application_id, place, fence, station_id, serial, lease_until, chips, outcome, version, mac
+        "select id, batch_id, application_id, place, fence, station_id, serial, lease_until, chips, outcome, office, version,
+                mac
          from batch_item where application_id = $1 order by id"
     );
     tx.all_sealed(&BATCH_ITEM, sql, args![id]).await?.iter().map(|row| Id::of(row, "batch_id")).collect()
 }
 
-/// Returns the first item of a batch that is bound to a chip and whose lease ran out before this moment.
+/// Returns the first item of a batch behind this place that is bound to a chip and whose lease is [over](ItemLease::is_over).
 ///
 /// # Errors
 /// [`StoreError`]
-pub async fn silent(tx: &mut Tx, batch: CardBatchId, now: OffsetDateTime) -> Result<Option<BatchItem>, StoreError> {
+pub async fn silent(
+    tx: &mut Tx,
+    batch: CardBatchId,
+    (now, lease): (OffsetDateTime, Duration),
+    behind: u64,
+) -> Result<Option<BatchItem>, StoreError> {
     let sql = sql!(
         "select i.id, i.batch_id, i.application_id, i.place, i.fence, i.station_id, i.serial, i.lease_until, i.chips,
-                i.outcome, i.version, i.mac
+                i.outcome, i.office, i.version, i.mac
          from batch_item i join application a on a.id = i.application_id
-         where i.batch_id = $1 and i.outcome is null and a.stage = 'in-production' and i.lease_until < $2
+         where i.batch_id = $1 and i.outcome is null and a.stage = 'in-production'
+             and (i.lease_until < $2 or i.lease_until > $3) and i.place > $4
          order by i.place limit 1"
     );
-    tx.all_sealed(&BATCH_ITEM, sql, args![batch, now]).await?.first().map(read).transpose()
+    let behind = i64::try_from(behind).unwrap_or(i64::MAX);
+    let arguments = args![batch, now, now + lease * ItemLease::MOST, behind];
+    tx.all_sealed(&BATCH_ITEM, sql, arguments).await?.first().map(read).transpose()
 }
 
 /// Writes down the lease, the fence and how many chips an item had.
@@ -251,17 +301,17 @@ pub async fn lease(tx: &mut Tx, item: &BatchItem) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Returns the items of a batch that are at work, each with the stage of its application, by place.
+/// Returns the items of a batch that are at work, each with its application and the stage of that, by place.
 ///
 /// # Errors
 /// [`StoreError`]
-pub async fn at_work(tx: &mut Tx, batch: CardBatchId) -> Result<Vec<(BatchItemId, String)>, StoreError> {
+pub async fn at_work(tx: &mut Tx, batch: CardBatchId) -> Result<Vec<(ApplicationId, BatchItemId, String)>, StoreError> {
     let sql = sql!(
-        "select i.id, a.stage from batch_item i join application a on a.id = i.application_id
+        "select i.id, i.application_id, a.stage from batch_item i join application a on a.id = i.application_id
          where i.batch_id = $1 and i.outcome is null order by i.place"
     );
     let rows = tx.all(sql, args![batch]).await?;
-    rows.iter().map(|row| Ok((Id::of(row, "id")?, row.get("stage")?))).collect()
+    rows.iter().map(|row| Ok((Id::of(row, "application_id")?, Id::of(row, "id")?, row.get("stage")?))).collect()
 }
 
 /// Returns the stage of the application of an item, as it is now.
@@ -332,7 +382,7 @@ pub fn is_card(stage: &str) -> bool {
 pub async fn listed(tx: &mut Tx, batch: CardBatchId, after: u64, most: i64) -> Result<Vec<(Record, bool)>, StoreError> {
     let sql = sql!(
         "select i.id, i.batch_id, i.application_id, i.place, i.fence, i.station_id, i.serial, i.lease_until, i.chips,
-                i.outcome, i.version, i.mac, a.stage
+                i.outcome, i.office, i.version, i.mac, a.stage
          from batch_item i join application a on a.id = i.application_id
          where i.batch_id = $1 and i.place > $2 order by i.place limit $3"
     );
@@ -364,5 +414,6 @@ pub fn read(row: &Record) -> Result<BatchItem, StoreError> {
         lease,
         chips: row.number("chips")?,
         outcome,
+        office: row.parsed_optional("office")?,
     })
 }

@@ -129,6 +129,27 @@ pub(in crate::production) async fn insert(tx: &mut Tx, sent: &StockBox) -> Resul
     tx.seal(&STOCK_BOX, sent.id).await
 }
 
+/// Notes that an office closes a parcel with this seal. Returns false for a seal that it used before: capitals and
+/// spaces do not count. Waits for a transaction that notes the same seal.
+pub(in crate::production) async fn use_seal(
+    tx: &mut Tx,
+    from: &OfficeCode,
+    seal: &str,
+    id: BoxId,
+) -> Result<bool, StoreError> {
+    let seal: String = seal.split_whitespace().collect::<String>().to_uppercase();
+    let sql = sql!(
+        "insert into used_seal (from_office, seal, box_id) values ($1, $2, $3) on conflict (from_office, seal) do nothing"
+    );
+    Ok(tx.run(sql, args![from, seal, id]).await? == 1)
+}
+
+/// Returns the box in which a chip is on its way by the ledger.
+pub(in crate::production) async fn of_chip(tx: &mut Tx, serial: &CardSerial) -> Result<Option<BoxId>, StoreError> {
+    let row = tx.one(sql!("select id, box_id from chip where id = $1"), args![serial.to_string()]).await?;
+    row.map_or(Ok(None), |row| Id::of_optional(&row, "box_id"))
+}
+
 /// Returns a box, kept from other writers.
 pub(in crate::production) async fn locked(tx: &mut Tx, id: BoxId) -> Result<Option<StockBox>, StoreError> {
     tx.sealed_locked(&STOCK_BOX, id).await?.map(|row| read(&row)).transpose()

@@ -118,6 +118,18 @@ pub(in crate::production) async fn unsettled_about(tx: &mut Tx, subject: &str) -
     tx.all_sealed(&STOCK_CASE, sql, args![subject]).await?.iter().map(read).collect()
 }
 
+/// True if another case than this one that is not settled says that this chip was counted where it should not be.
+pub(in crate::production) async fn counts_too_many(
+    tx: &mut Tx,
+    but: CaseId,
+    serial: &CardSerial,
+) -> Result<bool, StoreError> {
+    let sql = sql!(
+        "select id from stock_case where state <> 'settled' and id <> $1 and cast(extra as text) like $2 order by id limit 1"
+    );
+    Ok(tx.one(sql, args![but, format!("%\"{serial}\"%")]).await?.is_some())
+}
+
 /// Returns a page of the cases of an office, and of the boxes that it sent (the national office: of all), each with
 /// whether its MAC holds.
 pub(in crate::production) async fn listed(

@@ -15,7 +15,7 @@ use crate::house::House;
 async fn house() -> (House, Target) {
     let house = House::open_with(|settings| {
         // Long enough for the calls of the beginning, between which this one thread may do other work.
-        let quick = Duration::from_millis(2_000);
+        let quick = Duration::from_secs(2);
         settings.limits = Limits { stranger_patience: quick, head: quick, ..Limits::default() };
         settings.web.stranger_body_deadline = quick;
     })

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use crypto::identity::CardSerial;
 use crypto::scp03::MasterKey;
 use issuance::applications::model::Slip;
-use issuance::ground::ids::{ApplicationId, CardBatchId};
+use issuance::ground::ids::{ApplicationId, BoxId, CardBatchId};
 use issuance::ground::{Id, Officer, Station};
 use issuance::production::card_batches::{self, Wanted};
 use issuance::production::cases::{self, CaseOutcome};
 use issuance::production::personalization::{self, Ordered, PersonalizationOutcome, Proof, Wish};
-use issuance::production::print_jobs::{self, Body};
+use issuance::production::print_jobs::{self, Body, BodyVerdict};
 use issuance::production::{ProductionError, boxes, ends, intake, steps, withdrawal};
 use issuance::web::Problem;
 use issuance::{args, sql};
@@ -22,9 +22,6 @@ use time::Duration;
 use super::House;
 use crate::chip::Chip;
 use crate::offices::{TRANSPORT_MASTER, lives, within};
-
-/// The seal of every parcel.
-const SEAL: Option<&str> = Some("A 0042");
 
 /// A batch of cards that is not closed.
 pub(super) struct Batch {
@@ -357,10 +354,15 @@ impl House {
         if differs {
             qr.push('x');
         }
-        let (body, quality) = (Body { mrz: &mrz, qr: &qr }, self.quality.clone());
-        let mut deed = self.offices.state.deeds().open(quality).await.unwrap();
-        let checked = print_jobs::check_body(&mut deed, &self.offices.state.production, id, body).await.unwrap();
-        assert_eq!(checked.matches, !differs);
+        let mut deed = self.offices.state.deeds().open(self.quality[0].clone()).await.unwrap();
+        let (production, read) = (&self.offices.state.production, Body { mrz: &mrz, qr: &qr, chip: None });
+        let found = print_jobs::check_body(&mut deed, production, id, read).await;
+        // What this officer doubted before, another one decides.
+        if let Err(ProductionError::SecondOfficer) = found {
+            drop(deed);
+            return Box::pin(self.body_is_decided(id, (&mrz, &qr), dies)).await;
+        }
+        assert_eq!(found.unwrap().verdict, if differs { BodyVerdict::Doubted } else { BodyVerdict::Matches });
         if dies {
             return;
         }
@@ -369,12 +371,41 @@ impl House {
             self.dossier(id).checked = true;
             return;
         }
-        // It stops the tray.
+        // It stops the tray, and spoils nothing.
+        if let Some(batch) = self.open[&id].batch {
+            self.batches.get_mut(&batch).unwrap().paused = true;
+        }
+        self.tells("bodies doubted");
+    }
+
+    /// A second officer reads the body that another one doubted, and as the paper says it or not.
+    async fn body_is_decided(&mut self, id: ApplicationId, (mrz, qr): (&str, &str), dies: bool) {
+        let differs = qr.ends_with('x') || self.rng.random();
+        let qr = if differs { format!("{qr}x") } else { qr.to_owned() };
+        let read = Body { mrz, qr: &qr, chip: None };
+        let mut deed = self.offices.state.deeds().open(self.quality[1].clone()).await.unwrap();
+        let checked = print_jobs::check_body(&mut deed, &self.offices.state.production, id, read).await.unwrap();
+        assert_eq!(checked.verdict, if differs { BodyVerdict::Spoiled } else { BodyVerdict::Matches });
+        if dies {
+            return;
+        }
+        deed.commit().await.unwrap();
+        if !differs {
+            self.dossier(id).checked = true;
+            return self.tells("doubts that were none");
+        }
         if let Some(batch) = self.open[&id].batch {
             self.batches.get_mut(&batch).unwrap().paused = true;
         }
         self.loses_chip(id);
         self.tells("bodies differ");
+    }
+
+    /// The seal of a parcel.
+    async fn seal(&self, parcel: BoxId) -> String {
+        let mut tx = self.offices.state.deeds().db().begin_read().await.unwrap();
+        let row = tx.one(sql!("select seal from stock_box where id = $1"), args![parcel]).await.unwrap().unwrap();
+        row.get("seal").unwrap()
     }
 
     pub(super) async fn at_shipped(&mut self, id: ApplicationId, dies: bool) {
@@ -391,7 +422,9 @@ impl House {
         let sent: Vec<ApplicationId> = self.open.iter().filter(|(_, it)| ready(it)).map(|(id, _)| *id).collect();
         let serials: Vec<CardSerial> = sent.iter().map(|id| self.serial(*id)).collect();
         let mut deed = self.offices.state.deeds().open(self.keeper(true, 0)).await.unwrap();
-        let sealed = boxes::Shipping { seal: SEAL.unwrap_or_default(), days: 2, body_check: true };
+        self.seals += 1;
+        let seal = format!("A {:04}", self.seals);
+        let sealed = boxes::Shipping { seal: &seal, days: 2, body_check: true };
         let parcel = boxes::ship(&mut deed, &serials, "district-1".parse().unwrap(), sealed).await.unwrap().id;
         if dies {
             return;
@@ -412,14 +445,14 @@ impl House {
             self.open.iter().filter(|(_, dossier)| dossier.boxed == Some(parcel)).map(|(id, _)| *id).collect();
         let mut counted: Vec<CardSerial> = inside.iter().map(|id| self.serial(*id)).collect();
         let missing = if self.one_in(4) { counted.pop().and(inside.last().copied()) } else { None };
-        let (receiver, sender) = (self.keeper(false, 0), self.keeper(true, 0));
+        let (receiver, sender, seal) = (self.keeper(false, 0), self.keeper(true, 0), self.seal(parcel).await);
         assert!(
-            !lives!(self.offices, sender, false, deed => boxes::receive(deed, parcel, &counted, SEAL)),
+            !lives!(self.offices, sender, false, deed => boxes::receive(deed, parcel, &counted, Some(&seal))),
             "its sender"
         );
         let dies = self.one_in(6);
         let mut deed = self.offices.state.deeds().open(receiver.clone()).await.unwrap();
-        let (_, case) = boxes::receive(&mut deed, parcel, &counted, SEAL).await.unwrap();
+        let (_, case) = boxes::receive(&mut deed, parcel, &counted, Some(&seal)).await.unwrap();
         assert_eq!(case.is_some(), missing.is_some(), "{parcel}");
         if dies {
             return;
