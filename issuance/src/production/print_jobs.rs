@@ -23,6 +23,7 @@ use super::store::print_jobs as kept;
 use super::withdrawal::account_for;
 use super::{Production, card_batches, documents, store};
 use crate::applications::model::{Approval, Stage, TransitionError};
+use crate::applications::progress;
 use crate::applications::store as applications;
 use crate::applications::store::items;
 use crate::cards::{self, qr};
@@ -281,8 +282,8 @@ pub async fn check_body(
     let found = applications::application(deed, id).await?.ok_or(ProductionError::ApplicationGone)?;
     let card = finished(&found.stage)?;
     let of_card = cards::store::cards_of(deed, found.person).await?;
-    let serial = of_card.into_iter().find(|known| known.id == card).map(|card| card.serial);
-    let serial = serial.ok_or(ProductionError::ApplicationGone)?;
+    let before = of_card.into_iter().find(|known| known.id == card);
+    let serial = before.as_ref().map(|card| card.serial).ok_or(ProductionError::ApplicationGone)?;
     // Chip before application: the order in which every verb locks them.
     let chip = store::chip_locked(deed.tx(), &serial).await?.ok_or(ProductionError::ChipUnknown)?;
     deed.actor().may_act_for(&chip.office)?;
@@ -343,6 +344,10 @@ pub async fn check_body(
             cards::steps::body_checked(deed, card).await?;
             body_doubts::end(deed.tx(), &serial).await?;
             kept::end_of_chip(deed.tx(), &serial).await?;
+            // Where it was held back for the check, the citizen is told only now.
+            if !before.is_some_and(|before| before.body.lets_go(production.settings.body_check)) {
+                progress::ready(deed, id).await?;
+            }
             deed.enter(entry(Action::BodyChecked)).await?;
             BodyVerdict::Matches
         }
