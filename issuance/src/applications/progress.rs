@@ -36,6 +36,9 @@ pub async fn move_to<A: Actor>(deed: &mut Deed<A>, id: ApplicationId, stage: &St
     let calendar = calendar(deed.tx(), now.day).await?;
     let progress = before.progress.moved(&before.stage, stage, &before.office, now, &calendar, left_on);
     super::store::move_to(deed.tx(), id, stage, &progress).await?;
+    if super::drafts::may_be_taken(&before) {
+        super::store::drafts::forget(deed.tx(), id).await?;
+    }
     paper_archive::follow(deed, &before, stage, now, &calendar).await?;
     let matter = if before.stage.which() == stage.which() { None } else { super::notices::matter(stage, progress.due) };
     if let Some(matter) = matter {
