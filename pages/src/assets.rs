@@ -82,11 +82,12 @@ impl Files {
 const STYLESHEET: &str = include_str!("../assets/app.css");
 
 /// The files that are sent as they are.
-const PLAIN: [(&str, &[u8]); 10] = [
+const PLAIN: [(&str, &[u8]); 11] = [
     ("be-vietnam-pro-latin-400.woff2", include_bytes!("../assets/fonts/be-vietnam-pro-latin-400.woff2")),
     ("be-vietnam-pro-latin-600.woff2", include_bytes!("../assets/fonts/be-vietnam-pro-latin-600.woff2")),
     ("be-vietnam-pro-vietnamese-400.woff2", include_bytes!("../assets/fonts/be-vietnam-pro-vietnamese-400.woff2")),
     ("be-vietnam-pro-vietnamese-600.woff2", include_bytes!("../assets/fonts/be-vietnam-pro-vietnamese-600.woff2")),
+    ("counter.js", include_bytes!("../assets/counter.js")),
     ("htmx.js", include_bytes!("../assets/htmx/htmx.min.js")),
     ("hx-csp.js", include_bytes!("../assets/htmx/hx-csp.min.js")),
     ("hx-sse.js", include_bytes!("../assets/htmx/hx-sse.min.js")),

@@ -15,7 +15,7 @@ const faults = [];
 const fault = (where, what) => faults.push(`${where}: ${what}`);
 const must = (holds, where, what) => { if (!holds) fault(where, what); };
 
-const browser = await chromium.launch({ executablePath: given.chromium, args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"], timeout: 120_000 });
+const browser = await chromium.launch({ executablePath: given.chromium, args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"], timeout: 120_000 });
 const context = await browser.newContext({ ignoreHTTPSErrors: true, locale: "vi-VN" });
 context.setDefaultTimeout(120_000);
 const page = await context.newPage();
@@ -180,6 +180,9 @@ await Promise.all([page.waitForURL("**/pages/sign-in?left=yes"), page.locator("f
 must((await text()).includes("Bạn đã đăng xuất"), "door", "the end of the session is not told");
 await to("/pages/approvals");
 must(page.url().includes("/pages/sign-in"), "door", "the session goes on");
+
+// The counter is walked by its own module.
+await (await import("./counter.mjs")).counter({ page, context, given, to, text, must, judged, seen, out });
 
 await browser.close();
 if (faults.length > 0) {

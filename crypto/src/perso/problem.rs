@@ -237,6 +237,7 @@ catalogue! {
     PortraitOversize "portrait-oversize" Request
     PortraitRestless "portrait-restless" Request
     PortraitTooSmall "portrait-too-small" Request
+    PortraitUnfit "portrait-unfit" Request
     PresentationUnfit "presentation-unfit" Chip
     ProductionBatchUnknown "production-batch-unknown" Request
     ProposalChanged "proposal-changed" Request

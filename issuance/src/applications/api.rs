@@ -240,10 +240,17 @@ pub(crate) struct ApplicationView {
     erased_because: Option<String>,
 }
 
+/// True for an officer who prints the slip of an application: one of the counter. To an officer who may hand the card
+/// over, the slip proves that the citizen is there; but the officer who opened the application prints it, and does not
+/// hand the card over.
+pub(super) fn prints_slip(officer: &Officer, application: &Application) -> bool {
+    let hands_over = officer.may(Permission::HandOver) && !officer.is_one_with(application.registered.by);
+    officer.may(Permission::Apply) && !hands_over
+}
+
 impl ApplicationView {
     pub(crate) fn new(application: Application, portrait: Option<String>, officer: &Officer) -> Self {
-        // The officer who opened the application is shown the slip to print it, and does not hand the card over.
-        let prints = !officer.may(Permission::HandOver) || officer.is_one_with(application.registered.by);
+        let prints = prints_slip(officer, &application);
         let (stage, chip) = (application.stage.name(), application.stage.chip());
         let features = application.stage.capture_of().map(|capture| capture.features.clone());
         let capture = application.stage.capture_of().filter(|_| portrait.is_some());
@@ -279,7 +286,7 @@ impl ApplicationView {
             person_id: application.person,
             kind: application.kind,
             office: application.office,
-            slip: (officer.may(Permission::Apply) && prints).then_some(application.slip),
+            slip: prints.then_some(application.slip),
             fee_dong: application.fee,
             old_document: case(application.kind).old,
             registered_at: application.registered.at,

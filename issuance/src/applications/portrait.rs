@@ -12,10 +12,11 @@ use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer
 use image::codecs::jpeg::JpegDecoder;
 use image::{DynamicImage, ImageDecoder, Limits, RgbImage};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use utoipa::ToSchema;
 
+use super::faces::{Face, faces};
 use crate::cards::compose::Portrait;
 
 /// Largest photograph taken, bytes.
@@ -76,6 +77,182 @@ pub enum PortraitError {
     /// Something else than a JPEG.
     #[error("not a JPEG")]
     NotJpeg,
+    /// More than one face: whose portrait it is cannot be said.
+    #[error("the picture shows {0} faces, and a portrait shows one")]
+    Faces(usize),
+    /// No portrait was taken yet.
+    #[error("no portrait was taken yet")]
+    Missing,
+}
+
+/// What is found in a photograph beside what makes it no portrait at all: nothing of it refuses the photograph, since
+/// an officer who sees the citizen knows better; but the officer says so.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Finding {
+    /// One face.
+    OneFace,
+    /// No face was found.
+    NoFace,
+    /// The face takes as much of the picture as it should.
+    FaceFits,
+    /// The face is small: the citizen stood too far away, or the picture is small.
+    FaceSmall,
+    /// The face is larger than the frame of a portrait leaves room for.
+    FaceLarge,
+    /// The face is sharp.
+    Sharp,
+    /// The face is blurred.
+    Blurred,
+    /// The light on the face is right.
+    WellLit,
+    /// The face is too dark.
+    Dark,
+    /// The face is too bright.
+    Bright,
+}
+
+impl Finding {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::OneFace,
+        Self::NoFace,
+        Self::FaceFits,
+        Self::FaceSmall,
+        Self::FaceLarge,
+        Self::Sharp,
+        Self::Blurred,
+        Self::WellLit,
+        Self::Dark,
+        Self::Bright,
+    ];
+
+    /// The word, as it is stored and by which its text is found.
+    #[must_use]
+    pub fn word(self) -> String {
+        serde_json::to_value(self).unwrap_or_default().as_str().unwrap_or_default().to_owned()
+    }
+
+    /// True if the picture may be used without a word of the officer.
+    #[must_use]
+    pub const fn is_good(self) -> bool {
+        matches!(self, Self::OneFace | Self::FaceFits | Self::Sharp | Self::WellLit)
+    }
+}
+
+/// A portrait that was made of a photograph, and what is to be said of it.
+#[derive(Clone, Debug)]
+pub struct Examined {
+    /// As it goes on the chip.
+    pub jpeg: Vec<u8>,
+    /// What was found.
+    pub findings: Vec<Finding>,
+}
+
+/// Makes the portrait as [`passport_portrait`] does, with head and shoulders of the one face that the photograph shows
+/// in the frame, and says what an officer should look at before it is used.
+///
+/// # Errors
+/// [`PortraitError`]; [`PortraitError::Faces`] for a photograph of several people.
+pub fn examined(photograph: &[u8]) -> Result<Examined, PortraitError> {
+    let picture = upright(photograph)?.into_rgb8();
+    let whole = Crop { x: 0, y: 0, width: picture.width(), height: picture.height() };
+    let largest = three_by_four(whole);
+    if largest.width < LEAST_WIDTH || largest.height < LEAST_HEIGHT {
+        return Err(PortraitError::TooSmall { width: largest.width, height: largest.height });
+    }
+    let seen = seen(&picture)?;
+    let face = match seen.as_slice() {
+        [] => None,
+        [face] => Some(*face),
+        several => return Err(PortraitError::Faces(several.len())),
+    };
+    let frame = face.map_or(largest, |face| around(face, whole));
+    let pixels = scaled(&picture, frame, (WIDTH, HEIGHT))?;
+    let findings = findings(&grey(&pixels), face, frame);
+    Ok(Examined { jpeg: fit(&pixels)?, findings })
+}
+
+/// Returns the faces of a photograph, looked for in a smaller copy of it.
+fn seen(picture: &RgbImage) -> Result<Vec<Face>, PortraitError> {
+    let (width, height) = picture.dimensions();
+    let longer = width.max(height).max(LOOKED_AT);
+    let small = |side: u32| (u64::from(side) * u64::from(LOOKED_AT) / u64::from(longer)).max(1);
+    let (narrow, low) = (small(width), small(height));
+    let (narrow, low) = (u32::try_from(narrow).unwrap_or(1), u32::try_from(low).unwrap_or(1));
+    let copy = scaled(picture, Crop { x: 0, y: 0, width, height }, (narrow, low))?;
+    let back = |side: u32| u32::try_from(u64::from(side) * u64::from(longer) / u64::from(LOOKED_AT)).unwrap_or(width);
+    let found = faces(&grey(&copy), narrow, low);
+    Ok(found.into_iter().map(|face| Face { x: back(face.x), y: back(face.y), side: back(face.side) }).collect())
+}
+
+/// Returns the frame of a portrait around a face: the head takes two thirds of its height, with room above it.
+fn around(face: Face, whole: Crop) -> Crop {
+    let largest = three_by_four(whole);
+    let height = (face.side * 11 / 5).clamp(LEAST_HEIGHT, largest.height) / 4 * 4;
+    let width = height / 4 * 3;
+    let (middle, line) = (face.x + face.side / 2, face.y + face.side / 2);
+    let x = middle.saturating_sub(width / 2).min(whole.width - width);
+    let y = line.saturating_sub(height * 12 / 25).min(whole.height - height);
+    Crop { x, y, width, height }
+}
+
+/// Returns red, green and blue as one shade of grey each.
+fn grey(pixels: &[u8]) -> Vec<u8> {
+    let shade = |pixel: &[u8]| {
+        let [red, green, blue] = [pixel[0], pixel[1], pixel[2]].map(u32::from);
+        u8::try_from((299 * red + 587 * green + 114 * blue) / 1000).unwrap_or(u8::MAX)
+    };
+    pixels.chunks_exact(3).map(shade).collect()
+}
+
+/// Returns what is to be said of a portrait in grey, of which the face lies so in the frame that was cut out.
+fn findings(grey: &[u8], face: Option<Face>, frame: Crop) -> Vec<Finding> {
+    let mut findings = vec![];
+    let part = match face {
+        None => {
+            findings.push(Finding::NoFace);
+            // Where a face should be.
+            Crop { x: WIDTH / 4, y: HEIGHT / 4, width: WIDTH / 2, height: HEIGHT / 2 }
+        }
+        Some(face) => {
+            let share = face.side * 100 / frame.height;
+            findings.push(Finding::OneFace);
+            findings.push(match share {
+                0..SMALL => Finding::FaceSmall,
+                LARGE.. => Finding::FaceLarge,
+                _ => Finding::FaceFits,
+            });
+            let scaled = |at: u32| at * HEIGHT / frame.height;
+            let (x, y) = (scaled(face.x.saturating_sub(frame.x)), scaled(face.y.saturating_sub(frame.y)));
+            let side = scaled(face.side);
+            Crop { x: x.min(WIDTH - 2), y: y.min(HEIGHT - 2), width: side, height: side }
+        }
+    };
+    let (right, lower) = ((part.x + part.width).min(WIDTH - 1), (part.y + part.height).min(HEIGHT - 1));
+    let at = |x: u32, y: u32| f64::from(grey[(y * WIDTH + x) as usize]);
+    let (mut n, mut sum, mut squares, mut edges) = (0.0_f64, 0.0, 0.0, 0.0);
+    for y in part.y.max(1)..lower {
+        for x in part.x.max(1)..right {
+            let here = at(x, y);
+            // What a pixel differs from its four neighbours by: of a blurred picture, nearly nothing.
+            let edge = 4.0 * here - at(x - 1, y) - at(x + 1, y) - at(x, y - 1) - at(x, y + 1);
+            n += 1.0;
+            sum += here;
+            squares += here * here;
+            edges += edge * edge;
+        }
+    }
+    let n = n.max(1.0);
+    let mean = sum / n;
+    let variance = (squares / n - mean * mean).max(1.0);
+    findings.push(if edges / n / variance < BLURRED { Finding::Blurred } else { Finding::Sharp });
+    findings.push(match mean {
+        mean if mean < DARK => Finding::Dark,
+        mean if mean > BRIGHT => Finding::Bright,
+        _ => Finding::WellLit,
+    });
+    findings
 }
 
 /// Makes the portrait: turns the photograph upright, cuts `crop` out of it (the centre without one) at 3:4, scales it
@@ -90,7 +267,7 @@ pub fn passport_portrait(photograph: &[u8], crop: Option<Crop>) -> Result<Vec<u8
     if frame.width < LEAST_WIDTH || frame.height < LEAST_HEIGHT {
         return Err(PortraitError::TooSmall { width: frame.width, height: frame.height });
     }
-    let scaled = scaled(&picture.into_rgb8(), frame)?;
+    let scaled = scaled(&picture.into_rgb8(), frame, (WIDTH, HEIGHT))?;
     fit(&scaled)
 }
 
@@ -147,12 +324,12 @@ fn three_by_four(frame: Crop) -> Crop {
     Crop { x, y, width, height }
 }
 
-/// Scales `frame` of the picture to the size of a portrait: three bytes a pixel, red, green, blue, row by row.
-fn scaled(picture: &RgbImage, frame: Crop) -> Result<Vec<u8>, PortraitError> {
+/// Scales `frame` of the picture to this size: three bytes a pixel, red, green, blue, row by row.
+fn scaled(picture: &RgbImage, frame: Crop, size: (u32, u32)) -> Result<Vec<u8>, PortraitError> {
     // The frame lies within the picture, and both have three bytes a pixel: nothing is left to fail.
     let from = ImageRef::new(picture.width(), picture.height(), picture.as_raw(), PixelType::U8x3)
         .map_err(|_| PortraitError::Damaged)?;
-    let mut to = Image::new(WIDTH, HEIGHT, PixelType::U8x3);
+    let mut to = Image::new(size.0, size.1, PixelType::U8x3);
     let options = ResizeOptions::new()
         .crop(frame.x.into(), frame.y.into(), frame.width.into(), frame.height.into())
         .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3));
@@ -213,6 +390,18 @@ const COARSENESS_BY_LENGTH: f64 = 1.3;
 /// Below this quality a face is no longer a likeness.
 const LOWEST_QUALITY: u8 = 20;
 const MOST_PIXELS: u32 = 12_000;
+/// Faces are looked for in a copy whose longer side has so many pixels: larger ones take longer and show no more.
+const LOOKED_AT: u32 = 480;
+/// Of a face that takes less of the height of the frame, in percent, the citizen stood too far away …
+const SMALL: u32 = 30;
+/// … and of one that takes more, too near.
+const LARGE: u32 = 62;
+/// Where the differences between neighbours have less than this part of the variance, a face is blurred.
+const BLURRED: f64 = 0.01;
+/// A face is darker than this mean shade, or …
+const DARK: f64 = 55.0;
+/// … brighter than this one, only in bad light.
+const BRIGHT: f64 = 215.0;
 /// Least width after cropping, pixels.
 pub const LEAST_WIDTH: u32 = 240;
 /// Least height after cropping, pixels.
@@ -298,6 +487,101 @@ mod tests {
         let tiny = Crop { x: 0, y: 0, width: 30, height: 40 };
         assert_eq!(refused(&good, Some(tiny)), PortraitError::TooSmall { width: 30, height: 40 });
         assert_eq!(refused(&photograph(600, 800, 100), None), PortraitError::Restless);
+    }
+
+    /// A photograph of a person, in the size of a counter's camera.
+    const PERSON: &[u8] = include_bytes!("../../../tests/data/portrait/photograph.jpg");
+
+    fn person() -> RgbImage {
+        image::load_from_memory(PERSON).unwrap().to_rgb8()
+    }
+
+    fn jpeg(picture: &RgbImage) -> Vec<u8> {
+        let mut jpeg = vec![];
+        JpegEncoder::new_with_quality(&mut jpeg, 92).encode_image(picture).unwrap();
+        jpeg
+    }
+
+    fn found(picture: &RgbImage) -> Vec<Finding> {
+        examined(&jpeg(picture)).unwrap().findings
+    }
+
+    #[test]
+    fn of_a_good_photograph_nothing_is_said_but_that_it_is_good() {
+        use Finding as F;
+        let examined = examined(PERSON).unwrap();
+        assert_eq!(examined.findings, [F::OneFace, F::FaceFits, F::Sharp, F::WellLit]);
+        assert_eq!(size(&examined.jpeg), (WIDTH, HEIGHT));
+        assert!(examined.jpeg.len() <= MAX_PORTRAIT);
+    }
+
+    #[test]
+    fn a_photograph_that_is_blurred_dark_or_bright_or_of_no_person_is_used_only_by_the_word_of_an_officer() {
+        let shaded = |by: fn(u8) -> u8| {
+            let mut picture = person();
+            picture.iter_mut().for_each(|value| *value = by(*value));
+            picture
+        };
+        let blurred = image::imageops::blur(&person(), 6.0);
+        assert!(found(&blurred).contains(&Finding::Blurred), "{:?}", found(&blurred));
+        assert!(found(&shaded(|value| value / 5)).contains(&Finding::Dark));
+        assert!(found(&shaded(|value| 215 + value / 7)).contains(&Finding::Bright));
+        let wall = RgbImage::from_fn(600, 800, |x, y| image::Rgb([u8::try_from((x + y) % 200).unwrap(), 120, 90]));
+        assert!(found(&wall).contains(&Finding::NoFace), "{:?}", found(&wall));
+        let mut far = RgbImage::from_pixel(1200, 1600, image::Rgb([120, 130, 140]));
+        let small = image::imageops::resize(&person(), 180, 240, image::imageops::FilterType::Lanczos3);
+        image::imageops::replace(&mut far, &small, 500, 300);
+        let found = found(&far);
+        assert!(found.contains(&Finding::FaceSmall) || found.contains(&Finding::NoFace), "{found:?}");
+    }
+
+    #[test]
+    fn the_frame_goes_around_the_face_wherever_it_is_in_the_photograph() {
+        let mut wide = RgbImage::from_pixel(1400, 900, image::Rgb([120, 130, 140]));
+        image::imageops::replace(&mut wide, &person(), 850, 200);
+        let examined = examined(&jpeg(&wide)).unwrap();
+        assert!(examined.findings.contains(&Finding::FaceFits), "{:?}", examined.findings);
+        let portrait = image::load_from_memory(&examined.jpeg).unwrap().to_rgb8();
+        let again = seen(&portrait).unwrap();
+        let [face] = again.as_slice() else { panic!("{again:?}") };
+        let middle = face.x + face.side / 2;
+        assert!(middle.abs_diff(WIDTH / 2) < WIDTH / 8, "{face:?}");
+    }
+
+    #[test]
+    fn a_photograph_of_two_people_is_no_portrait() {
+        let one = person();
+        let mut two = RgbImage::from_pixel(one.width() * 2, one.height(), image::Rgb([120, 130, 140]));
+        image::imageops::replace(&mut two, &one, 0, 0);
+        image::imageops::replace(&mut two, &one, i64::from(one.width()), 0);
+        assert_eq!(examined(&jpeg(&two)).unwrap_err(), PortraitError::Faces(2));
+    }
+
+    /// APP1 with a place, as telephones write it: "Exif", a TIFF head, and one entry that leads to the position.
+    #[test]
+    fn what_a_telephone_notes_of_place_and_time_stays_behind() {
+        let mut exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x25\x88\x04\0\x01\0\0\0\x1a\0\0\0\0\0\0\0".to_vec();
+        exif.extend(b"\x01\0\x01\0\x02\0\x02\0\0\0N\0\0\0\0\0\0\0 21.0285 105.8542");
+        let length = u16::try_from(exif.len() + 2).unwrap().to_be_bytes();
+        let photograph = [&PERSON[..2], &[0xff, 0xe1], &length, &exif, &PERSON[2..]].concat();
+        for portrait in [examined(&photograph).unwrap().jpeg, passport_portrait(&photograph, None).unwrap()] {
+            let holds = |text: &[u8]| portrait.windows(text.len()).any(|window| window == text);
+            assert!(!holds(b"Exif") && !holds(b"21.0285"));
+        }
+    }
+
+    #[test]
+    fn a_frame_stays_within_the_photograph() {
+        let whole = Crop { x: 0, y: 0, width: 480, height: 640 };
+        for face in [
+            Face { x: 0, y: 0, side: 100 },
+            Face { x: 400, y: 560, side: 80 },
+            Face { x: 100, y: 100, side: 380 },
+            Face { x: 479, y: 639, side: 1 },
+        ] {
+            let frame = around(face, whole);
+            assert!(frame.within(whole).is_ok() && frame.width * 4 == frame.height * 3, "{face:?} {frame:?}");
+        }
     }
 
     #[test]

@@ -128,6 +128,7 @@ impl From<PortraitError> for Problem {
         let code = match error {
             PortraitError::Crop { .. } => Code::CropOutside,
             PortraitError::Damaged => Code::PortraitDamaged,
+            PortraitError::Faces(_) | PortraitError::Missing => Code::PortraitUnfit,
             PortraitError::NotJpeg => Code::PortraitNotJpeg,
             PortraitError::Oversize => Code::PortraitOversize,
             PortraitError::Restless => Code::PortraitRestless,

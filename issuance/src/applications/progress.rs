@@ -37,6 +37,9 @@ pub async fn move_to<A: Actor>(deed: &mut Deed<A>, id: ApplicationId, stage: &St
     let progress = before.progress.moved(&before.stage, stage, &before.office, now, &calendar, left_on);
     let progress = progress.at_maker(maker(deed.tx(), id, stage).await?);
     super::store::move_to(deed.tx(), id, stage, &progress).await?;
+    if super::drafts::may_be_taken(&before) {
+        super::store::drafts::forget(deed.tx(), id).await?;
+    }
     paper_archive::follow(deed, &before, stage, now, &calendar).await?;
     let matter = if before.stage.which() == stage.which() { None } else { super::notices::matter(stage, progress.due) };
     let waits = matches!(matter, Some(Matter::Ready { .. })) && !is_ready(deed.tx(), stage).await?;

@@ -157,6 +157,17 @@ pub async fn capture(
     portrait: String,
     features: &str,
 ) -> Result<Application, CounterError> {
+    captured(deed, id, portrait, features, None).await
+}
+
+/// As [`capture`], with what the officer answers for in the record.
+pub(super) async fn captured(
+    deed: &mut Deed<Officer>,
+    id: ApplicationId,
+    portrait: String,
+    features: &str,
+    because: Option<String>,
+) -> Result<Application, CounterError> {
     let mut application = to_step(deed, id).await?;
     let features = tidy(features).filter(|text| text.len() <= MAX_FEATURES).ok_or(CounterError::Features)?;
     let mut salt = [0; 16];
@@ -167,7 +178,7 @@ pub async fn capture(
     store::closed::took(deed.tx(), id, &portrait, taken.at).await?;
     let capture = Capture { taken, portrait, features, salt, heard: None };
     application.stage = stepped(application.stage, |stage| stage.capture(capture))?;
-    moved(deed, application, Action::ApplicationCaptured, Purpose::Capture).await
+    moved_because(deed, application, Action::ApplicationCaptured, Purpose::Capture, because).await
 }
 
 /// `Captured → Checked`, by the head of the team, where the procedure has it.
@@ -626,7 +637,7 @@ pub(super) async fn close_case<A: Actor>(deed: &mut Deed<A>, application: &Appli
 }
 
 /// Longest description of features in bytes: what DG13 takes.
-const MAX_FEATURES: usize = crypto::lds::Dg13::MAX_TEXT;
+pub(super) const MAX_FEATURES: usize = crypto::lds::Dg13::MAX_TEXT;
 
 /// Finds persons, also by a number for life that was cancelled: the person who had it. Returns whether there are more.
 ///

@@ -295,6 +295,22 @@ pub async fn of_application(tx: &mut Tx, id: ApplicationId) -> Result<Option<Boo
     }
 }
 
+/// Returns the bookings that an application of a person would take if it were opened today. Those that another hand
+/// changed are none. For a person whose reading is recorded.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn to_take(tx: &mut Tx, person: PersonId, today: Date) -> Result<Vec<Booking>, StoreError> {
+    let mut found = vec![];
+    for id in store::to_take(tx, person, today).await? {
+        match store::booking(tx, id).await {
+            Err(StoreError::Tampered { .. } | StoreError::Inconsistent { .. }) => {}
+            booking => found.extend(booking?),
+        }
+    }
+    Ok(found)
+}
+
 /// A booking of a list.
 #[derive(Clone, Debug)]
 pub struct Listed {

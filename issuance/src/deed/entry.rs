@@ -85,6 +85,8 @@ words! {
         ApplicationClaimed = "application-claimed",
         /// The head of the team found an application in order.
         ApplicationChecked = "application-checked",
+        /// A counter kept what it took for an application and has not sent yet.
+        ApplicationDraftKept = "application-draft-kept",
         /// The national office was told that an application stays late.
         ApplicationEscalated = "application-escalated",
         /// An application cannot become a card as it stands, and was taken out of the queue.

@@ -8,6 +8,7 @@ pub mod failpoint;
 pub mod files;
 pub mod ids;
 pub mod objects;
+pub(crate) mod paper;
 pub mod secrets;
 pub mod span;
 pub mod text;

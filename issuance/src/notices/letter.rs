@@ -1,15 +1,10 @@
 //! A notice as a letter: A4 in PDF (ISO 32000-1), drawn with a font that is embedded, so that it looks the same on
 //! every printer, and with the letters behind the glyphs (ToUnicode), so that it can be searched and read aloud. Pure.
 
-use std::collections::BTreeMap;
-
-use pdf_writer::types::{CidFontType, FontFlags, SystemInfo, UnicodeCmap};
-use pdf_writer::{Content, Finish as _, Name, Pdf, Rect, Ref, Str, TextStr};
-use skrifa::instance::{LocationRef, Size};
-use skrifa::{FontRef, MetadataProvider as _};
 use time::Date;
 
 use super::model::Language;
+use crate::ground::paper::{Font, Sheet, written};
 
 /// What stands on a letter.
 #[derive(Clone, Eq, PartialEq)]
@@ -35,10 +30,6 @@ impl std::fmt::Debug for Letter {
     }
 }
 
-/// Be Vietnam Pro, under the SIL Open Font License (issuance/data/fonts/OFL.txt).
-const FONT: &[u8] = include_bytes!("../../data/fonts/BeVietnamPro-Regular.ttf");
-const FONT_NAME: Name<'static> = Name(b"BeVietnamPro-Regular");
-
 // In points: 72 to the inch.
 const WIDTH: f32 = 595.28;
 const HEIGHT: f32 = 841.89;
@@ -56,7 +47,7 @@ const NEXT_TOP: f32 = HEIGHT - 85.0;
 #[must_use]
 pub fn draw(letter: &Letter) -> Vec<u8> {
     let font = Font::new();
-    let mut pages = vec![Page::default()];
+    let mut pages = vec![Sheet::default()];
     let (day, written_on) = (letter.written_on, |said: &str, day: Date| {
         format!("{said} {:02}/{:02}/{:04}", day.day(), u8::from(day.month()), day.year())
     });
@@ -89,7 +80,7 @@ pub fn draw(letter: &Letter) -> Vec<u8> {
         };
         for line in font.wrapped(paragraph, size, RIGHT - LEFT) {
             if y < BOTTOM + LEADING {
-                pages.push(Page::default());
+                pages.push(Sheet::default());
                 y = NEXT_TOP;
             }
             let x = if centred { (LEFT + RIGHT - font.width(&line, size)) / 2.0 } else { LEFT };
@@ -104,7 +95,7 @@ pub fn draw(letter: &Letter) -> Vec<u8> {
             page.put(&format!("{} / {count}", n + 1), SMALL, LEFT, BOTTOM - 20.0);
         }
     }
-    written(&font, &pages, letter)
+    written(&font, (WIDTH, HEIGHT), &pages, &letter.reference, letter.language.word())
 }
 
 /// Sizes of letters, and from line to line.
@@ -112,148 +103,6 @@ const USUAL: f32 = 11.0;
 const SMALL: f32 = 9.5;
 const HEADING: f32 = 15.0;
 const LEADING: f32 = 16.5;
-
-/// What stands on a page: text, size, place of its beginning.
-#[derive(Default)]
-struct Page(Vec<(String, f32, f32, f32)>);
-
-impl Page {
-    fn put(&mut self, text: &str, size: f32, x: f32, y: f32) {
-        if !text.is_empty() {
-            self.0.push((text.to_owned(), size, x, y));
-        }
-    }
-}
-
-/// The font, measured in its own units.
-struct Font {
-    font: FontRef<'static>,
-    unit: f32,
-}
-
-impl Font {
-    fn new() -> Self {
-        let font = FontRef::new(FONT).expect("the font of the program is one");
-        let unit = f32::from(font.metrics(Size::unscaled(), LocationRef::default()).units_per_em);
-        Self { font, unit }
-    }
-
-    /// Returns glyph, what it shows, and its width in thousandths of the size; a letter that the font has not is a
-    /// question mark.
-    fn glyph(&self, letter: char) -> (u16, char, f32) {
-        let (map, metrics) = (self.font.charmap(), self.font.glyph_metrics(Size::unscaled(), LocationRef::default()));
-        let known = map.map(letter).map(|glyph| (glyph, letter));
-        let (glyph, shown) = known.unwrap_or_else(|| (map.map('?').unwrap_or_default(), '?'));
-        let width = metrics.advance_width(glyph).unwrap_or(0.0) * 1000.0 / self.unit;
-        (u16::try_from(glyph.to_u32()).unwrap_or(0), shown, width)
-    }
-
-    fn width(&self, text: &str, size: f32) -> f32 {
-        text.chars().map(|letter| self.glyph(letter).2).sum::<f32>() * size / 1000.0
-    }
-
-    /// Returns the lines into which a text is broken; a word that is longer than a line is broken too.
-    fn wrapped(&self, text: &str, size: f32, width: f32) -> Vec<String> {
-        let (mut lines, mut line) = (Vec::new(), String::new());
-        for word in text.split(' ') {
-            let with = if line.is_empty() { word.to_owned() } else { format!("{line} {word}") };
-            if self.width(&with, size) <= width {
-                line = with;
-                continue;
-            }
-            if !line.is_empty() {
-                lines.push(std::mem::take(&mut line));
-            }
-            for letter in word.chars() {
-                line.push(letter);
-                if self.width(&line, size) > width && line.chars().count() > 1 {
-                    line.pop();
-                    lines.push(std::mem::replace(&mut line, letter.to_string()));
-                }
-            }
-        }
-        lines.push(line);
-        lines
-    }
-}
-
-fn written(font: &Font, pages: &[Page], letter: &Letter) -> Vec<u8> {
-    let mut next = 0;
-    let mut id = || {
-        next += 1;
-        Ref::new(next)
-    };
-    let [catalog, tree, info, type0, cid, descriptor, file, unicode] = std::array::from_fn(|_| id());
-    let ids: Vec<(Ref, Ref)> = pages.iter().map(|_| (id(), id())).collect();
-    let mut pdf = Pdf::new();
-    let language = letter.language.word();
-    pdf.catalog(catalog).pages(tree).lang(TextStr(language));
-    pdf.document_info(info).title(TextStr(&letter.reference));
-    let count = i32::try_from(pages.len()).unwrap_or(i32::MAX);
-    pdf.pages(tree).kids(ids.iter().map(|(page, _)| *page)).count(count);
-    let mut used: BTreeMap<u16, (char, f32)> = BTreeMap::new();
-    for (page, (page_id, content_id)) in pages.iter().zip(&ids) {
-        let mut sheet = pdf.page(*page_id);
-        sheet.media_box(Rect::new(0.0, 0.0, WIDTH, HEIGHT)).parent(tree).contents(*content_id);
-        sheet.resources().fonts().pair(Name(b"F"), type0);
-        sheet.finish();
-        let mut content = Content::new();
-        for (text, size, x, y) in &page.0 {
-            let mut glyphs = Vec::with_capacity(2 * text.len());
-            for letter in text.chars() {
-                let (glyph, shown, width) = font.glyph(letter);
-                used.entry(glyph).or_insert((shown, width));
-                glyphs.extend(glyph.to_be_bytes());
-            }
-            content.begin_text().set_font(Name(b"F"), *size).next_line(*x, *y).show(Str(&glyphs)).end_text();
-        }
-        pdf.stream(*content_id, &content.finish());
-    }
-    pdf.type0_font(type0)
-        .base_font(FONT_NAME)
-        .encoding_predefined(Name(b"Identity-H"))
-        .descendant_font(cid)
-        .to_unicode(unicode);
-    let mut cid_font = pdf.cid_font(cid);
-    cid_font
-        .subtype(CidFontType::Type2)
-        .base_font(FONT_NAME)
-        .system_info(SystemInfo { registry: Str(b"Adobe"), ordering: Str(b"Identity"), supplement: 0 })
-        .font_descriptor(descriptor)
-        .default_width(0.0)
-        .cid_to_gid_map_predefined(Name(b"Identity"));
-    let mut widths = cid_font.widths();
-    for (glyph, (_, width)) in &used {
-        widths.consecutive(*glyph, [*width]);
-    }
-    widths.finish();
-    cid_font.finish();
-    let metrics = font.font.metrics(Size::unscaled(), LocationRef::default());
-    let scaled = |value: f32| value * 1000.0 / font.unit;
-    let bounds = metrics.bounds.map_or(Rect::new(0.0, -300.0, 1000.0, 1000.0), |box_| {
-        Rect::new(scaled(box_.x_min), scaled(box_.y_min), scaled(box_.x_max), scaled(box_.y_max))
-    });
-    pdf.font_descriptor(descriptor)
-        .name(FONT_NAME)
-        .flags(FontFlags::SYMBOLIC)
-        .bbox(bounds)
-        .italic_angle(0.0)
-        .ascent(scaled(metrics.ascent))
-        .descent(scaled(metrics.descent))
-        .cap_height(scaled(metrics.cap_height.unwrap_or(metrics.ascent)))
-        .stem_v(80.0)
-        .font_file2(file);
-    let mut stream = pdf.stream(file, FONT);
-    stream.pair(Name(b"Length1"), i32::try_from(FONT.len()).unwrap_or(i32::MAX));
-    stream.finish();
-    let system = SystemInfo { registry: Str(b"Adobe"), ordering: Str(b"UCS"), supplement: 0 };
-    let mut cmap = UnicodeCmap::new(Name(b"Letters"), system);
-    for (glyph, (shown, _)) in &used {
-        cmap.pair(*glyph, *shown);
-    }
-    pdf.stream(unicode, &cmap.finish());
-    pdf.finish()
-}
 
 #[expect(clippy::cast_precision_loss, reason = "a line of a head")]
 fn small_number(n: usize) -> f32 {

@@ -13,7 +13,7 @@ use super::steps::Entered;
 use super::{PopulationError, Register, steps};
 use crate::ground::ids::PersonId;
 use crate::ground::{OfficeCode, Officer, Permission};
-use crate::web::{Answered, Desk, Right, Routes, Write};
+use crate::web::{Answered, Desk, Problem, Right, Routes, Write};
 
 /// The routes of this office. The reading of a person is a route of `applications`, since it names a case.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
@@ -102,12 +102,12 @@ async fn declare(
 ///
 /// # Errors
 /// [`PopulationError::ClaimTooSoon`]; what the verb says.
-pub(crate) async fn claimed(
+pub(crate) async fn claimed<T>(
     desk: &Desk,
     officer: &Officer,
     person: PersonId,
-    verb: impl AsyncFnOnce() -> Answered,
-) -> Answered {
+    verb: impl AsyncFnOnce() -> Result<T, Problem>,
+) -> Result<T, Problem> {
     steps::begin_claim(desk.deeds(), officer.id).await?;
     let done = verb().await;
     let wrong = done.as_ref().is_err_and(|problem| problem.code() == ProblemCode::ClaimMismatch);

@@ -12,7 +12,7 @@ use crypto::perso::problem::ProblemCode;
 use super::Offices;
 use crate::ground::Permission;
 use crate::web::html::{
-    APPROVALS, Asked, Dress, Filled, Frame, HOME, PageRoutes, Place, Shown, Visitor, local, page, texts, to,
+    APPROVALS, Asked, COUNTER, Dress, Filled, Frame, HOME, PageRoutes, Place, Shown, Visitor, local, page, texts, to,
 };
 use crate::web::{Desk, Named, Problem, Right};
 use crate::{access, applications};
@@ -42,6 +42,9 @@ struct Home {
 async fn home(State(desk): State<Desk>, dress: Dress, visitor: Visitor, asked: Asked) -> Shown {
     let (t, officer) = (texts(dress.language), &visitor.officer);
     let mut works = vec![];
+    if officer.may(Permission::Apply) {
+        works.push((COUNTER, &*t.counter.title, applications::at_counter(&desk, officer, t).await?));
+    }
     if officer.may(Permission::Decide) {
         works.push((APPROVALS, &*t.home.approvals, applications::waiting(&desk, officer, t).await?));
     }

@@ -230,6 +230,12 @@ impl Answer {
         Self { status: StatusCode::CREATED, location, ..self }
     }
 
+    /// Returns the text of a member of the answer.
+    pub(crate) fn text(&self, member: &str) -> Option<String> {
+        let body: serde_json::Value = serde_json::from_slice(&self.body).ok()?;
+        body[member].as_str().map(str::to_owned)
+    }
+
     /// Leaves the body out: the verb is done, and there is no more to say.
     #[must_use]
     pub fn without_body(self) -> Self {

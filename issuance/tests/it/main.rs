@@ -54,6 +54,7 @@ mod openapi;
 mod order;
 mod packaging;
 mod pages;
+mod pages_counter;
 mod paper_archive;
 mod parcels;
 mod payments;

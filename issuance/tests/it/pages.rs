@@ -43,7 +43,7 @@ impl Sheet {
     }
 
     /// True if the page has the words.
-    fn says(&self, words: &str) -> bool {
+    pub fn says(&self, words: &str) -> bool {
         self.text.contains(words)
     }
 }
@@ -91,6 +91,25 @@ impl Browser {
 
     pub async fn reads(&self, path: &str) -> Sheet {
         self.asks(Method::GET, path, &[], None).await
+    }
+
+    /// Sends a form with a file in it from one of our own pages, as browsers write it.
+    pub async fn uploads(&self, path: &str, form: &[(&str, &str)], field: &str, named: &str, file: &[u8]) -> Sheet {
+        let mut body = vec![];
+        for (name, value) in form {
+            body.extend(format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").bytes());
+        }
+        let head = format!("--b\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"{named}\"\r\n");
+        body.extend(format!("{head}Content-Type: image/jpeg\r\n\r\n").bytes());
+        body.extend(file);
+        body.extend(b"\r\n--b--\r\n");
+        let request = self.client.post(format!("{}{path}", self.address)).header("sec-fetch-site", "same-origin");
+        let session = self.session.as_deref().unwrap_or_default();
+        let request = request.header(COOKIE, format!("__Host-look=vi.light; __Host-session={session}"));
+        let request = request.header("content-type", "multipart/form-data; boundary=b").body(body);
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Sheet { status, headers, text: String::from_utf8_lossy(&response.bytes().await.unwrap()).into_owned() }
     }
 
     /// Sends a form from one of our own pages.
@@ -613,8 +632,20 @@ async fn an_officer_decides_in_a_real_browser_and_nothing_is_in_the_way() {
     let (blocked, _) =
         counter.opens("Tôn Nữ Hoàng Phượng Khuê Ngọc Ẩn Thị Thương", "03/02/1979", "Nữ", "Mai Thị Xuyến").await;
     counter.captures(&blocked, json!({"disagrees": ["religion", "permanent_residence"]})).await;
+    // Who comes to the counter next: a person with a number, and no application.
+    let name = "Trần Thị Hoài An";
+    let (open, person) = counter.opens(name, "17/09/1995", "Nữ", "Lý Thị Ngà").await;
+    let gone = json!({"reason": "mở nhầm"});
+    assert_eq!(counter.capture.post(&format!("/api/v1/applications/{open}/withdrawal"), "k-w", gone).await.status, 200);
+    let read = counter.capture.get(&format!("/api/v1/persons/{person}")).await;
+    let number = read.body["personal_number"].as_str().unwrap_or_else(|| panic!("{read:?}")).to_owned();
+    let large = house.folder.path().join("large.jpg");
+    std::fs::File::create(&large).unwrap().set_len(50 << 20).unwrap();
+    let photograph = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/portrait/photograph.jpg");
     let today = house.clock.today();
     let given = json!({
+        "counter": {"username": "hang.vu", "number": number, "person": person, "name": name, "large": large,
+            "photograph": photograph},
         "address": format!("https://{}", house.service.address()), "chromium": CHROMIUM,
         "username": "khoi.do", "password": PASSWORD, "name": "Phạm Hữu Tưởng", "features": FEATURES,
         "first": first, "second": second, "third": third, "blocked": blocked,

@@ -305,7 +305,7 @@ async fn in_deed(deed: &mut Deed<Officer>, id: ApplicationId) -> Result<Read, Co
 }
 
 /// Returns the name of an officer's account; of one whose row another hand changed, the end of the identifier.
-async fn name_of(deed: &mut Deed<Officer>, officer: OfficerId) -> Result<String, StoreError> {
+pub(super) async fn name_of(deed: &mut Deed<Officer>, officer: OfficerId) -> Result<String, StoreError> {
     match access::name_of_officer(deed.tx(), officer).await {
         Ok(Some(name)) => Ok(name),
         Ok(None) | Err(StoreError::Tampered { .. }) => Ok(officer.to_string()),
@@ -378,7 +378,7 @@ impl Shown<'_> {
     fn rows(&self) -> Vec<Row> {
         let said = self.read.check.as_ref();
         let mut rows = vec![];
-        for (field, value) in fields(&self.read.registered.person, self) {
+        for (field, value) in fields(&self.read.registered.person, self.counter, self.today, self.t) {
             let spoken_of = said.is_some_and(|(check, _)| check.disagrees.contains(&field));
             if value.is_none() && !spoken_of {
                 continue;
@@ -454,12 +454,17 @@ impl Shown<'_> {
 }
 
 /// Returns the fields of a person in the order of form DC01, each with its words if it holds something.
-fn fields(person: &Person, shown: &Shown<'_>) -> Vec<(RegisterField, Option<String>)> {
+pub(super) fn fields(
+    person: &Person,
+    counter: &Counter,
+    today: Date,
+    t: &'static Texts,
+) -> Vec<(RegisterField, Option<String>)> {
     use RegisterField as F;
-    let (reference, today) = (shown.counter.register.reference(), shown.today);
+    let reference = counter.register.reference();
     let place = |place: &Place| place.in_words(reference, today);
     let relative = |one: Option<&Relative>| one.map(|one| one.full_name.as_str().to_owned());
-    let sex = shown.t.word(&shown.t.sex, &person.sex.letter().to_string()).to_owned();
+    let sex = t.word(&t.sex, &person.sex.letter().to_string()).to_owned();
     let group = reference.ethnic_group(&person.ethnic_group, today).unwrap_or(&person.ethnic_group).to_owned();
     vec![
         (F::FullName, Some(person.full_name.as_str().to_owned())),

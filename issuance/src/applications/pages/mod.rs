@@ -3,6 +3,7 @@
 //! Every act is the verb that the API has; what stands in the way of an approval is what the verb itself says, tried in
 //! a deed that is not kept.
 
+mod counter;
 mod file;
 mod queue;
 
@@ -11,6 +12,7 @@ use axum::Json;
 use axum::extract::{FromRef, FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::response::Response;
+pub(crate) use counter::at_counter;
 use file::{File, Typed};
 use queue::Queue;
 use time::Date;
@@ -47,6 +49,7 @@ where
         .post(decides, "/pages/approvals/{id}/refusal", refuse)
         .post(decides, "/pages/approvals/{id}/claim", claim)
         .post(decides, "/pages/approvals/{id}/claim/release", release)
+        .merge(counter::pages())
 }
 
 /// Queue and file.

@@ -88,6 +88,11 @@ impl Dress {
         Self { language, theme, keys, nonce, here, asked, part: headers.contains_key("hx-request"), reads }
     }
 
+    /// True if a script asks, which goes on with the page that it has.
+    pub(crate) fn is_part(&self) -> bool {
+        self.part
+    }
+
     /// The same, for an answer to an act that shows the page at another place.
     pub(crate) fn at(&self, here: &str) -> Self {
         Self { here: here.to_owned(), ..self.clone() }

@@ -30,6 +30,24 @@ impl std::fmt::Debug for Filled {
 }
 
 impl Filled {
+    /// The fields of a form, if its token is that of the caller's session.
+    ///
+    /// # Errors
+    /// `form-foreign`
+    pub(super) fn of(
+        fields: Vec<(String, String)>,
+        request_hash: [u8; 32],
+        token: Option<&str>,
+    ) -> Result<Self, Problem> {
+        let filled = Self { fields, request_hash };
+        match token {
+            Some(token) if !bool::from(filled.text("token").as_bytes().ct_eq(token.as_bytes())) => {
+                Err(Problem::new(ProblemCode::FormForeign))
+            }
+            _ => Ok(filled),
+        }
+    }
+
     /// Returns what was typed into a field; nothing if there is none of this name.
     pub(crate) fn text(&self, name: &str) -> &str {
         self.some(name).unwrap_or_default()
@@ -91,13 +109,7 @@ impl<S: Send + Sync> FromRequest<S> for Filled {
         }
         let uri = Uri::try_from(format!("/?{text}")).map_err(|_| malformed())?;
         let Query(fields) = Query::<Vec<(String, String)>>::try_from_uri(&uri).map_err(|_| malformed())?;
-        let filled = Self { fields, request_hash: hash.finalize().into() };
-        match token {
-            Some(token) if !bool::from(filled.text("token").as_bytes().ct_eq(token.as_bytes())) => {
-                Err(Problem::new(ProblemCode::FormForeign))
-            }
-            _ => Ok(filled),
-        }
+        Self::of(fields, hash.finalize().into(), token.as_deref())
     }
 }
 

@@ -37,6 +37,8 @@ impl<S: Sync> FromRequestParts<S> for Visitor {
 pub(crate) enum Place {
     /// The decisions of the second officer.
     Approvals,
+    /// The counter.
+    Counter,
     /// A page that the head does not name.
     Elsewhere,
     /// The beginning.
@@ -74,6 +76,9 @@ impl Frame {
         if let Some(visitor) = visitor {
             let mut tab = |at, href, text: &'static str| tabs.push(Tab { href, text, current: at == place });
             tab(Place::Home, HOME, &t.layout.home);
+            if visitor.officer.may(Permission::Apply) {
+                tab(Place::Counter, COUNTER, &t.counter.tab);
+            }
             if visitor.officer.may(Permission::Decide) {
                 tab(Place::Approvals, APPROVALS, &t.layout.approvals);
             }
@@ -128,6 +133,8 @@ impl Frame {
 
 /// Where the files of the pages are.
 pub(crate) const ASSETS: &str = "/pages/assets/";
+/// The page of the counter.
+pub(crate) const COUNTER: &str = "/pages/counter";
 /// The page of the decisions.
 pub(crate) const APPROVALS: &str = "/pages/approvals";
 

@@ -52,6 +52,20 @@ texts! {
             says_hint until until_hint send_back_do refuse_title refuse_says refuse_hint refuse_do looked complaint
             complaint_title complaint_refused complaint_words complaint_allowed
         }
+        counter: CounterTexts {
+            tab title lead find find_do number number_hint or_name looked office found found_more found_none
+            found_none_says elsewhere how_replaced how_merged how_tones how_alike how_year work work_none
+            work_none_says work_some back person person_elsewhere person_elsewhere_says brought brought_says
+            issued compare compare_do unasked all_same differs same differs_here not_typed card_issued
+            card_counts card_ended booked apply apply_do choose needs_word because because_hint open_there
+            open_go open_elsewhere barred steps step_done step_find step_word step_features step_portrait
+            step_fee step_send returned word word_col word_agrees word_disagrees word_says word_mended
+            word_wrong wrong features features_hint features_do saved not_saved portrait quality photograph
+            photograph_hint photograph_do camera camera_view camera_refused shutter fee_due fee_settled fee_paid
+            fee_exempt fee_undone method receipt paid_on pay_do exemption ground evidence exempt_do papers cc02
+            cc02_not_yet slip booking_taken missing missing_word missing_features missing_portrait answers send
+            send_again resubmit done_word done_features done_portrait done_fee done_sent
+        }
         done: DoneTexts { approved checked returned refused next last }
         design: DesignTexts {
             title lead buttons main side quiet danger busy not_yet not_yet_why with_key fields number number_hint birth
@@ -72,10 +86,16 @@ texts! {
         event
         /// Fields of the register.
         field
+        /// What is found in a photograph.
+        finding
         /// Forms on which an event rests.
         form
+        /// Grounds on which no fee is due.
+        ground
         /// What is applied for, with its reason.
         kind
+        /// How a fee is paid.
+        method
         /// Why a dossier is returned.
         reason
         /// Roles of officers.

@@ -1,0 +1,84 @@
+// Behaviour of the counter's pages. They work without it; with it, what is typed is kept meanwhile, a file that is too
+// large is told of before it is sent, and the camera writes into the same field as a file does.
+"use strict";
+
+// What is typed is kept when the field is left: a form that carries `data-autosave` names the place that says so.
+for (const form of document.querySelectorAll("form[data-autosave]")) {
+  const says = document.getElementById(form.dataset.autosave);
+  const keep = async () => {
+    if (form.querySelector("[readonly]")) return;
+    const lost = () => { says.textContent = form.dataset.lost; };
+    try {
+      const sent = new URLSearchParams(new FormData(form));
+      const said = await fetch(form.action, { method: "POST", body: sent, headers: { "hx-request": "true" } });
+      if (said.status !== 200) return lost();
+      says.textContent = await said.text();
+      for (const field of form.querySelectorAll("[data-keep]")) {
+        if (sent.get(field.name) === field.value) sessionStorage.removeItem(`kept ${field.dataset.keep}`);
+      }
+    } catch {
+      lost();
+    }
+  };
+  form.addEventListener("change", keep);
+  // What this window still has was never kept by the service: the session ended while it was typed.
+  for (const field of form.querySelectorAll("[data-keep]:not([readonly])")) {
+    const kept = sessionStorage.getItem(`kept ${field.dataset.keep}`);
+    if (kept === null || kept === field.value) continue;
+    field.value = kept;
+    keep();
+  }
+}
+
+// A file that is too large is not sent.
+for (const field of document.querySelectorAll("input[type=file][data-most]")) {
+  const says = document.getElementById(field.dataset.large);
+  const judge = () => {
+    const large = [...field.files].some((file) => file.size > Number(field.dataset.most));
+    says.hidden = !large;
+    field.setAttribute("aria-describedby", large ? `${says.id} photograph-hint` : "photograph-hint");
+    if (large) field.setAttribute("aria-invalid", "true");
+    else field.removeAttribute("aria-invalid");
+    return large;
+  };
+  field.addEventListener("change", judge);
+  field.form.addEventListener("submit", (event) => {
+    if (!judge()) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    field.focus();
+  }, true);
+}
+
+// The camera of the counter, where the browser has one: what it takes goes into the field of the file.
+for (const opener of document.querySelectorAll("[data-camera]")) {
+  if (!navigator.mediaDevices?.getUserMedia) continue;
+  const field = document.getElementById(opener.dataset.camera);
+  const place = document.getElementById("camera");
+  const says = document.getElementById("camera-says");
+  const video = place.querySelector("video");
+  opener.hidden = false;
+  opener.addEventListener("click", async () => {
+    says.textContent = "";
+    try {
+      const size = { width: { ideal: 1280 }, height: { ideal: 960 } };
+      video.srcObject = await navigator.mediaDevices.getUserMedia({ video: size, audio: false });
+      await video.play();
+      place.hidden = false;
+      place.querySelector("[data-shutter]").focus();
+    } catch {
+      says.textContent = place.dataset.refused;
+    }
+  });
+  place.querySelector("[data-shutter]").addEventListener("click", async () => {
+    const canvas = new OffscreenCanvas(video.videoWidth, video.videoHeight);
+    canvas.getContext("2d").drawImage(video, 0, 0);
+    const taken = await canvas.convertToBlob({ type: "image/jpeg", quality: 0.92 });
+    const files = new DataTransfer();
+    files.items.add(new File([taken], "camera.jpg", { type: "image/jpeg" }));
+    field.files = files.files;
+    for (const track of video.srcObject.getTracks()) track.stop();
+    place.hidden = true;
+    field.form.requestSubmit();
+  });
+}
