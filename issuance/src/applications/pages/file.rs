@@ -24,6 +24,7 @@ use crate::population::change::{self, History};
 use crate::population::duplicates::score::SHOWN_FROM;
 use crate::population::duplicates::steps::Alike;
 use crate::population::model::{Person, Place, Registered, Relative};
+use crate::population::reference::Reference;
 use crate::store::StoreError;
 use crate::web::html::{Filled, Texts, Trouble, Visitor, fill};
 use crate::web::{Desk, Problem};
@@ -300,7 +301,7 @@ async fn in_deed(deed: &mut Deed<Officer>, id: ApplicationId) -> Result<Read, Co
 }
 
 /// Returns the name of an officer's account; of one whose row another hand changed, the end of the identifier.
-async fn name_of(deed: &mut Deed<Officer>, officer: OfficerId) -> Result<String, StoreError> {
+pub(super) async fn name_of(deed: &mut Deed<Officer>, officer: OfficerId) -> Result<String, StoreError> {
     match access::name_of_officer(deed.tx(), officer).await {
         Ok(Some(name)) => Ok(name),
         Ok(None) | Err(StoreError::Tampered { .. }) => Ok(officer.to_string()),
@@ -373,7 +374,8 @@ impl Shown<'_> {
     fn rows(&self) -> Vec<Row> {
         let said = self.read.check.as_ref();
         let mut rows = vec![];
-        for (field, value) in fields(&self.read.registered.person, self) {
+        let reference = self.counter.register.reference();
+        for (field, value) in fields(&self.read.registered.person, reference, self.today, self.t) {
             let spoken_of = said.is_some_and(|(check, _)| check.disagrees.contains(&field));
             if value.is_none() && !spoken_of {
                 continue;
@@ -449,12 +451,16 @@ impl Shown<'_> {
 }
 
 /// Returns the fields of a person in the order of form DC01, each with its words if it holds something.
-fn fields(person: &Person, shown: &Shown<'_>) -> Vec<(RegisterField, Option<String>)> {
+pub(super) fn fields(
+    person: &Person,
+    reference: &Reference,
+    today: Date,
+    t: &'static Texts,
+) -> Vec<(RegisterField, Option<String>)> {
     use RegisterField as F;
-    let (reference, today) = (shown.counter.register.reference(), shown.today);
     let place = |place: &Place| place.in_words(reference, today);
     let relative = |one: Option<&Relative>| one.map(|one| one.full_name.as_str().to_owned());
-    let sex = shown.t.word(&shown.t.sex, &person.sex.letter().to_string()).to_owned();
+    let sex = t.word(&t.sex, &person.sex.letter().to_string()).to_owned();
     let group = reference.ethnic_group(&person.ethnic_group, today).unwrap_or(&person.ethnic_group).to_owned();
     vec![
         (F::FullName, Some(person.full_name.as_str().to_owned())),
