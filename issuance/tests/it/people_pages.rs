@@ -470,10 +470,54 @@ async fn a_card_is_not_handed_over_to_another_person_by_another_office_or_once_i
     assert_eq!(status(&late), 404, "{}", late.text);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_complaint_is_decided_on_a_page_of_the_national_office_by_an_officer_without_a_hand_in_it() {
+    on_both(async |house| {
+        let office = Office::of(house).await;
+        let citizen = office.applies("Hứa Vĩ Văn Thành", "12/12/1991", "Khúc Thị Lệ", "").await;
+        for (name, at) in [("chief", "national"), ("an.le", "o-1")] {
+            house.officer(name, &[Role::Approver], at).await;
+        }
+        let path = format!("/api/v1/applications/{}", citizen.application);
+        let reason = json!({"reason": "ảnh không phải công dân"});
+        assert_eq!(office.approver.post(&format!("{path}/refusal"), "k-1", reason).await.status, 200);
+        let words = json!({"words": "chụp sau khi ốm", "on": house.clock.today().to_string()});
+        assert_eq!(office.capture.post(&format!("{path}/appeal"), "k-2", words).await.status, 200);
+        let place = format!("/pages/approvals/{}", citizen.application);
+        // Officers of the office read it, and have no form.
+        let there = Browser::of(house, "an.le").await.reads(&place).await;
+        assert!(says(&there, "Cán bộ duyệt của đơn vị trung ương quyết định"), "{}", there.text);
+        assert!(!says(&there, "name=\"outcome\""), "{}", there.text);
+        let browser = Browser::of(house, "chief").await;
+        let open = browser.reads(&place).await;
+        assert!(says(&open, "name=\"outcome\"") && says(&open, "chụp sau khi ốm"), "{}", open.text);
+        let decided = sql!("select count(*) as n from v_audit_entry where action = 'application-appeal-allowed'");
+        assert_eq!(house.count(decided, args![]).await, 0);
+        let why = ("reason", "hai ảnh cũ là một người");
+        let said = browser.sends(&format!("{place}/appeal"), &fields(&open, &[why])).await;
+        assert!(status(&said) == 422 && says(&said, "id=\"outcome-err\"") && says(&said, why.1), "{}", said.text);
+        let form = fields(&open, &[why, ("outcome", "allowed")]);
+        let appeal = format!("{place}/appeal");
+        let (one, two) = tokio::join!(browser.sends(&appeal, &form), browser.sends(&appeal, &form));
+        assert_eq!((one.status, two.status), (303, 303), "{} {}", one.text, two.text);
+        assert_eq!(house.count(decided, args![]).await, 1);
+        let done = browser.reads(one.leads_to()).await;
+        assert!(says(&done, "Đã chấp nhận khiếu nại của hồ sơ"), "{}", done.text);
+        assert_eq!(office.approver.get(&path).await.body["stage"], "captured");
+        // Not at the office, whatever the form says.
+        let far = Browser::of(house, "an.le").await;
+        let open = far.reads(&place).await;
+        let said = far.sends(&appeal, &fields(&open, &[why, ("outcome", "upheld")])).await;
+        assert!(matches!(status(&said), 403 | 409), "{} {}", said.status, said.text);
+        assert_eq!(office.approver.get(&path).await.body["stage"], "captured");
+    })
+    .await;
+}
+
 /// What the walk in a browser (`tests/pages/person.mjs`) needs: officers, a citizen whose card waits, and many names.
 pub async fn for_browser(house: &House) -> Value {
     let office = Office::of(house).await;
-    let long = "Công Tằng Tôn Nữ Hoàng Phượng Khuê Nguyệt Quỳnh Trang Thùy Dương Ngọc Bích Hạnh Nguyên Thị Thương Thương";
+    let long = "Công Tằng Tôn Nữ Hoàng Phượng Khuê Nguyệt Quỳnh Trang Thùy Dương Ngọc Bích Hạnh Nguyên Thị Hương Thơm";
     let citizen = office.applies("Lâm Quang Thế Hiển", "08/05/1978", "Trịnh Thị Ẩm", "000411902").await;
     Box::pin(office.makes(&citizen, 1)).await;
     let (named, _) = office.declares(long, "02/06/1981", "Hồ Thị Mận", "").await;

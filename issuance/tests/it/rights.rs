@@ -270,6 +270,7 @@ const PAGES: &[(&str, &str, Who)] = &[
     ("GET", "/pages/approvals", Officers(&[Approver])),
     ("GET", "/pages/approvals/queue", Officers(&[Approver])),
     ("GET", "/pages/approvals/{id}", Officers(&[Approver])),
+    ("POST", "/pages/approvals/{id}/appeal", Officers(&[Approver])),
     ("POST", "/pages/approvals/{id}/approval", Officers(&[Approver])),
     ("POST", "/pages/approvals/{id}/check", Officers(&[Approver])),
     ("POST", "/pages/approvals/{id}/claim", Officers(&[Approver])),

@@ -21,6 +21,7 @@ pub(crate) use hand_over::waiting_cards;
 use queue::Queue;
 use time::Date;
 
+use super::appeals::{self, AppealOutcome};
 use super::model::{Application, DossierDigest, ReturnReason};
 use super::stages::Step;
 use super::steps::{self, Missing};
@@ -64,6 +65,7 @@ where
         .post(decides, "/pages/approvals/{id}/check", check)
         .post(decides, "/pages/approvals/{id}/return", give_back)
         .post(decides, "/pages/approvals/{id}/refusal", refuse)
+        .post(decides, "/pages/approvals/{id}/appeal", hear)
         .post(decides, "/pages/approvals/{id}/claim", claim)
         .post(decides, "/pages/approvals/{id}/claim/release", release)
 }
@@ -139,6 +141,8 @@ fn done(t: &'static Texts, asked: &Asked, opened: bool) -> Option<String> {
         "checked" => Some(&*t.done.checked),
         "returned" => Some(&*t.done.returned),
         "refused" => Some(&*t.done.refused),
+        "appeal-allowed" => Some(&*t.hearing.allowed_done),
+        "appeal-upheld" => Some(&*t.hearing.upheld_done),
         _ => None,
     })?;
     Some(format!("{said} {}", if opened { &t.done.next } else { &t.done.last }))
@@ -280,6 +284,27 @@ async fn refuse(act: Act, filled: Filled) -> Shown {
     let id = act.id;
     let verb = async |deed: &mut Deed<Officer>| steps::refuse(deed, id, reason.as_str()).await;
     Box::pin(act.decide(filled.stamp(), "refused", typed, verb)).await
+}
+
+/// Decides about a complaint, at the national office.
+async fn hear(act: Act, filled: Filled) -> Shown {
+    let typed = Typed::of(Step::Uphold, &filled);
+    let (outcome, done) = match filled.text("outcome") {
+        "upheld" => (AppealOutcome::Upheld, "appeal-upheld"),
+        "allowed" => (AppealOutcome::Allowed, "appeal-allowed"),
+        _ => {
+            use crypto::perso::problem::ProblemCode as C;
+            let problem = Problem::new(C::ReasonMissing).field("/outcome", C::ReasonMissing, "upheld or allowed");
+            return act.again(&problem, typed).await;
+        }
+    };
+    let reason: SomeWords<MOST_OF_REASON> = match filled.judged("reason") {
+        Ok(reason) => reason,
+        Err(problem) => return act.again(&problem, typed).await,
+    };
+    let id = act.id;
+    let verb = async |deed: &mut Deed<Officer>| appeals::decide(deed, id, outcome, reason.as_str()).await;
+    Box::pin(act.decide(filled.stamp(), done, typed, verb)).await
 }
 
 async fn claim(act: Act, _: Filled) -> Shown {

@@ -83,6 +83,9 @@ texts! {
             old_card_says old_paper old_paper_says old_unknown old_unknown_says envelope envelope_hint slip slip_hint submit
             submit_says refuse refuse_title refuse_reason refuse_hint refuse_do done done_refused receipt
         }
+        hearing: HearingTexts {
+            title outcome outcome_wrong allowed upheld reason reason_hint submit barred allowed_done upheld_done
+        }
         receipt: ReceiptTexts { title form says old handed citizen officer sign back print }
     }
     tables {
