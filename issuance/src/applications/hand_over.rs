@@ -139,7 +139,8 @@ pub async fn hand_over_seen(
     seen: &HandOverSeen,
 ) -> Result<Vec<CardId>, HandOverError> {
     let HandOverSeen { checks, old_document, envelope } = seen;
-    let because: Vec<&str> = HandOverCheck::ALL.iter().filter(|one| checks.contains(one)).map(|one| one.word()).collect();
+    let because: Vec<&str> =
+        HandOverCheck::ALL.iter().filter(|one| checks.contains(one)).map(|one| one.word()).collect();
     let (revoked, person) = hands_over(deed, Some(counter), id, slip, &because.join(", ")).await?;
     if let Some(end) = old_document {
         let words = match envelope.as_str() {
@@ -221,7 +222,11 @@ pub(super) async fn by_number(
 }
 
 /// The applications of a person at this office, oldest first.
-async fn of_person(deed: &mut Deed<Officer>, person: PersonId, office: &OfficeCode) -> Result<Vec<Lies>, HandOverError> {
+async fn of_person(
+    deed: &mut Deed<Officer>,
+    person: PersonId,
+    office: &OfficeCode,
+) -> Result<Vec<Lies>, HandOverError> {
     let window = Window { until: deed.at(), after: Id::nil(), most: MOST };
     let rows = store_lists::applications(deed.tx(), Wanted::Person(person, office, ""), window).await?;
     deed.record_reading(Action::ApplicationsListed, Object::Person(person), person, office, OCCASION).await?;

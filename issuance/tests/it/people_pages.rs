@@ -74,7 +74,7 @@ impl Office {
         let body = json!({"portrait": STANDARD.encode(photograph), "features": "Nốt ruồi dưới mép phải",
             "register_check": {"agrees": true}});
         let path = format!("/api/v1/applications/{application}");
-        let captured = self.capture.post(&format!("{path}/capture"), &number, body).await;
+        let captured = self.capture.post(&format!("{path}/capture"), &format!("{number}-c"), body).await;
         assert_eq!(captured.status, 200, "{captured:?}");
         Citizen { person, number, application, slip: opened.body["slip"].as_str().unwrap().to_owned() }
     }
@@ -88,14 +88,15 @@ impl Office {
         let serial = CardSerial([0, 1, 2, 3, 4, 5, 6, 7, 8, number]);
         let (name, key) = (serial.to_string(), |verb: &str| format!("{verb}-{number}"));
         let note = json!({"manufacturer": "Maker", "batch": key("b"), "transport_key_id": "maker", "serials": [name]});
-        assert_eq!(self.stock.post("/api/v1/stock/deliveries", &key("d"), note).await.status, 200);
+        assert_eq!(self.stock.post("/api/v1/stock/deliveries", &key("d"), note).await.status, 201);
         let custody = json!({"serials": [name], "station_id": self.station_id});
-        assert_eq!(self.stock.post("/api/v1/stock/custody", &key("c"), custody).await.status, 200);
+        let given = self.stock.post("/api/v1/stock/custody", &key("c"), custody).await;
+        assert!((200..300).contains(&given.status), "{given:?}");
         let keys = MasterKey::from_bytes(&TRANSPORT_MASTER).unwrap().diversify(&serial, 0xff);
         let mut chip = Chip::blank(serial, keys);
         let asks = async |what: &str, body: Value| {
             let said = self.station.post(&format!("/api/v1/station/{what}"), &key(what), body).await;
-            assert_eq!(said.status, 200, "{what}: {said:?}");
+            assert!((200..300).contains(&said.status), "{what}: {said:?}");
             said.body
         };
         let presented = |chip: &Chip| json!(protocol::Presented { presentation: chip.presentation() });
@@ -108,7 +109,8 @@ impl Office {
         assert_eq!(ordered.slip, citizen.slip);
         let (receipt, _) = perso::play(&mut chip, &ordered.order, &mut |_| {});
         let challenge = ordered.read_back.challenge.to_vec();
-        let active_authentication = Some(protocol::ActiveAuthentication { signature: chip.signs(&challenge), challenge });
+        let active_authentication =
+            Some(protocol::ActiveAuthentication { signature: chip.signs(&challenge), challenge });
         let receipt = protocol::PersonalizationReceipt { receipt, active_authentication };
         let made = asks("personalization/receipts", json!(receipt)).await;
         made["card_id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned()
@@ -293,7 +295,7 @@ async fn who_looked_is_told_page_by_page_to_the_auditors_who_see_the_trail() {
         assert!(says(&first, "sửa sổ dân cư") && !says(&first, "Thái Duy"), "the trail has no names: {}", first.text);
         let older = first.text.split("?before=").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
         let second = browser.reads(&format!("{place}?before={older}")).await;
-        assert!(!says(&second, "far.registrar") && !says(&second, "?before="), "{}", second.text);
+        assert!(!says(&second, "far.registrar") && !says(&second, "Những lần trước đó"), "{}", second.text);
         assert!((6..=8).contains(&rows(&second)), "{}: {}", rows(&second), second.text);
         // The looks are looks too.
         assert_eq!(looks(house, "audit-read", "audit", &person).await, 2);
@@ -379,10 +381,9 @@ async fn a_card_is_handed_over_once_to_who_brings_its_slip_and_the_trail_says_wh
         assert_eq!((one.status, two.status), (303, 303), "{} {}", one.text, two.text);
         assert_eq!(card_status(&hand, &card).await, "active");
         let told = sql!("select count(*) as n from v_audit_entry where action = $1 and object = $2 and reason = $3");
-        for (action, reason) in [
-            ("card-handed-over", "chip-trusted, face-compared"),
-            ("old-document-settled", "collected: TB-0892"),
-        ] {
+        for (action, reason) in
+            [("card-handed-over", "chip-trusted, face-compared"), ("old-document-settled", "collected: TB-0892")]
+        {
             assert_eq!(house.count(told, args![action, format!("card/{card}"), reason]).await, 1, "{action}");
         }
         let done = browser.reads(one.leads_to()).await;

@@ -20,8 +20,8 @@ use super::person::grouped;
 use super::persons::compact;
 use super::queue::{self, Queue, due_in_words};
 use super::{Act, done_of};
-use crate::cards::model::{BodyCheck, Card, Status};
 use crate::cards;
+use crate::cards::model::{BodyCheck, Card, Status};
 use crate::deed::{Action, Deed, Object, Occasion, last_words, officers_who};
 use crate::ground::ids::{ApplicationId, CardId, OfficerId};
 use crate::ground::text::{MOST_OF_REASON, SomeWords, Words};
@@ -255,7 +255,7 @@ pub(super) async fn hand_over_card(act: Act, filled: Filled) -> Shown {
     };
     let seen = HandOverSeen { checks: typed.checks.clone(), old_document: typed.old, envelope };
     let (counter, slip) = (act.counter.clone(), typed.slip.clone());
-    let verb = async |deed: &mut Deed<Officer>, card| {
+    let verb = async |deed: &mut Deed<Officer>, card: CardId| {
         hand_over_seen(deed, &counter, card, &slip, &seen).await?;
         Ok::<_, HandOverError>(())
     };
@@ -270,7 +270,7 @@ pub(super) async fn refuse(act: Act, filled: Filled) -> Shown {
         Ok(reason) => reason,
         Err(problem) => return again(act, &problem, typed).await,
     };
-    let verb = async |deed: &mut Deed<Officer>, card| hand_over::refuse(deed, card, reason.as_str()).await;
+    let verb = async |deed: &mut Deed<Officer>, card: CardId| hand_over::refuse(deed, card, reason.as_str()).await;
     let place = format!("{HAND_OVER}?done=refused&was={}", reference(act.id));
     Box::pin(once(act, &filled, typed, &place, verb)).await
 }
@@ -331,9 +331,11 @@ async fn in_deed(deed: &mut Deed<Officer>, id: ApplicationId) -> Result<Result<R
     };
     let occasion = Occasion { case: Some(id), ..OCCASION };
     let card = cards::steps::read(deed, card, occasion).await?;
-    let registered = crate::population::steps::read(deed, application.person, occasion).await?;
     let mut held = cards::store::cards_of(deed, application.person).await?;
     held.retain(|other| other.id != card.id && other.status.is_active());
+    let (object, person) = (Object::Person(application.person), application.person);
+    deed.record_reading(Action::CardsListed, object, person, &card.office, occasion).await?;
+    let registered = crate::population::steps::read(deed, person, occasion).await?;
     let object = Object::Card(card.id).to_string();
     let refused_by = officers_who(deed.tx(), application.person, &object, &[Action::CardHandOverRefused]).await?;
     let mut names = BTreeMap::new();
@@ -394,14 +396,15 @@ impl Sheet<'_> {
         let name = person.full_name.as_str().to_owned();
         let kept = application.progress.due.filter(|_| application.stage.which() == StageName::NotFetched);
         let refusers: Vec<&str> = read.refused_by.iter().filter_map(|by| Some(read.names.get(by)?.as_str())).collect();
-        let ends = OldDocumentEnd::ALL.iter().map(|end| {
-            (end.word(), t.word(&t.old_document, end.word()), typed.old == Some(*end))
-        });
+        let ends = OldDocumentEnd::ALL
+            .iter()
+            .map(|end| (end.word(), t.word(&t.old_document, end.word()), typed.old == Some(*end)));
         Ok(File {
             id: application.id,
             card: card.id,
             title: fill(&t.file.reference, &[("reference", &reference(application.id))]),
-            number: number.map_or_else(|| t.file.number_none.clone(), |n| ::pages::written::personal_number(n.as_str())),
+            number: number
+                .map_or_else(|| t.file.number_none.clone(), |n| ::pages::written::personal_number(n.as_str())),
             birth: person.birth.to_string(),
             sex: t.word(&t.sex, &person.sex.letter().to_string()),
             kind: t.word(&t.kind, &kind_word(application.kind)),
@@ -415,9 +418,9 @@ impl Sheet<'_> {
             issued: ::pages::written::date(card.issued),
             expires: card.expires.map_or_else(|| t.person.no_limit.clone(), ::pages::written::date),
             body: match card.body {
-                BodyCheck::Checked => ("good", "i-ok", &t.handing.body_checked),
-                BodyCheck::Awaited => ("wait", "i-wait", &t.handing.body_awaited),
-                BodyCheck::NotDue => ("", "i-none", &t.handing.body_not_due),
+                BodyCheck::Checked => ("good", "i-ok", &*t.handing.body_checked),
+                BodyCheck::Awaited => ("wait", "i-wait", &*t.handing.body_awaited),
+                BodyCheck::NotDue => ("", "i-none", &*t.handing.body_not_due),
             },
             old: self.old(read),
             ends: ends.collect(),
@@ -442,7 +445,10 @@ impl Sheet<'_> {
             (OldDocument::None, ..) => None,
             (_, Some(card), _) => {
                 let (serial, day) = (grouped(&card.serial.to_string()), ::pages::written::date(card.issued));
-                Some((t.handing.old_card.clone(), fill(&t.handing.old_card_says, &[("serial", &serial), ("day", &day)])))
+                Some((
+                    t.handing.old_card.clone(),
+                    fill(&t.handing.old_card_says, &[("serial", &serial), ("day", &day)]),
+                ))
             }
             (_, None, Some(number)) => {
                 let number = ::pages::written::personal_number(number);

@@ -308,7 +308,8 @@ impl Told<'_> {
     }
 
     fn card(&self, card: &CardItem) -> Card {
-        let day = |text: &str| text.parse::<Day>().map_or_else(|_| text.to_owned(), |day| ::pages::written::date(day.0));
+        let day =
+            |text: &str| text.parse::<Day>().map_or_else(|_| text.to_owned(), |day| ::pages::written::date(day.0));
         let state = match card.status.as_str() {
             _ if card.tampered => ("bad-t", "i-no", &*self.t.approvals.tampered),
             "active" => ("good", "i-ok", self.t.word(&self.t.card, "active")),

@@ -2,7 +2,6 @@
 //! verbs are those of the register's search, and each person who is found is a record.
 
 use askama::Template;
-use axum::Json;
 use axum::extract::State;
 use crypto::identity::{CardSerial, folded_name};
 use crypto::perso::problem::ProblemCode;
@@ -47,7 +46,6 @@ pub(super) struct Form {
     pub birth: String,
     pub father: String,
     pub mother: String,
-    pub province: String,
     pub district: String,
     pub commune: String,
     pub beginning: bool,
@@ -94,7 +92,6 @@ impl Form {
                 .collect(),
             father,
             mother,
-            province,
             district,
             commune,
         }
@@ -125,7 +122,12 @@ pub(super) struct Row {
 }
 
 /// `GET /pages/persons`
-pub(super) async fn form(State(counter): State<Counter>, State(desk): State<Desk>, dress: Dress, visitor: Visitor) -> Shown {
+pub(super) async fn form(
+    State(counter): State<Counter>,
+    State(desk): State<Desk>,
+    dress: Dress,
+    visitor: Visitor,
+) -> Shown {
     let (t, today) = (texts(dress.language), desk.deeds().source().clock().today());
     let form = Form::of(&visitor, None, counter.register.reference(), today, t);
     let frame = Frame::new(&dress, Some(&visitor), Place::Persons);
@@ -208,13 +210,15 @@ enum Wanted {
     /// The card on this chip.
     Chip(CardSerial),
     /// What the register's search takes.
-    Sought(Sought),
+    Sought(Box<Sought>),
 }
 
 /// Reads the form: the one box takes a number for life, the number of an old card, the serial of a chip, or a name.
 fn asked(filled: &Filled, reference: &Reference, today: Date) -> Result<Wanted, Problem> {
     let who = compact(filled.text("who"));
-    if who.len() == 20 && let Ok(serial) = who.parse() {
+    if who.len() == 20
+        && let Ok(serial) = who.parse()
+    {
         return Ok(Wanted::Chip(serial));
     }
     let mut sought = Sought {
@@ -236,7 +240,7 @@ fn asked(filled: &Filled, reference: &Reference, today: Date) -> Result<Wanted, 
         }
         _ => sought.full_name = filled.judged("who")?,
     }
-    Ok(Wanted::Sought(sought))
+    Ok(Wanted::Sought(Box::new(sought)))
 }
 
 /// Reads where a person lives, in names or codes.

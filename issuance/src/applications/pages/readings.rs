@@ -14,9 +14,7 @@ use crate::audit::{self, AuditError, Row};
 use crate::deed::Deed;
 use crate::ground::Officer;
 use crate::ground::ids::{EntryId, OfficerId, PersonId};
-use crate::web::html::{
-    Asked, Dress, Frame, Place, Shown, Texts, Trouble, Visitor, fill, page, page_about, texts, to,
-};
+use crate::web::html::{Asked, Dress, Frame, Place, Shown, Texts, Trouble, Visitor, fill, page, page_about, texts, to};
 use crate::web::{Desk, Named, Problem};
 
 /// The looks of one person; or the form that asks for whom.
