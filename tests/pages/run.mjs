@@ -183,6 +183,17 @@ must(page.url().includes("/pages/sign-in"), "door", "the session goes on");
 
 // The counter is walked by its own module.
 await (await import("./counter.mjs")).counter({ page, context, given, to, text, must, judged, seen, out });
+async function signsIn(username, password) {
+  await to("/pages/sign-in");
+  await page.fill("#username", username);
+  await page.fill("#password", password);
+  await Promise.all([page.waitForURL("**/pages"), page.keyboard.press("Enter")]);
+}
+async function signsOut() {
+  await Promise.all([page.waitForURL("**/pages/sign-in?left=yes"), page.locator("form[action='/pages/sign-out'] button").click()]);
+}
+const tools = { page, to, text, must, seen, judged, measured, out, signsIn, signsOut };
+await (await import("./person.mjs")).people(tools, given.people);
 
 await browser.close();
 if (faults.length > 0) {

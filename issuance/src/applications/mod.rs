@@ -43,7 +43,7 @@ pub use api::routes;
 use claims::Claims;
 use deadlines::Deadlines;
 use fees::Fees;
-pub(crate) use pages::{at_counter, pages, waiting};
+pub(crate) use pages::{at_counter, pages, waiting, waiting_cards};
 use paper_archive::Archives;
 use serde::{Deserialize, Serialize};
 use stages::Procedure;

@@ -106,6 +106,13 @@ pub(crate) async fn officers_who(
     Ok(officers)
 }
 
+/// Returns the words of the last record that this was done to an object; `None` if it never was, or has none.
+pub(crate) async fn last_words(tx: &mut Tx, object: &str, action: Action) -> Result<Option<String>, StoreError> {
+    let sql = sql!("select reason from audit_entry where object = $1 and action = $2 order by id desc limit 1");
+    let row = tx.one(sql, args![object, action.word()]).await?;
+    Ok(row.map(|row| row.get::<Option<String>>("reason")).transpose()?.flatten())
+}
+
 /// Returns the moment of the last record about this object that was made until then.
 pub(crate) async fn last_record_about(
     tx: &mut Tx,

@@ -58,6 +58,7 @@ mod pages_counter;
 mod paper_archive;
 mod parcels;
 mod payments;
+mod people_pages;
 mod portraits;
 mod print_jobs;
 mod problems;

@@ -632,6 +632,7 @@ async fn an_officer_decides_in_a_real_browser_and_nothing_is_in_the_way() {
     let (blocked, _) =
         counter.opens("Tôn Nữ Hoàng Phượng Khuê Ngọc Ẩn Thị Thương", "03/02/1979", "Nữ", "Mai Thị Xuyến").await;
     counter.captures(&blocked, json!({"disagrees": ["religion", "permanent_residence"]})).await;
+    let people = Box::pin(crate::people_pages::for_browser(&house)).await;
     // Who comes to the counter next: a person with a number, and no application.
     let name = "Trần Thị Hoài An";
     let (open, person) = counter.opens(name, "17/09/1995", "Nữ", "Lý Thị Ngà").await;
@@ -644,6 +645,7 @@ async fn an_officer_decides_in_a_real_browser_and_nothing_is_in_the_way() {
     let photograph = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/portrait/photograph.jpg");
     let today = house.clock.today();
     let given = json!({
+        "people": people,
         "counter": {"username": "hang.vu", "number": number, "person": person, "name": name, "large": large,
             "photograph": photograph},
         "address": format!("https://{}", house.service.address()), "chromium": CHROMIUM,

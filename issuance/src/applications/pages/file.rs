@@ -9,7 +9,7 @@ use axum::Json;
 use serde::Serialize;
 use time::{Date, OffsetDateTime};
 
-use super::super::appeals::ComplaintView;
+use super::super::appeals::{self, AppealOutcome, ComplaintView};
 use super::super::claims::{self, Claim};
 use super::super::model::{Application, Capture, Kind, ReturnReason, Stage};
 use super::super::register_check::{self, RegisterCheck, RegisterField};
@@ -19,11 +19,12 @@ use super::occasion;
 use super::queue::due_in_words;
 use crate::deed::Deed;
 use crate::ground::ids::{ApplicationId, OfficerId};
-use crate::ground::{Officer, Source};
+use crate::ground::{OfficeCode, Officer, Source};
 use crate::population::change::{self, History};
 use crate::population::duplicates::score::SHOWN_FROM;
 use crate::population::duplicates::steps::Alike;
 use crate::population::model::{Person, Place, Registered, Relative};
+use crate::population::reference::Reference;
 use crate::store::StoreError;
 use crate::web::html::{Filled, Texts, Trouble, Visitor, fill};
 use crate::web::{Desk, Problem};
@@ -65,6 +66,10 @@ pub(super) struct File {
     pub appealed: bool,
     /// No officer in service may decide about it.
     pub lacks_decider: bool,
+    /// True for an officer of the national office, who decides about the complaint.
+    pub may_hear: bool,
+    /// Why this officer cannot.
+    pub unheard: Option<Trouble>,
     /// The citizen's complaint about a refusal of it.
     pub complaint: Option<ComplaintView>,
     /// The name of what this officer sees.
@@ -121,6 +126,7 @@ pub(super) struct Typed {
     pub reasons: Vec<String>,
     pub says: String,
     pub until: String,
+    pub outcome: String,
 }
 
 impl Typed {
@@ -132,7 +138,18 @@ impl Typed {
             reasons: filled.all("reasons").map(str::to_owned).collect(),
             says: filled.text(says).to_owned(),
             until: filled.text("until").to_owned(),
+            outcome: filled.text("outcome").to_owned(),
         }
+    }
+
+    /// True if a complaint was to be decided.
+    pub(super) fn hears(&self) -> bool {
+        self.step == Some(Step::Uphold)
+    }
+
+    /// True if this was chosen.
+    pub(super) fn chose(&self, outcome: &str) -> bool {
+        self.outcome == outcome
     }
 
     /// True if the citizen was to be given another chance.
@@ -213,6 +230,12 @@ pub(super) async fn read(
         use crypto::perso::problem::ProblemCode as C;
         matches!(problem.code(), C::SecondOfficerNeeded | C::ApplicationClaimed | C::OtherOffice)
     });
+    let appealed = matches!(read.application.stage, Stage::Appealed { .. });
+    let may_hear = appealed && officer.office == OfficeCode::national();
+    let unheard = match may_hear {
+        true => Box::pin(unheard(desk, officer, id)).await?,
+        false => None,
+    };
     let source = desk.deeds().source();
     let today = source.clock().today();
     let mine = read.claim.as_ref().is_some_and(|claim| claim.officer == officer.id);
@@ -265,8 +288,10 @@ pub(super) async fn read(
         may_release: mine,
         may_return: leads(Step::Return) && !barred,
         may_refuse: leads(Step::Refuse) && !barred,
-        appealed: matches!(read.application.stage, Stage::Appealed { .. }),
+        appealed,
         lacks_decider: read.lacks_decider,
+        may_hear,
+        unheard: unheard.map(|problem| Trouble::of(&problem, t)),
         complaint: ComplaintView::of(&read.application.stage),
         agrees,
         blocked: blocked.map(|problem| Trouble::of(&problem, t)),
@@ -338,6 +363,19 @@ async fn obstacle(
     }
 }
 
+/// Returns what the verb itself says against a decision about the complaint by this officer, tried in a deed that is not
+/// kept.
+async fn unheard(desk: &Desk, officer: &Officer, id: ApplicationId) -> Result<Option<Problem>, Problem> {
+    let mut deed = desk.deeds().open(officer.clone()).await?;
+    let tried = appeals::decide(&mut deed, id, AppealOutcome::Upheld, "tried").await;
+    drop(deed);
+    match tried.map_err(Problem::from) {
+        Ok(_) => Ok(None),
+        Err(problem) if problem.status().is_server_error() && problem.waits().is_some() => Err(problem),
+        Err(problem) => Ok(Some(problem)),
+    }
+}
+
 /// What was read, in the words of a page.
 struct Shown<'a> {
     read: &'a Read,
@@ -378,7 +416,8 @@ impl Shown<'_> {
     fn rows(&self) -> Vec<Row> {
         let said = self.read.check.as_ref();
         let mut rows = vec![];
-        for (field, value) in fields(&self.read.registered.person, self.counter, self.today, self.t) {
+        let reference = self.counter.register.reference();
+        for (field, value) in fields(&self.read.registered.person, reference, self.today, self.t) {
             let spoken_of = said.is_some_and(|(check, _)| check.disagrees.contains(&field));
             if value.is_none() && !spoken_of {
                 continue;
@@ -456,12 +495,11 @@ impl Shown<'_> {
 /// Returns the fields of a person in the order of form DC01, each with its words if it holds something.
 pub(super) fn fields(
     person: &Person,
-    counter: &Counter,
+    reference: &Reference,
     today: Date,
     t: &'static Texts,
 ) -> Vec<(RegisterField, Option<String>)> {
     use RegisterField as F;
-    let reference = counter.register.reference();
     let place = |place: &Place| place.in_words(reference, today);
     let relative = |one: Option<&Relative>| one.map(|one| one.full_name.as_str().to_owned());
     let sex = t.word(&t.sex, &person.sex.letter().to_string()).to_owned();

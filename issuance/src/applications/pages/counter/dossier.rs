@@ -316,7 +316,7 @@ impl Act {
         let today = self.desk.deeds().source().clock().today();
         let said = read.check.as_ref();
         let mut rows = vec![];
-        for (field, value) in fields(&read.registered.person, &self.counter, today, t) {
+        for (field, value) in fields(&read.registered.person, self.counter.register.reference(), today, t) {
             let name = field.name();
             let open = said.is_some_and(|(_, left)| left.contains(&field));
             let wrong = match &typed.disagrees {
@@ -503,7 +503,7 @@ pub(super) async fn pay(act: Act, filled: Filled) -> Shown {
         let code = ProblemCode::FeePaymentUnfit;
         let unfit = |field: &'static str| Problem::new(code).field(field, code, "choose one");
         let dong = filled.text("dong").parse().map_err(|_| unfit("/dong"))?;
-        let method = filled.text("method").parse().map_err(|_| unfit("/method"))?;
+        let method = PaymentMethod::named(filled.text("method")).ok_or_else(|| unfit("/method"))?;
         let receipt: SomeWords<40> = filled.judged("receipt")?;
         let day = ProblemCode::PeriodUnfit;
         let on = filled.text("paid_on").parse::<Day>();
@@ -521,8 +521,8 @@ pub(super) async fn exempt(act: Act, filled: Filled) -> Shown {
     let (id, officer) = (act.id, act.visitor.officer.clone());
     let said = async {
         let code = ProblemCode::FeePaymentUnfit;
-        let ground: ExemptionGround =
-            filled.text("ground").parse().map_err(|_| Problem::new(code).field("/ground", code, "choose one"))?;
+        let ground = ExemptionGround::named(filled.text("ground"))
+            .ok_or_else(|| Problem::new(code).field("/ground", code, "choose one"))?;
         let evidence: SomeWords<MOST_OF_REASON> = filled.judged("evidence")?;
         let verb = async |deed: &mut Deed<Officer>| {
             payments::exempt(deed, id, ground, evidence.as_str()).await.map(|account| account.due())

@@ -37,7 +37,7 @@ pub(super) async fn cc02(act: Act) -> Shown {
     let number = registered.personal_number.as_ref();
     let number = number.map_or_else(|| t.file.number_none.clone(), |n| ::pages::written::personal_number(n.as_str()));
     let mut items: Vec<(String, String)> = vec![];
-    for (field, value) in fields(&registered.person, &act.counter, today, t) {
+    for (field, value) in fields(&registered.person, act.counter.register.reference(), today, t) {
         items.push((t.word(&t.field, &field.name()).to_owned(), value.unwrap_or_else(|| "-".to_owned())));
     }
     // The number stands after the sex, and the features last, as on the form.

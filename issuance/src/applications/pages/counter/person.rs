@@ -318,7 +318,7 @@ impl Before<'_> {
         let shown = number.map_or_else(|| t.file.number_none.clone(), ::pages::written::personal_number);
         let mut rows =
             vec![row(&*t.counter.number, shown, &brought.number, number == Some(digits(&brought.number).as_str()))];
-        for (field, value) in fields(&registered.person, self.counter, today, t) {
+        for (field, value) in fields(&registered.person, self.counter.register.reference(), today, t) {
             let Some(value) = value else { continue };
             let (paper, same) = match field {
                 F::FullName => (brought.name.as_str(), same_name(&value, &brought.name)),
