@@ -322,8 +322,8 @@ impl Floor {
         (station.finished().to_vec(), station.presented(), ended)
     }
 
-    /// Reports what needs no chip any more. Each chip that cannot be accounted for is told by its serial, and the others
-    /// go on.
+    /// Reports what needs no chip any more. Each chip that cannot be accounted for is told by its
+    /// serial, and the others go on.
     fn settles(
         &self,
         station: &mut Station<'_, HttpService>,

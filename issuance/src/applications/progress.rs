@@ -50,8 +50,8 @@ pub async fn move_to<A: Actor>(deed: &mut Deed<A>, id: ApplicationId, stage: &St
     Ok(())
 }
 
-/// Returns the office whose stock has an application that waits for its chip or is being written: the one that makes the
-/// cards of its batch. None where that is the office of the application.
+/// Returns the office whose stock has an application that waits for its chip or is being written: the one that makes
+/// the cards of its batch. None where that is the office of the application.
 async fn maker(tx: &mut Tx, id: ApplicationId, stage: &Stage) -> Result<Option<OfficeCode>, StoreError> {
     match stage {
         Stage::Approved { .. } | Stage::InProduction { .. } => super::store::items::maker(tx, id).await,

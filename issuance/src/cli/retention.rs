@@ -19,8 +19,8 @@ enum Verb {
     Run(Run),
 }
 
-/// Lists every kind with its term, its ground and how much of it is due, what ends by itself, and what is kept for good.
-/// Changes nothing.
+/// Lists every kind with its term, its ground and how much of it is due, what ends by itself, and what is kept
+/// for good. Changes nothing.
 #[derive(Args)]
 struct List {
     #[command(flatten)]

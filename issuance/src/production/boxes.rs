@@ -379,8 +379,8 @@ async fn beside(deed: &mut Deed<Officer>, case: &Case) -> Result<BTreeMap<BoxId,
 /// Takes what is left on the courier's account of a box to the office where an officer of each of the two says that it
 /// is; and what came too many, where the sender agrees that it did. A box that was not received ends with it.
 ///
-/// What came too many and is missed in another box of the two offices came with this one: its case is about that chip no
-/// more. Where it is on its way between other offices, it is theirs to say.
+/// What came too many and is missed in another box of the two offices came with this one: its case is about that chip
+/// no more. Where it is on its way between other offices, it is theirs to say.
 ///
 /// # Errors
 /// [`ProductionError::OfChip`] with [`ProductionError::InBox`] for such a chip; [`ProductionError`]

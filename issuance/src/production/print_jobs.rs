@@ -191,8 +191,8 @@ fn settle(name: &Path, content: Option<&[u8]>) -> io::Result<()> {
     }
 }
 
-/// Returns the content of a job's file, with the serial of the chip whose body it is; `None` if its document was dropped
-/// meanwhile.
+/// Returns the content of a job's file, with the serial of the chip whose body it is; `None` if its
+/// document was dropped meanwhile.
 async fn content(
     production: &Production,
     deeds: &Deeds,

@@ -1,5 +1,5 @@
-//! The order of locks: chip, application, card. A verb that waits for one of them holds none of those behind it, so that
-//! no two wait for each other. On PostgreSQL, where rows are locked singly.
+//! The order of locks: chip, application, card. A verb that waits for one of them holds none of those behind it, so
+//! that no two wait for each other. On PostgreSQL, where rows are locked singly.
 
 use crypto::lds::{DataGroup, Dg1, Dg13, File};
 use issuance::applications::hand_over::hand_over;

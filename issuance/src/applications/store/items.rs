@@ -75,8 +75,8 @@ pub struct ItemLease {
 }
 
 impl ItemLease {
-    /// So many times its length a lease lies ahead at most. Twice: a clock that was a little ahead, or a length that was
-    /// shortened, takes no item from a chip that is being written.
+    /// So many times its length a lease lies ahead at most. Twice: a clock that was a little ahead, or a length that
+    /// was shortened, takes no item from a chip that is being written.
     pub const MOST: i32 = 2;
 
     /// True if it ran out before this moment. One that lies further ahead than any that is given was given under a
@@ -264,7 +264,8 @@ pub async fn batches_of_application(tx: &mut Tx, id: ApplicationId) -> Result<Ve
     tx.all_sealed(&BATCH_ITEM, sql, args![id]).await?.iter().map(|row| Id::of(row, "batch_id")).collect()
 }
 
-/// Returns the first item of a batch behind this place that is bound to a chip and whose lease is [over](ItemLease::is_over).
+/// Returns the first item of a batch behind this place that is bound to a chip and whose lease is
+/// [over](ItemLease::is_over).
 ///
 /// # Errors
 /// [`StoreError`]
