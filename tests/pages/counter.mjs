@@ -5,7 +5,7 @@ export async function counter({ page, context, given, to, text, must, judged, se
   await to("/pages/counter");
   await page.fill("#username", username);
   await page.fill("#password", given.password);
-  await Promise.all([page.waitForURL("**/pages/counter"), page.keyboard.press("Enter")]);
+  await Promise.all([page.waitForURL((url) => url.pathname === "/pages/counter"), page.keyboard.press("Enter")]);
   must(await page.evaluate(() => document.activeElement.id) === "number", "counter", "the number has not the focus");
   await seen("counter", "/pages/counter");
 

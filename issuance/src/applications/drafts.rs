@@ -172,7 +172,7 @@ pub async fn send(
     if seen.ok_or(TransitionError::NotSeen)? != draft.digest() {
         return Err(TransitionError::Changed.into());
     }
-    let doubts: Vec<String> = draft.doubts().map(|finding| finding.word()).collect();
+    let doubts: Vec<String> = draft.doubts().map(Finding::word).collect();
     if !doubts.is_empty() && !answered_for {
         return Err(CounterError::Doubtful("the portrait is not as it should be"));
     }

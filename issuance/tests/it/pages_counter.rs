@@ -374,7 +374,7 @@ async fn fee_papers_and_slip_go_through_the_counter() {
     let today = house.clock.today().to_string();
     let paid = |receipt| [("dong", "30000"), ("method", "cash"), ("receipt", receipt), ("paid_on", today.as_str())];
     let said = browser.sends(&format!("{path}/payment"), &fields(&sheet, &paid("?"))).await;
-    assert!(said.status == 422 && said.says("fee-payment-unfit") && said.says("value=\"?\""), "{}", said.text);
+    assert!(said.status == 409 && said.says("fee-payment-unfit") && said.says("value=\"?\""), "{}", said.text);
     let form = fields(&sheet, &paid("AA/21 0001234"));
     let paying = format!("{path}/payment");
     let (one, two) = tokio::join!(browser.sends(&paying, &form), browser.sends(&paying, &form));

@@ -2,6 +2,7 @@
 //! sends it.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use askama::Template;
 use axum::Json;
@@ -164,8 +165,8 @@ async fn in_deed(deed: &mut Deed<Officer>, id: ApplicationId) -> Result<Read, Co
     officers.extend(claim.as_ref().map(|claim| claim.officer));
     officers.extend(draft.saved.as_ref().map(|saved| saved.by));
     for officer in officers {
-        if !names.contains_key(&officer) {
-            names.insert(officer, name_of(deed, officer).await?);
+        if let Entry::Vacant(entry) = names.entry(officer) {
+            entry.insert(name_of(deed, officer).await?);
         }
     }
     let today = deed.today();

@@ -115,8 +115,8 @@ struct Known {
     /// In words.
     verdict: String,
     cards: Vec<(String, &'static str)>,
-    /// The application under way: its address, if the officer's office has it.
-    open: Option<Option<String>>,
+    /// The application under way.
+    open: Option<Open>,
     booking: Option<String>,
     cases: Vec<Choice>,
     /// True if an officer must say why one of the cases is right.
@@ -125,6 +125,12 @@ struct Known {
     barred: Option<Trouble>,
     /// True if the application takes what the citizen brings too: another office registered the person.
     by_claim: bool,
+}
+
+/// An application under way.
+struct Open {
+    /// Its address, if the officer's office has it.
+    href: Option<String>,
 }
 
 /// A line of the comparison.
@@ -157,11 +163,12 @@ struct Read {
 }
 
 async fn in_deed(deed: &mut Deed<Officer>, id: PersonId, claim: Option<&Claim>) -> Result<Read, CounterError> {
+    // Before the record of the reading, which names the person.
+    let cards = cards::store::cards_of(deed, id).await?;
     let registered = match claim {
         None => reading::person(deed, id, REGISTRATION).await?,
         Some(claim) => reading::person_by_claim(deed, id, claim, REGISTRATION).await?,
     };
-    let cards = cards::store::cards_of(deed, id).await?;
     let open = open_of(deed.tx(), id).await?;
     let today = deed.today();
     let bookings = bookings::steps::to_take(deed.tx(), id, today).await?;
@@ -286,7 +293,7 @@ impl Before<'_> {
                     (fill(&t.counter.card_issued, &[("day", &::pages::written::date(card.issued))]), state.as_str())
                 })
                 .collect(),
-            open: open.map(|(id, office)| officer.may_act_for(&office).is_ok().then(|| address(id))),
+            open: open.map(|(id, office)| Open { href: officer.may_act_for(&office).is_ok().then(|| address(id)) }),
             booking: bookings.first().map(|booking| {
                 let day = ::pages::written::date(booking.day);
                 let (from, to) = (booking.from.to_string(), booking.to.to_string());
