@@ -1,5 +1,6 @@
-//! What is printed on the body of a card: a file in an outbox, so that any printer's software takes it; and the check
-//! that the body which came out of the printer carries the same citizen as the chip in it.
+//! What is printed on the body of a card: two files in an outbox, the data and both faces as PDF, so that any printer's
+//! software takes what it can; and the check that the body which came out of the printer carries the same citizen as the
+//! chip in it.
 
 use std::io;
 use std::path::Path;
@@ -9,10 +10,12 @@ use base64::engine::general_purpose::STANDARD;
 use crypto::mrz::Td1;
 use serde_json::json;
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 use super::error::ProductionError;
 use super::model::ChipState;
 use super::store::print_jobs as kept;
+use super::card_faces::CardFaces;
 use super::withdrawal::account_for;
 use super::{Production, card_batches, documents, store};
 use crate::applications::model::{Approval, Stage, TransitionError};
@@ -106,7 +109,7 @@ pub async fn write_some(production: &Production, deeds: &Deeds, most: u16) -> Re
                 }
                 Err(error) => return Err(error),
             };
-            blocking::run(move || settle(&name, content.as_deref().map(Vec::as_slice))).await?;
+            blocking::run(move || settle(&name, content.as_ref())).await?;
             let mut tx = deeds.db().begin_upkeep().await?;
             kept::done(&mut tx, &job).await?;
             tx.commit().await?;
@@ -120,27 +123,40 @@ pub async fn write_some(production: &Production, deeds: &Deeds, most: u16) -> Re
     }
 }
 
-fn settle(name: &Path, content: Option<&[u8]>) -> io::Result<()> {
-    match content {
-        Some(content) => {
-            // Of a name that another process at the same folder does not have.
-            files::replace(name, &name.with_extension(format!("{}.new", std::process::id())), content, files::PRIVATE)
-        }
-        None => match files::remove(name) {
-            // The printer's software took it, or it was never written.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            removed => removed,
-        },
-    }
+/// The files of a job.
+struct Content {
+    /// Both faces, as they are printed.
+    faces: Zeroizing<Vec<u8>>,
+    /// What stands on them, for printers that draw it themselves.
+    data: Zeroizing<Vec<u8>>,
 }
 
-/// Returns the content of a job's file; `None` if its document was dropped meanwhile.
+/// Writes the files of a job, or removes them. The data come last and go first: where they are, the faces are too.
+fn settle(data: &Path, content: Option<&Content>) -> io::Result<()> {
+    let faces = data.with_extension("pdf");
+    // Of a name that another process at the same folder does not have.
+    let new = data.with_extension(format!("{}.new", std::process::id()));
+    if let Some(content) = content {
+        files::replace(&faces, &new, &content.faces, files::PRIVATE)?;
+        return files::replace(data, &new, &content.data, files::PRIVATE);
+    }
+    for name in [data, &faces] {
+        match files::remove(name) {
+            // The printer's software took it, or it was never written.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => removed?,
+        }
+    }
+    Ok(())
+}
+
+/// Returns the content of a job's files; `None` if its document was dropped meanwhile.
 async fn content(
     production: &Production,
     deeds: &Deeds,
     job: String,
     document: DocumentId,
-) -> Result<Option<zeroize::Zeroizing<Vec<u8>>>, OutboxError> {
+) -> Result<Option<Content>, OutboxError> {
     let mut tx = deeds.db().begin_read().await?;
     let Some(document) = store::document_by_id(&mut tx, document).await? else { return Ok(None) };
     drop(tx);
@@ -155,7 +171,10 @@ async fn content(
         },
         "back": { "features": fields.features, "issued": fields.issued, "can": faces.can.to_string(), "mrz": faces.mrz },
     });
-    Ok(Some(zeroize::Zeroizing::new(sheet.to_string().into_bytes())))
+    let drawn = CardFaces::new(&production.settings, &faces);
+    let drawn = blocking::run(move || drawn.print()).await.map_err(ProductionError::from)?;
+    let (faces, data) = (Zeroizing::new(drawn), Zeroizing::new(sheet.to_string().into_bytes()));
+    Ok(Some(Content { faces, data }))
 }
 
 /// What was read from the body of a card.

@@ -277,6 +277,9 @@ const PAGES: &[(&str, &str, Who)] = &[
     ("POST", "/pages/approvals/{id}/return", Officers(&[Approver])),
     // Files that show no person, and the choice of language and colours.
     ("GET", "/pages/assets/{name}", Anyone),
+    // The faces of a card, for who reads the card by the API.
+    ("GET", "/pages/cards/{id}/back.png", Officers(&[HandOver])),
+    ("GET", "/pages/cards/{id}/front.png", Officers(&[HandOver])),
     ("GET", "/pages/design", Anyone),
     ("POST", "/pages/look", Anyone),
     ("GET", "/pages/password", SignedIn),
