@@ -15,7 +15,7 @@ pub fn laid_out(back: &Back, look: Look) -> Result<String, FaceError> {
     svg.empty("rect", zone);
     label(&mut svg, Field::Features, ["Đặc điểm nhân dạng", "Personal identification"], LEFT, 5.2, 1.75);
     if let Some(text) = &back.features {
-        value(&mut svg, Field::Features, text, place(Begins::Top(5.75), 10.25, 2.05))?;
+        value(&mut svg, Field::Features, text, place(Begins::Top(5.75), 9.95, 2.05))?;
     }
     let issued = label(&mut svg, Field::Issued, ["Ngày, tháng, năm", "Date, month, year"], LEFT, 11.9, 1.75);
     if let Some(text) = &back.issued {

@@ -68,6 +68,19 @@ pub struct Place {
     pub side: Side,
 }
 
+impl Place {
+    /// Returns how far below the first line this one is.
+    fn down(&self, n: usize, size: f32) -> f32 {
+        #[expect(clippy::cast_precision_loss, reason = "a few lines")]
+        let lines = n as f32 * LEADING * size;
+        match self.begins {
+            // The label beside the first line reaches further down than small letters do.
+            Begins::Beside { .. } if n > 0 => lines + (LABEL_DESCENT - DESCENT * size).max(0.0),
+            _ => lines,
+        }
+    }
+}
+
 /// Writes one line. Nothing is measured.
 pub fn line(svg: &mut Svg, id: &dyn Display, text: &str, x: f32, y: f32, set: Set) {
     let (family, weight, style) = set.font.named();
@@ -89,7 +102,7 @@ pub fn line(svg: &mut Svg, id: &dyn Display, text: &str, x: f32, y: f32, set: Se
             ("text-anchor", &anchor),
             ("fill", &set.ink),
             // So that a text is as wide as it was measured.
-            ("font-kerning", &"none"),
+            ("style", &"font-kerning:none"),
         ],
         text,
     );
@@ -179,8 +192,7 @@ fn lines(letters: &[Letter], place: Place, size: f32, broken: bool) -> Option<Ve
             filled += width;
         }
     }
-    #[expect(clippy::cast_precision_loss, reason = "a few lines")]
-    let last = first + (lines.len() - 1) as f32 * LEADING * size + DESCENT * size;
+    let last = first + place.down(lines.len() - 1, size) + DESCENT * size;
     (last <= place.bottom).then_some(lines)
 }
 
@@ -196,14 +208,15 @@ fn write(svg: &mut Svg, field: Field, lines: &[String], place: Place, size: f32)
             Side::Middle => f32::midpoint(left, place.right),
             Side::End => place.right,
         };
-        #[expect(clippy::cast_precision_loss, reason = "a few lines")]
-        let y = y + n as f32 * LEADING * size;
+        let y = y + place.down(n, size);
         line(svg, &format_args!("{field}-{n}"), text, x, y, set);
     }
 }
 
 /// A space of the bold font at size 1; a test compares.
 const SPACE: f32 = 0.23;
+/// How far labels reach below their line, millimetres.
+const LABEL_DESCENT: f32 = 0.45;
 /// No text is set smaller than this, millimetres: two points.
 const LEAST: f32 = 0.7;
 const STEP: f32 = 0.05;
