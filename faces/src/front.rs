@@ -22,7 +22,7 @@ pub fn laid_out(front: &Front, look: Look) -> Result<String, FaceError> {
     let number = label(&mut svg, Field::Number, ["Số", "No."], 33.0, 24.9, 2.0);
     beside(&mut svg, Field::Number, front.number.as_deref(), (number + 0.8, RIGHT, 25.2), 3.9, LACQUER)?;
     label(&mut svg, Field::Name, ["Họ và tên", "Full name"], LEFT, 28.2, 1.85);
-    let name = front.name.as_deref().map(|name| name.to_uppercase());
+    let name = front.name.as_deref().map(str::to_uppercase);
     below(&mut svg, Field::Name, name.as_deref(), (28.65, 32.9), 2.75)?;
     let birth = label(&mut svg, Field::Birth, ["Ngày sinh", "Date of birth"], LEFT, 34.9, 1.85);
     beside(&mut svg, Field::Birth, front.birth.as_deref(), (birth + 1.0, RIGHT, 34.95), 2.4, INK)?;

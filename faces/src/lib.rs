@@ -21,10 +21,9 @@ mod svg;
 
 use std::fmt;
 
+pub use portrait::MAX_PORTRAIT;
 use resvg::usvg::{Options, Tree};
 use thiserror::Error;
-
-pub use portrait::MAX_PORTRAIT;
 
 /// Width of a card, millimetres (ISO/IEC 7810, ID-1).
 pub const WIDTH: f32 = 85.6;
@@ -242,8 +241,8 @@ impl Face {
     }
 }
 
-/// Returns faces as one PDF, a page of the card's size for each. Texts are outlines: it looks the same on every printer,
-/// at every resolution, and needs no font.
+/// Returns faces as one PDF, a page of the card's size for each. Texts are outlines: it looks the same on every
+/// printer, at every resolution, and needs no font.
 ///
 /// # Errors
 /// [`FaceError::Drawing`]

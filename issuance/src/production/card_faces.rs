@@ -50,12 +50,7 @@ impl CardFaces {
                 qr: qr::text(of),
                 portrait: faces.portrait.clone(),
             },
-            back: Back {
-                features: of.features.clone(),
-                issued: of.issued.clone(),
-                mrz: faces.mrz.clone(),
-                signer,
-            },
+            back: Back { features: of.features.clone(), issued: of.issued.clone(), mrz: faces.mrz.clone(), signer },
             specimen: settings.specimen,
         }
     }

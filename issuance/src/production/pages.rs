@@ -21,9 +21,7 @@ where
     Production: FromRef<S>,
 {
     let reads = Right::Officer(Permission::ReadCard);
-    PageRoutes::new()
-        .get(reads, "/pages/cards/{id}/front.png", front)
-        .get(reads, "/pages/cards/{id}/back.png", back)
+    PageRoutes::new().get(reads, "/pages/cards/{id}/front.png", front).get(reads, "/pages/cards/{id}/back.png", back)
 }
 
 async fn front(desk: State<Desk>, production: State<Production>, visitor: Visitor, id: Named<CardId>) -> Shown {

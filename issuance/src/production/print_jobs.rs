@@ -1,6 +1,6 @@
 //! What is printed on the body of a card: two files in an outbox, the data and both faces as PDF, so that any printer's
-//! software takes what it can; and the check that the body which came out of the printer carries the same citizen as the
-//! chip in it.
+//! software takes what it can; and the check that the body which came out of the printer carries the same
+//! citizen as the chip in it.
 
 use std::io;
 use std::path::Path;
@@ -12,10 +12,10 @@ use serde_json::json;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use super::card_faces::CardFaces;
 use super::error::ProductionError;
 use super::model::ChipState;
 use super::store::print_jobs as kept;
-use super::card_faces::CardFaces;
 use super::withdrawal::account_for;
 use super::{Production, card_batches, documents, store};
 use crate::applications::model::{Approval, Stage, TransitionError};

@@ -378,9 +378,7 @@ impl Config {
             "must be a path from the root",
         )?;
         let signer = self.production.signer_name.as_deref();
-        let fits = |name: &str| {
-            (1..=100).contains(&name.trim().chars().count()) && !name.chars().any(char::is_control)
-        };
+        let fits = |name: &str| (1..=100).contains(&name.trim().chars().count()) && !name.chars().any(char::is_control);
         must(signer.is_none_or(fits), "production.signer_name", "must be a name of 1 to 100 letters")?;
         must(
             self.production.specimen || signer.is_some(),

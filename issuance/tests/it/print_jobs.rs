@@ -52,7 +52,8 @@ async fn written(offices: &Offices, outbox: &Path) -> Vec<PathBuf> {
 fn jobs(outbox: &Path) -> Vec<PathBuf> {
     let mut files: Vec<_> = fs::read_dir(outbox).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
-    let of = |ending: &str| files.iter().filter(|file| file.extension().unwrap() == ending).cloned().collect::<Vec<_>>();
+    let of =
+        |ending: &str| files.iter().filter(|file| file.extension().unwrap() == ending).cloned().collect::<Vec<_>>();
     let (data, faces) = (of("json"), of("pdf"));
     assert_eq!(data.len() + faces.len(), files.len(), "{files:?}");
     assert_eq!(data.iter().map(|file| file.with_extension("pdf")).collect::<Vec<_>>(), faces);
@@ -322,7 +323,8 @@ async fn the_faces_of_a_card_are_shown_to_its_office_alone_and_each_look_is_reco
         let stranger = moves(deeds, &appoint(deeds, Role::HandOver).await, "007").await;
         let refused = within!(offices, stranger, deed => card_faces::read(deed, production, card, occasion));
         assert_eq!(word(refused).map(drop), Err("other-office"));
-        let nobody = within!(offices, offices.counter, deed => card_faces::read(deed, production, CardId::nil(), occasion));
+        let nobody =
+            within!(offices, offices.counter, deed => card_faces::read(deed, production, CardId::nil(), occasion));
         assert_eq!(word(nobody).map(drop), Err("card-unknown"));
     })
     .await;
