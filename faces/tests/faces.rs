@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use faces::{Back, Face, FaceError, Field, Front, HEIGHT, Look, Resolution, Use, WIDTH, pdf};
+use image::codecs::png::CompressionType::Best;
+use image::codecs::png::FilterType::Adaptive;
+use image::codecs::png::PngEncoder;
 use image::{GrayImage, RgbImage, RgbaImage};
 use resvg::usvg::{Group, Node, Tree};
 
@@ -410,7 +413,8 @@ fn the_pictures_of_the_documentation_are_what_is_drawn() {
     for (face, name) in faces.iter().zip(["docs/card-front.png", "docs/card-back.png"]) {
         let drawn = face.png(Resolution::Dpi300).unwrap();
         if std::env::var_os("UPDATE_PICTURES").is_some() {
-            fs::write(file(name), &drawn).unwrap();
+            let best = PngEncoder::new_with_quality(fs::File::create(file(name)).unwrap(), Best, Adaptive);
+            image::load_from_memory(&drawn).unwrap().write_with_encoder(best).unwrap();
         }
         let kept = image::open(file(name)).unwrap().into_rgba8();
         let drawn = image::load_from_memory(&drawn).unwrap().into_rgba8();
