@@ -9,7 +9,7 @@ packages=(ca-certificates gcc libc6-dev pkg-config libpcsclite-dev pcscd vsmartc
 case "${1:-demo}" in
   demo) ;;
   keep) packages+=(opensc curl jq faketime netcat-openbsd) ;; # for the commands to try next
-  test) packages+=(openssl postgresql opensc curl jq faketime age nodejs npm chromium) ;;
+  test) packages+=(openssl postgresql opensc curl jq faketime age nodejs npm chromium poppler-utils tesseract-ocr) ;;
   interop) packages+=(openssl maven default-jdk-headless) ;;
   check) packages=(ca-certificates gcc libc6-dev pkg-config libpcsclite-dev) tools=(cargo-deny@0.20.2 typos-cli@1.52.0) ;; # to compile
   deb) packages=(ca-certificates gcc binutils libc6-dev pkg-config libpcsclite-dev dpkg-dev) tools=(cargo-deb@3.8.0) ;;

@@ -1,13 +1,17 @@
 //! Invented people, all made by [`Citizen::invented`]. Their personal numbers begin with 003, a province
 //! code that is not assigned.
 
+use std::error::Error;
 use std::io::Cursor;
 use std::path::Path;
 use std::sync::LazyLock;
 
 use crypto::identity::{Date, PersonalNumber, Sex};
 use crypto::lds::dg13::Particulars;
+use crypto::lds::{Dg1, Dg13};
+use faces::{Back, Front};
 use image::imageops::FilterType;
+use issuance::cards::qr;
 use serde_json::{Value, json};
 use time::Duration;
 use time::macros::date;
@@ -112,6 +116,40 @@ pub const FEATURES: &str = "Nốt ruồi cách 2 cm dưới đuôi mắt trái";
 pub fn photograph() -> Vec<u8> {
     static JPEG: LazyLock<Vec<u8>> = LazyLock::new(take_photograph);
     JPEG.clone()
+}
+
+/// A drawn portrait of a person who does not live, 420 x 560, JPEG: for pictures that are shown.
+///
+/// # Panics
+/// If the file is not in the repository.
+pub fn drawing() -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/portrait/drawn.jpg");
+    std::fs::read(path).expect("the drawing is in the repository")
+}
+
+/// Returns what stands on the front of a card, out of the files that were read from its chip.
+///
+/// # Errors
+/// If a file is missing, or is not what it should be.
+pub fn front(read: &Path) -> Result<Front, Box<dyn Error>> {
+    let of = Dg13::parse(&std::fs::read(read.join("dg13.bin"))?)?;
+    let qr = qr::text(&of);
+    let portrait = std::fs::read(read.join("portrait.jpg"))?;
+    let Dg13 { number, name, birth, sex, nationality, origin, residence, expiry, .. } = of;
+    Ok(Front { number, name, birth, sex, nationality, origin, residence, expiry, qr, portrait })
+}
+
+/// As [`front`], for the back.
+///
+/// # Errors
+/// As [`front`].
+pub fn back(read: &Path) -> Result<Back, Box<dyn Error>> {
+    let dg13 = Dg13::parse(&std::fs::read(read.join("dg13.bin"))?)?;
+    let dg1 = std::fs::read(read.join("dg1.bin"))?;
+    let zone = Dg1::characters(&dg1)?;
+    let mut lines = zone.chunks(30).map(|line| String::from_utf8_lossy(line).into_owned());
+    let mrz = std::array::from_fn(|_| lines.next().unwrap_or_default());
+    Ok(Back { features: dg13.features, issued: dg13.issued, mrz, signer: Some("Họ tên mẫu".to_owned()) })
 }
 
 fn take_photograph() -> Vec<u8> {

@@ -118,6 +118,9 @@ pub enum ProductionError {
     /// The record of a verb.
     #[error(transparent)]
     Deed(#[from] DeedError),
+    /// What a document holds cannot be drawn on the faces of a card.
+    #[error("the faces of the card: {0}")]
+    Face(#[from] ::faces::FaceError),
     /// A delivery without blanks, or without a name.
     #[error("a delivery names manufacturer and batch and has at least one blank")]
     DeliveryEmpty,

@@ -9,6 +9,7 @@ pub mod boxes;
 mod boxes_api;
 pub mod card_batches;
 mod card_batches_api;
+pub mod card_faces;
 pub mod cases;
 mod cases_api;
 pub mod counts;
@@ -28,6 +29,7 @@ mod lists;
 mod misses;
 pub mod model;
 mod opening;
+mod pages;
 pub mod personalization;
 pub mod print_jobs;
 mod print_jobs_api;
@@ -50,6 +52,7 @@ pub use disagreements::{disagreements, open_cases_of_disagreements};
 pub use error::ProductionError;
 pub use ledger_picture::picture;
 pub use opening::open_chips_of_before;
+pub(crate) use pages::pages;
 use serde::{Deserialize, Serialize};
 pub use store::batches::{PRODUCTION_BATCH, open_batches};
 pub use store::body_doubts::BODY_DOUBT;
@@ -83,6 +86,11 @@ pub struct Settings {
     /// Folder for what is printed on the bodies of cards, a file for each; none: nothing is printed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub print_jobs: Option<PathBuf>,
+    /// The faces of cards are marked MẪU / SPECIMEN.
+    pub specimen: bool,
+    /// The name under the title of the office that issues, on the back of cards that are no specimens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signer_name: Option<String>,
     /// A box is received within so many working days; then it is a case, and an alarm.
     pub box_days: u32,
     /// A card is handed over only after another officer or a scanner compared its body with its chip; where one finds
@@ -95,7 +103,15 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { lease_minutes: 10, print_jobs: None, box_days: 2, body_check: false, ahead_percent: 25 }
+        Self {
+            lease_minutes: 10,
+            print_jobs: None,
+            specimen: true,
+            signer_name: None,
+            box_days: 2,
+            body_check: false,
+            ahead_percent: 25,
+        }
     }
 }
 

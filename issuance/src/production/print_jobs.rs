@@ -1,5 +1,6 @@
-//! What is printed on the body of a card: a file in an outbox, so that any printer's software takes it; and the check
-//! that the body which came out of the printer carries the same citizen as the chip in it.
+//! What is printed on the body of a card: two files in an outbox, the data and both faces as PDF, so that any printer's
+//! software takes what it can; and the check that the body which came out of the printer carries the same
+//! citizen as the chip in it.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -14,7 +15,9 @@ use serde::Serialize;
 use serde_json::json;
 use thiserror::Error;
 use utoipa::ToSchema;
+use zeroize::Zeroizing;
 
+use super::card_faces::CardFaces;
 use super::cases::still_keeps_stock;
 use super::error::ProductionError;
 use super::model::{Chip, ChipState, ChipStateName};
@@ -116,7 +119,7 @@ pub async fn write_some(production: &Production, deeds: &Deeds, most: u16) -> Re
                 }
                 Err(error) => return Err(error),
             };
-            blocking::run(move || settle(&name, content.as_deref().map(Vec::as_slice))).await?;
+            blocking::run(move || settle(&name, content.as_ref())).await?;
             let mut tx = deeds.db().begin_upkeep().await?;
             kept::done(&mut tx, &job).await?;
             tx.commit().await?;
@@ -177,27 +180,35 @@ async fn end_what_is_over(production: &Production, deeds: &Deeds) -> Result<(), 
     tx.commit().await
 }
 
-fn settle(name: &Path, content: Option<&[u8]>) -> io::Result<()> {
-    match content {
-        Some(content) => {
-            // Of a name that another process at the same folder does not have.
-            files::replace(name, &name.with_extension(format!("{}.new", std::process::id())), content, files::PRIVATE)
-        }
-        None => match files::remove(name) {
-            // The printer's software took it, or it was never written.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            removed => removed,
-        },
-    }
+/// The files of a job.
+struct Content {
+    /// Both faces, as they are printed.
+    faces: Zeroizing<Vec<u8>>,
+    /// What stands on them, for printers that draw it themselves.
+    data: Zeroizing<Vec<u8>>,
 }
 
-/// Returns the content of a job's file, with the serial of the chip whose body it is; `None` if its
-/// document was dropped meanwhile.
-async fn content(
-    production: &Production,
-    deeds: &Deeds,
-    job: &kept::DueJob,
-) -> Result<Option<zeroize::Zeroizing<Vec<u8>>>, OutboxError> {
+/// Writes the files of a job, or removes them. The data come last and go first: where they are, the faces are too.
+fn settle(data: &Path, content: Option<&Content>) -> io::Result<()> {
+    let faces = data.with_extension("pdf");
+    // Of a name that another process at the same folder does not have.
+    let new = data.with_extension(format!("{}.new", std::process::id()));
+    if let Some(content) = content {
+        files::replace(&faces, &new, &content.faces, files::PRIVATE)?;
+        return files::replace(data, &new, &content.data, files::PRIVATE);
+    }
+    for name in [data, &faces] {
+        match files::remove(name) {
+            // The printer's software took it, or it was never written.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => removed?,
+        }
+    }
+    Ok(())
+}
+
+/// Returns the content of a job's files, with the serial of the chip whose body it is; `None` if its document was dropped meanwhile.
+async fn content(production: &Production, deeds: &Deeds, job: &kept::DueJob) -> Result<Option<Content>, OutboxError> {
     let mut tx = deeds.db().begin_read().await?;
     let Some(document) = store::document_by_id(&mut tx, job.document).await? else { return Ok(None) };
     drop(tx);
@@ -213,7 +224,10 @@ async fn content(
         },
         "back": { "features": fields.features, "issued": fields.issued, "can": faces.can.to_string(), "mrz": faces.mrz },
     });
-    Ok(Some(zeroize::Zeroizing::new(sheet.to_string().into_bytes())))
+    let drawn = CardFaces::new(&production.settings, &faces);
+    let drawn = blocking::run(move || drawn.print()).await.map_err(ProductionError::from)?;
+    let (faces, data) = (Zeroizing::new(drawn), Zeroizing::new(sheet.to_string().into_bytes()));
+    Ok(Some(Content { faces, data }))
 }
 
 /// What was read from the body of a card.

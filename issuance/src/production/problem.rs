@@ -28,7 +28,8 @@ impl From<ProductionError> for Problem {
             E::SerialKnown { serial, .. } | E::SerialTwice(serial) => {
                 return Self::new(Code::SerialAlreadyDelivered).detail(&error).object(Some(Object::Chip(serial)));
             }
-            E::List(_)
+            E::Face(_)
+            | E::List(_)
             | E::Package(_)
             | E::Secrets(_)
             | E::Signature(_)

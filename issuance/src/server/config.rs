@@ -377,6 +377,14 @@ impl Config {
             "production.print_jobs",
             "must be a path from the root",
         )?;
+        let signer = self.production.signer_name.as_deref();
+        let fits = |name: &str| (1..=100).contains(&name.trim().chars().count()) && !name.chars().any(char::is_control);
+        must(signer.is_none_or(fits), "production.signer_name", "must be a name of 1 to 100 letters")?;
+        must(
+            self.production.specimen || signer.is_some(),
+            "production.signer_name",
+            "must be set where production.specimen is false: cards that count are signed with a name",
+        )?;
         let deadlines = &self.applications.deadlines;
         let terms = [deadlines.local, deadlines.centre, deadlines.centre_received, deadlines.shipping, deadlines.fetch];
         let whole = [deadlines.citizen, deadlines.city, deadlines.city_reissue, deadlines.remote, deadlines.elsewhere];

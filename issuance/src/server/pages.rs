@@ -16,7 +16,7 @@ use crate::web::html::{
     Visitor, local, page, texts, to,
 };
 use crate::web::{Desk, Named, Problem, Right};
-use crate::{access, applications};
+use crate::{access, applications, production};
 
 /// All pages of this service.
 pub(super) fn pages() -> PageRoutes<Offices> {
@@ -27,6 +27,7 @@ pub(super) fn pages() -> PageRoutes<Offices> {
         .post(Right::Anyone, "/pages/look", look)
         .merge(access::pages())
         .merge(applications::pages())
+        .merge(production::pages())
 }
 
 /// The beginning: what each role of the officer does.

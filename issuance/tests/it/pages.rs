@@ -163,7 +163,7 @@ impl Counter {
 
     /// Portrait, features, and what the citizen said to the register.
     async fn captures(&self, id: &str, said: Value) {
-        let photograph = include_bytes!("../../../tests/data/portrait/photograph.jpg");
+        let photograph = include_bytes!("../../../tests/data/portrait/drawn.jpg");
         let key = format!("{id} {}", said.to_string().len());
         let body = json!({"portrait": STANDARD.encode(photograph), "features": FEATURES, "register_check": said});
         let captured = self.capture.post(&format!("/api/v1/applications/{id}/capture"), &key, body).await;

@@ -14,6 +14,7 @@ use issuance::ground::ids::{ApplicationId, CardBatchId, CardId};
 use issuance::ground::{Officer, Role};
 use issuance::population::history::EventKind;
 use issuance::production::card_batches::{self, Wanted};
+use issuance::production::card_faces::{self, Which};
 use issuance::production::print_jobs::{self, Body, BodyVerdict};
 use issuance::production::{self, ends, withdrawal};
 use issuance::web::Problem;
@@ -22,7 +23,7 @@ use serde_json::{Value, json};
 use time::macros::datetime;
 
 use crate::chip::Chip;
-use crate::offices::{Offices, appoint, within};
+use crate::offices::{Offices, appoint, moves, within};
 use crate::postgres::fresh_database;
 use crate::register_history::changes;
 
@@ -44,12 +45,22 @@ async fn on_both(scenario: impl AsyncFn(&Offices, &Path)) {
     }
 }
 
-/// Does the work of the service's worker. Returns the files that lie in the outbox then.
+/// Does the work of the service's worker. Returns the files of data that lie in the outbox then.
 async fn written(offices: &Offices, outbox: &Path) -> Vec<PathBuf> {
     print_jobs::write_out(&offices.state.production, offices.state.deeds()).await.unwrap();
+    jobs(outbox)
+}
+
+/// The files of data in the outbox, each of which has its faces beside it. There is nothing else.
+fn jobs(outbox: &Path) -> Vec<PathBuf> {
     let mut files: Vec<_> = fs::read_dir(outbox).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
-    files
+    let of =
+        |ending: &str| files.iter().filter(|file| file.extension().unwrap() == ending).cloned().collect::<Vec<_>>();
+    let (data, faces) = (of("json"), of("pdf"));
+    assert_eq!(data.len() + faces.len(), files.len(), "{files:?}");
+    assert_eq!(data.iter().map(|file| file.with_extension("pdf")).collect::<Vec<_>>(), faces);
+    data
 }
 
 async fn approved(offices: &Offices) -> Application {
@@ -109,7 +120,11 @@ async fn a_document_is_one_file_in_the_outbox_until_its_body_is_checked() {
         drop(ordered);
         let files = written(offices, outbox).await;
         assert_eq!(files.len(), 1);
-        assert_eq!(fs::metadata(&files[0]).unwrap().permissions().mode() & 0o777, 0o600);
+        let faces = files[0].with_extension("pdf");
+        for file in [&files[0], &faces] {
+            assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        assert!(fs::read(&faces).unwrap().starts_with(b"%PDF-"));
         // Another order for the same chip is the same job, and the work done again is the same file.
         let card = offices.card(&mut chip).await;
         assert_eq!(written(offices, outbox).await, files);
@@ -152,7 +167,7 @@ async fn a_job_whose_document_cannot_be_read_stops_no_other() {
         for _ in 0..2 {
             let said = print_jobs::write_out(&offices.state.production, offices.state.deeds()).await;
             assert!(said.is_err(), "health shows it");
-            assert_eq!(fs::read_dir(outbox).unwrap().count(), 1, "the other one is there");
+            assert_eq!(jobs(outbox).len(), 1, "the other one is there");
         }
     })
     .await;
@@ -176,7 +191,7 @@ async fn however_many_jobs_cannot_be_read_those_behind_them_are_written() {
         for _ in 0..2 {
             let said = print_jobs::write_some(&offices.state.production, offices.state.deeds(), 1).await.unwrap_err();
             assert!(said.to_string().starts_with("2 print jobs were passed over, the first one "), "{said}");
-            assert_eq!(fs::read_dir(outbox).unwrap().count(), 1, "the third one is there");
+            assert_eq!(jobs(outbox).len(), 1, "the third one is there");
         }
         let mut tx = offices.state.deeds().db().begin_read().await.unwrap();
         let waiting = async |tx: &mut _, at| production::print_jobs_waiting_since(tx, at).await.unwrap();
@@ -454,6 +469,30 @@ async fn a_card_whose_body_is_not_checked_is_announced_to_no_citizen_and_missed_
         offices.clock.advance(time::Duration::days(120));
         within!(offices, offices.stock, deed => withdrawal::give_up(deed, applications[1].id)).unwrap();
         assert_eq!(written(offices, outbox).await, Vec::<PathBuf>::new());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_faces_of_a_card_are_shown_to_its_office_alone_and_each_look_is_recorded() {
+    on_both(async |offices, _| {
+        approved(offices).await;
+        let mut chip = offices.initialised(1).await;
+        let card = offices.card(&mut chip).await;
+        let (production, occasion) = (&offices.state.production, issuance::deed::Occasion::default());
+        for which in [Which::Front, Which::Back] {
+            let read = within!(offices, offices.counter, deed => card_faces::read(deed, production, card, occasion));
+            assert!(read.unwrap().picture(which).await.unwrap().starts_with(b"\x89PNG"));
+        }
+        let read = async || offices.trail(Object::Card(card)).await.iter().filter(|said| *said == "card-read").count();
+        assert_eq!(read().await, 2);
+        let deeds = offices.state.deeds();
+        let stranger = moves(deeds, &appoint(deeds, Role::HandOver).await, "007").await;
+        let refused = within!(offices, stranger, deed => card_faces::read(deed, production, card, occasion));
+        assert_eq!(word(refused).map(drop), Err("other-office"));
+        let nobody =
+            within!(offices, offices.counter, deed => card_faces::read(deed, production, CardId::nil(), occasion));
+        assert_eq!(word(nobody).map(drop), Err("card-unknown"));
     })
     .await;
 }

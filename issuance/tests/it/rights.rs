@@ -298,6 +298,9 @@ const PAGES: &[(&str, &str, Who)] = &[
     ("POST", "/pages/counter/persons/{id}", Officers(&[Capture])),
     ("POST", "/pages/counter/persons/{id}/application", Officers(&[Capture])),
     ("POST", "/pages/counter/search", Officers(&[Capture])),
+    // The faces of a card, for who reads the card by the API.
+    ("GET", "/pages/cards/{id}/back.png", Officers(&[HandOver])),
+    ("GET", "/pages/cards/{id}/front.png", Officers(&[HandOver])),
     ("GET", "/pages/design", Anyone),
     ("GET", "/pages/hand-over", Officers(&[HandOver])),
     ("POST", "/pages/hand-over", Officers(&[HandOver])),

@@ -10,6 +10,7 @@ use std::{fs, io, thread};
 
 use card_agent::private;
 use clap::Parser;
+use faces::{Face, Look, Resolution, Use};
 use serde_json::Value;
 use tests::citizen::{self, Citizen};
 use tests::road::{self, text};
@@ -129,10 +130,11 @@ fn walk(world: &World, out: &Path, road: &mut Road) -> Result<(), Box<dyn Error>
     })?;
     let (application, slip) = road.step("3", "application and capture", || {
         let application = text(&officers.capture.applies(&person, "first", None, OFFICE)?, "id");
-        let photograph = citizen::photograph();
+        // Drawn: the pictures that the demonstration leaves show no person who lives.
+        let photograph = citizen::drawing();
         let captured = officers.capture.captures(&application, &photograph, citizen::FEATURES)?;
         let said = format!(
-            "photograph of {} bytes taken in, features written down, slip {}",
+            "drawn portrait of {} bytes taken in, features written down, slip {}",
             photograph.len(),
             text(&captured, "slip")
         );
@@ -168,7 +170,25 @@ fn walk(world: &World, out: &Path, road: &mut Road) -> Result<(), Box<dyn Error>
             verdict["checks"].as_array().map_or(0, |all| all.iter().filter(|c| c["outcome"] == "proved").count());
         let apdus = fs::read_to_string(&log)?.lines().count();
         Ok(((), format!("verdict: {}; {proved} of {checks} checks proved, {apdus} APDUs", text(&verdict, "verdict"))))
+    })?;
+    road.step("12", "the card's faces", || {
+        let faces = draw_faces(out)?;
+        Ok(((), format!("{} as they are printed, marked SPECIMEN", faces.join(", "))))
     })
+}
+
+/// Draws the faces of the card out of what the kiosk read from its chip. Returns the names of the files.
+fn draw_faces(out: &Path) -> Result<[&'static str; 3], Box<dyn Error>> {
+    let faces = [
+        Face::front(&citizen::front(out)?, Look { for_: Use::Show, specimen: true })?,
+        Face::back(&citizen::back(out)?, Look { for_: Use::Show, specimen: true })?,
+    ];
+    let names = ["card-front.png", "card-back.png", "card.pdf"];
+    for (face, name) in faces.iter().zip(names) {
+        private::write(&out.join(name), &face.png(Resolution::Dpi600)?)?;
+    }
+    private::write(&out.join(names[2]), &faces::pdf(&faces)?)?;
+    Ok(names)
 }
 
 /// Steps 5 to 9, which are one run of the station; their durations are the station's own.
