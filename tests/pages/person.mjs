@@ -37,7 +37,7 @@ export async function people({ page, to, text, must, seen, judged, measured, out
   await to("/pages/persons");
   await page.fill("#who", given.number.replace(/(...)/g, "$1 ").trim());
   await Promise.all([page.waitForEvent("load"), page.keyboard.press("Enter")]);
-  await Promise.all([page.waitForURL(`**/pages/persons/${given.person}`), page.locator("#found ~ .scroll a, section a").first().click()]);
+  await Promise.all([page.waitForURL(`**/pages/persons/${given.person}`), page.locator(".tbl th a").first().click()]);
   for (const words of ["Trịnh Thị Ẩm", "08/05/1978", "Thẻ mới đang chờ", "Lần xem của bạn vừa được ghi", "kết quả tra cứu"]) must((await text()).includes(words), "person", `does not show ${words}`);
   await seen("person", `/pages/persons/${given.person}`);
   await seen("person-long", `/pages/persons/${given.long}`);

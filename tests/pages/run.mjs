@@ -40,7 +40,7 @@ async function measured(name, where) {
     const found = [];
     const root = document.documentElement;
     if (root.scrollWidth > window.innerWidth) found.push(`scrolls sideways: ${root.scrollWidth} in ${window.innerWidth}`);
-    for (const element of document.querySelectorAll(".btn, .choice button, .nav a, .queue li a, .card, summary, select, input:not([type=hidden]):not([type=checkbox]), textarea, .check")) {
+    for (const element of document.querySelectorAll(".btn, .choice button, .nav a, .queue li a, .card, summary, select, input:not([type=hidden]):not([type=checkbox]):not([type=radio]), textarea, .check")) {
       const box = element.getBoundingClientRect();
       if (box.width === 0) continue;
       if (box.height < 43.5) found.push(`${element.tagName} "${element.textContent.trim().slice(0, 30)}" is ${Math.round(box.height)} px high`);

@@ -184,7 +184,8 @@ pub(super) struct Lies {
     pub stage: StageName,
 }
 
-/// Finds the application of a slip, at whichever office: with the slip in hand the citizen may know where the card lies.
+/// Finds the application of a slip, at whichever office: with the slip in hand the citizen may
+/// know where the card lies.
 ///
 /// # Errors
 /// [`HandOverError::Store`]

@@ -209,8 +209,8 @@ async fn list(
     Ok(Json(Page::judged(&rows, limit, item)?))
 }
 
-/// Returns the applications of a person that an officer's office sees, oldest first; of a registrar, those that are held.
-/// The reading is a record about the person.
+/// Returns the applications of a person that an officer's office sees, oldest first; of a registrar, those that are
+/// held. The reading is a record about the person.
 ///
 /// # Errors
 /// The store's.

@@ -67,8 +67,8 @@ pub(super) async fn trail(deed: &mut Deed<Officer>, question: &Question) -> Resu
     Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
 }
 
-/// Returns who looked at a person's data, the newest first: `most` records before this one. Seen by the auditors who see
-/// the person's trail ([`trail`]). The reading is itself a record.
+/// Returns who looked at a person's data, the newest first: `most` records before this one. Seen by the auditors who
+/// see the person's trail ([`trail`]). The reading is itself a record.
 ///
 /// # Errors
 /// [`AuditError::Store`]

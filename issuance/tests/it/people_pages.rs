@@ -236,7 +236,7 @@ async fn each_role_sees_its_own_parts_of_a_file_and_another_office_none_of_it() 
     let refused = finds(&Browser::of(&house, "mai.do").await, &[("who", serial)]).await;
     assert!(status(&refused) == 403 && says(&refused, "role-missing") && !says(&refused, &path), "{}", refused.text);
 
-    // Another office finds that there is somebody, and nothing more.
+    // Another office finds that there is a person, and nothing more.
     let far = Browser::of(&house, "far").await;
     let found = finds(&far, &[("who", &citizen.number)]).await;
     assert!(says(&found, "Người của đơn vị o-1") && !says(&found, "Khải") && !says(&found, &path), "{}", found.text);
@@ -518,7 +518,7 @@ async fn a_complaint_is_decided_on_a_page_of_the_national_office_by_an_officer_w
 /// What the walk in a browser (`tests/pages/person.mjs`) needs: officers, a citizen whose card waits, and many names.
 pub async fn for_browser(house: &House) -> Value {
     let office = Office::of(house).await;
-    let long = "Công Tằng Tôn Nữ Hoàng Phượng Khuê Nguyệt Quỳnh Trang Thùy Dương Ngọc Bích Hạnh Nguyên Thị Hương Thơm";
+    let long = "Công Tằng Tôn Nữ Hoàng Phượng Khuê Nguyệt Quỳnh Trang Thùy Dương Ngọc Bích Hạnh Nguyên Thị Hương Thu";
     let citizen = office.applies("Lâm Quang Thế Hiển", "08/05/1978", "Trịnh Thị Ẩm", "000411902").await;
     Box::pin(office.makes(&citizen, 1)).await;
     let (named, _) = office.declares(long, "02/06/1981", "Hồ Thị Mận", "").await;

@@ -363,8 +363,8 @@ async fn obstacle(
     }
 }
 
-/// Returns what the verb itself says against a decision about the complaint by this officer, tried in a deed that is not
-/// kept.
+/// Returns what the verb itself says against a decision about the complaint by this officer, tried in
+/// a deed that is not kept.
 async fn unheard(desk: &Desk, officer: &Officer, id: ApplicationId) -> Result<Option<Problem>, Problem> {
     let mut deed = desk.deeds().open(officer.clone()).await?;
     let tried = appeals::decide(&mut deed, id, AppealOutcome::Upheld, "tried").await;

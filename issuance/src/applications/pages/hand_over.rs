@@ -20,18 +20,17 @@ use super::person::grouped;
 use super::persons::compact;
 use super::queue::{self, Queue, due_in_words};
 use super::{Act, done_of};
-use crate::cards;
 use crate::cards::model::{BodyCheck, Card, Status};
 use crate::deed::{Action, Deed, Object, Occasion, last_words, officers_who};
 use crate::ground::ids::{ApplicationId, CardId, OfficerId};
 use crate::ground::text::{MOST_OF_REASON, SomeWords, Words};
 use crate::ground::{Officer, Role};
-use crate::offices;
 use crate::population::model::Registered;
 use crate::web::html::{
     Asked, Dress, Filled, Frame, HAND_OVER, Place, Shown, Texts, Trouble, Visitor, fill, page, page_about, texts, to,
 };
 use crate::web::{Desk, Named, Problem, Stamp};
+use crate::{cards, offices};
 
 /// What waits, and the card that is handed over.
 #[derive(Template)]
@@ -443,7 +442,7 @@ impl Sheet<'_> {
         let t = self.t;
         let identity_card = read.registered.person.old_id_number.as_deref().filter(|number| number.len() == 9);
         match (case(read.application.kind).old, read.held.last(), identity_card) {
-            (OldDocument::None, ..) => None,
+            (OldDocument::None, ..) | (OldDocument::IdentityCardAtHandOver, None, None) => None,
             (_, Some(card), _) => {
                 let (serial, day) = (grouped(&card.serial.to_string()), ::pages::written::date(card.issued));
                 Some((
@@ -458,7 +457,6 @@ impl Sheet<'_> {
             (OldDocument::CardAtHandOver, None, None) => {
                 Some((t.handing.old_unknown.clone(), t.handing.old_unknown_says.clone()))
             }
-            (OldDocument::IdentityCardAtHandOver, None, None) => None,
         }
     }
 
@@ -508,7 +506,8 @@ pub(super) async fn receipt(
         let read = in_deed(deed, id).await?;
         let Ok(Read { card, registered, .. }) = read else { return Err(CounterError::Unknown) };
         let Status::Active { handed_over } = card.status.clone() else { return Err(CounterError::Unknown) };
-        let old = last_words(deed.tx(), &Object::Card(card.id).to_string(), Action::OldDocumentSettled).await?;
+        let old =
+            last_words(deed.tx(), card.person, &Object::Card(card.id).to_string(), Action::OldDocumentSettled).await?;
         let by = name_of(deed, handed_over.by).await?;
         Ok::<_, CounterError>((card, registered, handed_over.at, by, old))
     };

@@ -253,8 +253,8 @@ fn residence(filled: &Filled, reference: &Reference, today: Date) -> Result<Soug
     Ok(SoughtPlace { province, district: words(district)?, commune: words(commune)? })
 }
 
-/// Returns the code of a district or commune that was typed as a code or as its name, with or without marks and the word
-/// before it.
+/// Returns the code of a district or commune that was typed as a code or as its name, with or without
+/// marks and the word before it.
 fn unit(
     filled: &Filled,
     field: &'static str,
