@@ -64,12 +64,18 @@ for (const field of document.querySelectorAll("[data-keep]")) {
   field.addEventListener("input", () => sessionStorage.setItem(name, field.value));
 }
 document.addEventListener("DOMContentLoaded", () => {
-  // A decision was taken: what was typed for it is done with.
-  if (document.querySelector("[data-done]")) {
+  // A decision was taken: what was typed for it is done with. With a value, of the fields that begin so.
+  const done = document.querySelector("[data-done]");
+  if (done) {
     for (const name of Object.keys(sessionStorage)) {
-      if (name.startsWith("kept ")) sessionStorage.removeItem(name);
+      if (name.startsWith(`kept ${done.dataset.done}`)) sessionStorage.removeItem(name);
     }
   }
+});
+
+// A sheet is printed.
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-print]")) window.print();
 });
 
 // A button that is not to be used yet says why, and does nothing.

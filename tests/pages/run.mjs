@@ -40,7 +40,7 @@ async function measured(name, where) {
     const found = [];
     const root = document.documentElement;
     if (root.scrollWidth > window.innerWidth) found.push(`scrolls sideways: ${root.scrollWidth} in ${window.innerWidth}`);
-    for (const element of document.querySelectorAll(".btn, .choice button, .nav a, .queue li a, .card, summary, select, input:not([type=hidden]):not([type=checkbox]), textarea, .check")) {
+    for (const element of document.querySelectorAll(".btn, .choice button, .nav a, .queue li a, .card, summary, select, input:not([type=hidden]):not([type=checkbox]):not([type=radio]), textarea, .check")) {
       const box = element.getBoundingClientRect();
       if (box.width === 0) continue;
       if (box.height < 43.5) found.push(`${element.tagName} "${element.textContent.trim().slice(0, 30)}" is ${Math.round(box.height)} px high`);
@@ -180,6 +180,18 @@ await Promise.all([page.waitForURL("**/pages/sign-in?left=yes"), page.locator("f
 must((await text()).includes("Bạn đã đăng xuất"), "door", "the end of the session is not told");
 await to("/pages/approvals");
 must(page.url().includes("/pages/sign-in"), "door", "the session goes on");
+
+async function signsIn(username, password) {
+  await to("/pages/sign-in");
+  await page.fill("#username", username);
+  await page.fill("#password", password);
+  await Promise.all([page.waitForURL("**/pages"), page.keyboard.press("Enter")]);
+}
+async function signsOut() {
+  await Promise.all([page.waitForURL("**/pages/sign-in?left=yes"), page.locator("form[action='/pages/sign-out'] button").click()]);
+}
+const tools = { page, to, text, must, seen, judged, measured, out, signsIn, signsOut };
+await (await import("./person.mjs")).people(tools, given.people);
 
 await browser.close();
 if (faults.length > 0) {

@@ -16,7 +16,7 @@ use super::model::{Hold, HoldReason, Kind, KindName, Slip, Stage, StageName};
 use super::store::lists::{self as store, Wanted, Window};
 use super::store::{claims, progress_of};
 use super::{CounterError, steps};
-use crate::deed::{Action, Object};
+use crate::deed::{Action, Deed, Object, Occasion};
 use crate::ground::ids::{ApplicationId, OfficerId, PersonId};
 use crate::ground::text::Words;
 use crate::ground::{Id, OfficeCode, Officer, Permission, Role};
@@ -183,7 +183,7 @@ async fn list(
     let window = Window { until, after: after.unwrap_or(Id::nil()), most };
     let (rows, doubtful) = if let Some(person) = person_id {
         let occasion = OccasionAsked { purpose, case }.of(&officer)?;
-        let read = async |deed: &mut crate::deed::Deed<Officer>| {
+        let read = async |deed: &mut Deed<Officer>| {
             let rows = store::applications(deed.tx(), wanted, window).await?;
             let object = Object::Person(person);
             deed.record_reading(Action::ApplicationsListed, object, person, &own, occasion).await?;
@@ -204,6 +204,27 @@ async fn list(
     let item = |row| item(row, &officer, now, (today, &calendar), (&doubtful, &claims));
     Ok(Json(Page::judged(&rows, limit, item)?))
 }
+
+/// Returns the applications of a person that an officer's office sees, oldest first; of a registrar, those that are
+/// held. The reading is a record about the person.
+///
+/// # Errors
+/// The store's.
+pub(super) async fn of_person(
+    deed: &mut Deed<Officer>,
+    person: PersonId,
+    occasion: Occasion,
+) -> Result<Vec<(Record, bool)>, CounterError> {
+    let office = deed.actor().office.clone();
+    let stage = if steps::mends_only(deed.actor()) { StageName::Held.word() } else { "" };
+    let window = Window { until: deed.at(), after: Id::nil(), most: MOST_OF_PERSON };
+    let rows = store::applications(deed.tx(), Wanted::Person(person, &office, stage), window).await?;
+    deed.record_reading(Action::ApplicationsListed, Object::Person(person), person, &office, occasion).await?;
+    Ok(rows)
+}
+
+/// A person has fewer applications.
+const MOST_OF_PERSON: i64 = 200;
 
 /// Returns the citizens of applications that wait for their decision of whom another person is probably the same.
 pub(super) async fn doubtful(tx: &mut Tx, rows: &[(Record, bool)]) -> Result<BTreeSet<PersonId>, StoreError> {

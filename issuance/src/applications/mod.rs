@@ -38,7 +38,7 @@ pub use api::routes;
 use claims::Claims;
 use deadlines::Deadlines;
 use fees::Fees;
-pub(crate) use pages::{pages, waiting};
+pub(crate) use pages::{pages, waiting, waiting_cards};
 use paper_archive::Archives;
 use serde::{Deserialize, Serialize};
 use stages::Procedure;

@@ -99,6 +99,7 @@ impl From<HandOverError> for Problem {
         match error {
             HandOverError::Card(source) => source.into(),
             HandOverError::Counter(source) => (*source).into(),
+            HandOverError::Search(source) => source.into(),
             HandOverError::SameOfficer => Self::new(Code::SecondOfficerNeeded).detail(error),
             HandOverError::Slip => Self::new(Code::SlipMismatch).detail(error),
             HandOverError::Stage(source) => source.into(),

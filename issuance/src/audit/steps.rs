@@ -10,7 +10,7 @@ use crate::ground::{Id, Officer};
 use crate::store::{Record, StoreError};
 
 /// One record of the trail, as an auditor reads it.
-pub(super) struct Row {
+pub(crate) struct Row {
     pub id: EntryId,
     pub at: OffsetDateTime,
     pub actor: String,
@@ -25,7 +25,7 @@ pub(super) struct Row {
 
 /// Why the trail is not read.
 #[derive(Debug, Error)]
-pub(super) enum AuditError {
+pub(crate) enum AuditError {
     /// A name that no record has.
     #[error(
         "an object is named kind/id (application/<id>, card/<id>, chip/<serial>, officer/<id>, person/<id>, \
@@ -64,6 +64,23 @@ pub(super) async fn trail(deed: &mut Deed<Officer>, question: &Question) -> Resu
     let office = deed.actor().office.clone();
     let rows = store::trail(deed.tx(), question, &office).await?;
     deed.record(Action::AuditRead, subject, question.person, Purpose::Audit).await?;
+    Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
+}
+
+/// Returns who looked at a person's data, the newest first: `most` records before this one. Seen by the auditors who
+/// see the person's trail ([`trail`]). The reading is itself a record.
+///
+/// # Errors
+/// [`AuditError::Store`]
+pub(crate) async fn looks_at(
+    deed: &mut Deed<Officer>,
+    person: PersonId,
+    before: Option<EntryId>,
+    most: i64,
+) -> Result<Vec<Row>, AuditError> {
+    let office = deed.actor().office.clone();
+    let rows = store::looks_at(deed.tx(), person, before, most, &office).await?;
+    deed.record(Action::AuditRead, Object::Person(person), Some(person), Purpose::Audit).await?;
     Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
 }
 

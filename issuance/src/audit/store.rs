@@ -3,9 +3,10 @@
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 
+use crate::deed::Action;
 use crate::ground::ids::{EntryId, PersonId};
 use crate::ground::{Id, OfficeCode};
-use crate::store::{Record, StoreError, Tx};
+use crate::store::{Argument, Record, StoreError, Tx};
 use crate::{args, sql};
 
 /// What is asked of the trail. An absent part asks for any.
@@ -84,6 +85,51 @@ pub(super) async fn trail(tx: &mut Tx, question: &Question, office: &OfficeCode)
     };
     tx.all(sql, arguments).await
 }
+
+/// Returns records that a person's data were looked at, the newest first, before this one: those that auditors of this
+/// office see ([`trail`]).
+pub(super) async fn looks_at(
+    tx: &mut Tx,
+    person: PersonId,
+    before: Option<EntryId>,
+    most: i64,
+    office: &OfficeCode,
+) -> Result<Vec<Record>, StoreError> {
+    let end = before.unwrap_or_else(|| Id::first_at(END_OF_TIME));
+    let actions = Argument::Texts(LOOKS.iter().map(|action| action.word().to_owned()).collect());
+    let sql = sql!(
+        pg "select id, at, actor, acting_for, action, object, person_id, purpose, related, reason from v_audit_entry
+            where person_id = $1 and id < $2 and action = any($3::text[])
+              and ($4 = 'national' or office = $4 or object_office = $4 or person_office = $4)
+            order by id desc limit $5",
+        lite "select id, at, actor, acting_for, action, object, person_id, purpose, related, reason from v_audit_entry
+            where person_id = $1 and id < $2 and action in (select value from json_each($3))
+              and ($4 = 'national' or office = $4 or object_office = $4 or person_office = $4)
+            order by id desc limit $5",
+    );
+    tx.all(sql, args![person, end, actions, office, most]).await
+}
+
+/// What is a look at a person's data, and changes nothing.
+pub(crate) const LOOKS: [Action; 17] = [
+    Action::AnswerReplayed,
+    Action::ApplicationRead,
+    Action::ApplicationsListed,
+    Action::ArchiveRequestRead,
+    Action::AuditRead,
+    Action::BookingRead,
+    Action::BookingsListed,
+    Action::CardRead,
+    Action::CardsListed,
+    Action::ClaimRefused,
+    Action::ContactRead,
+    Action::NoticesListed,
+    Action::NumberRead,
+    Action::PersonFound,
+    Action::PersonHistoryRead,
+    Action::PersonRead,
+    Action::PortraitRead,
+];
 
 /// Later than every row.
 const END_OF_TIME: OffsetDateTime = datetime!(9000-01-01 00:00 UTC);

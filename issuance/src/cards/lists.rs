@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 use super::CardError;
 use super::model::StatusName;
 use super::store::lists::{self as store, Wanted};
-use crate::deed::{Action, Deed, Object};
+use crate::deed::{Action, Deed, Object, Occasion};
 use crate::ground::ids::{ApplicationId, CardId, PersonId};
 use crate::ground::text::Words;
 use crate::ground::{Id, OfficeCode, Officer, Permission};
@@ -52,26 +52,26 @@ struct Asked {
 
 /// A card in a list: without name or identifier of the holder.
 #[derive(Debug, Serialize, ToSchema)]
-struct CardItem {
+pub(crate) struct CardItem {
     /// Identifier.
-    id: CardId,
+    pub(crate) id: CardId,
     /// What it is now.
     #[schema(value_type = StatusName)]
-    status: String,
+    pub(crate) status: String,
     /// Its chip.
     #[schema(pattern = "^[0-9A-F]{20}$")]
-    serial: String,
+    pub(crate) serial: String,
     /// The office that hands it over.
     #[schema(value_type = OfficeCode)]
-    office: String,
+    pub(crate) office: String,
     /// Day of issue.
     #[schema(format = Date)]
-    issued: String,
+    pub(crate) issued: String,
     /// Day of expiry; none: without limit.
     #[schema(format = Date)]
-    expires: Option<String>,
+    pub(crate) expires: Option<String>,
     /// True for a record that was changed by another hand: nothing of it is to be believed.
-    tampered: bool,
+    pub(crate) tampered: bool,
 }
 
 /// Cards, in the order of their issue: of the officer's office, in a state, of a person, or on a chip.
@@ -109,6 +109,48 @@ async fn list(State(desk): State<Desk>, officer: Officer, listing: Listing<Asked
     };
     Ok(Json(Page::judged(&rows, limit, item)?))
 }
+
+/// Returns the cards of a person that an officer's office sees, in the order of their issue. The reading is a record
+/// about the person.
+///
+/// # Errors
+/// [`CardError::Store`]
+pub(crate) async fn of_person(
+    deed: &mut Deed<Officer>,
+    person: PersonId,
+    occasion: Occasion,
+) -> Result<Vec<CardItem>, CardError> {
+    let office = deed.actor().office.clone();
+    let wanted = Wanted::Person(person, &office, "");
+    let rows = store::cards(deed.tx(), wanted, Id::nil(), MOST_OF_PERSON.into()).await?;
+    deed.record_reading(Action::CardsListed, Object::Person(person), person, &office, occasion).await?;
+    Ok(Page::judged(&rows, MOST_OF_PERSON, item)?.items)
+}
+
+/// Returns the card on a chip, its holder and what it was issued for, if the officer's office sees it. The reading is a
+/// record about the holder.
+///
+/// # Errors
+/// [`CardError::Store`]
+pub(crate) async fn on_chip(
+    deed: &mut Deed<Officer>,
+    serial: CardSerial,
+    occasion: Occasion,
+) -> Result<Option<(PersonId, ApplicationId)>, CardError> {
+    let office = deed.actor().office.clone();
+    let rows = store::cards(deed.tx(), Wanted::Serial(serial, &office, ""), Id::nil(), 1).await?;
+    let Some((row, true)) = rows.first() else {
+        deed.record(Action::CardsListed, Object::Chip(serial), None, occasion.purpose).await?;
+        return Ok(None);
+    };
+    let (id, person, application) = (Id::of(row, "id")?, Id::of(row, "person_id")?, Id::of(row, "application_id")?);
+    let (of_card, occasion) = (row.parsed("office")?, Occasion { case: Some(application), ..occasion });
+    deed.record_reading(Action::CardRead, Object::Card(id), person, &of_card, occasion).await?;
+    Ok(Some((person, application)))
+}
+
+/// A person has fewer cards.
+const MOST_OF_PERSON: u16 = 200;
 
 fn item((row, holds): &(Record, bool)) -> Result<(CardId, CardItem), StoreError> {
     let id = Id::of(row, "id")?;

@@ -15,6 +15,7 @@ use std::pin::Pin;
 
 pub(crate) use api::CardView;
 pub use api::routes;
+pub(crate) use lists::{CardItem, of_person, on_chip};
 pub use profile::{CardProfile, State};
 use serde::{Deserialize, Serialize};
 pub use steps::CardError;

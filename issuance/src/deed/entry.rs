@@ -167,6 +167,8 @@ words! {
         CardArrived = "card-arrived",
         /// A card was handed over.
         CardHandedOver = "card-handed-over",
+        /// A card was not handed over to the person who came for it.
+        CardHandOverRefused = "card-hand-over-refused",
         /// What of a card needs no chip was made before one is presented.
         CardMadeAhead = "card-made-ahead",
         /// A card was reported lost.
@@ -332,6 +334,8 @@ words! {
         OfficerProposalsRead = "officer-proposals-read",
         /// The accounts of an office were listed.
         OfficersListed = "officers-listed",
+        /// What became of the citizen's old document when the new card was handed over.
+        OldDocumentSettled = "old-document-settled",
         /// A sealed parcel of cards was sent to another office.
         ParcelSent = "parcel-sent",
         /// An officer set a password.

@@ -106,6 +106,21 @@ pub(crate) async fn officers_who(
     Ok(officers)
 }
 
+/// Returns the words of the last record that this was done to an object of a person; `None` if it never was, or has
+/// none.
+pub(crate) async fn last_words(
+    tx: &mut Tx,
+    person: PersonId,
+    object: &str,
+    action: Action,
+) -> Result<Option<String>, StoreError> {
+    let sql = sql!(
+        "select reason from audit_entry where person_id = $1 and object = $2 and action = $3 order by id desc limit 1"
+    );
+    let row = tx.one(sql, args![person, object, action.word()]).await?;
+    Ok(row.map(|row| row.get::<Option<String>>("reason")).transpose()?.flatten())
+}
+
 /// Returns the moment of the last record about this object that was made until then.
 pub(crate) async fn last_record_about(
     tx: &mut Tx,

@@ -12,7 +12,8 @@ use crypto::perso::problem::ProblemCode;
 use super::Offices;
 use crate::ground::Permission;
 use crate::web::html::{
-    APPROVALS, Asked, Dress, Filled, Frame, HOME, PageRoutes, Place, Shown, Visitor, local, page, texts, to,
+    APPROVALS, Asked, Dress, Filled, Frame, HAND_OVER, HOME, PERSONS, PageRoutes, Place, READINGS, Shown, Visitor,
+    local, page, texts, to,
 };
 use crate::web::{Desk, Named, Problem, Right};
 use crate::{access, applications};
@@ -44,6 +45,15 @@ async fn home(State(desk): State<Desk>, dress: Dress, visitor: Visitor, asked: A
     let mut works = vec![];
     if officer.may(Permission::Decide) {
         works.push((APPROVALS, &*t.home.approvals, applications::waiting(&desk, officer, t).await?));
+    }
+    if officer.may(Permission::HandOver) {
+        works.push((HAND_OVER, &*t.handing.tab, applications::waiting_cards(&desk, officer, t).await?));
+    }
+    if officer.may(Permission::ReadPerson) {
+        works.push((PERSONS, &*t.persons.tab, t.persons.home.clone()));
+    }
+    if officer.may(Permission::ReadAudit) {
+        works.push((READINGS, &*t.readings.tab, t.readings.home.clone()));
     }
     let frame = Frame::new(&dress, Some(&visitor), Place::Home);
     page(&Home { frame, works, changed: asked.some("changed").is_some() })

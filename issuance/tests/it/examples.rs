@@ -480,7 +480,11 @@ async fn citizens(house: &House, walk: &mut Walk, people: &People) {
     walk.post(stock, &application(&opened, "/body-check").replace("/applications/", "/production/"), read).await;
     walk.get(counter, &format!("{card}?purpose=hand-over")).await;
     walk.get(counter, "/api/v1/cards?status=personalized").await;
-    walk.post(counter, &format!("{card}/hand-over"), json!({"slip": ordered.slip})).await;
+    let refusal = json!({"reason": "Người đến nhận không phải người trong ảnh"});
+    walk.post(counter, &format!("{card}/hand-over/refusal"), refusal).await;
+    let seen = json!({"slip": ordered.slip, "checks": ["face-compared", "chip-trusted"],
+        "old_document": "collected", "envelope": "TB-0892"});
+    walk.post(counter, &format!("{card}/hand-over"), seen).await;
     walk.get(&house.anyone(), &format!("/api/v1/card-status/{}", hex::encode(sod))).await;
     let lost = json!({"reported_by": "holder", "grounds": "left on a bus"});
     walk.post(counter, &format!("{card}/loss"), lost).await;

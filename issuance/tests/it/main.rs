@@ -56,6 +56,7 @@ mod pages;
 mod paper_archive;
 mod parcels;
 mod payments;
+mod people_pages;
 mod portraits;
 mod print_jobs;
 mod problems;

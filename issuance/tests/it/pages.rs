@@ -605,8 +605,10 @@ async fn an_officer_decides_in_a_real_browser_and_nothing_is_in_the_way() {
     let (blocked, _) =
         counter.opens("Tôn Nữ Hoàng Phượng Khuê Ngọc Ẩn Thị Thương", "03/02/1979", "Nữ", "Mai Thị Xuyến").await;
     counter.captures(&blocked, json!({"disagrees": ["religion", "permanent_residence"]})).await;
+    let people = Box::pin(crate::people_pages::for_browser(&house)).await;
     let today = house.clock.today();
     let given = json!({
+        "people": people,
         "address": format!("https://{}", house.service.address()), "chromium": CHROMIUM,
         "username": "khoi.do", "password": PASSWORD, "name": "Phạm Hữu Tưởng", "features": FEATURES,
         "first": first, "second": second, "third": third, "blocked": blocked,

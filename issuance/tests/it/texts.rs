@@ -71,6 +71,7 @@ async fn nul_is_refused_at_every_door(house: &House) {
         (&stock, format!("/api/v1/batches/{id}/cancellation")),
         (&stock, "/api/v1/stock/recalls".to_owned()),
         (&counter, format!("/api/v1/cards/{id}/hand-over")),
+        (&counter, format!("/api/v1/cards/{id}/hand-over/refusal")),
         (&counter, format!("/api/v1/cards/{id}/loss")),
         (&counter, format!("/api/v1/cards/{id}/loss/undoing")),
         (&station, "/api/v1/station/intake/orders".to_owned()),

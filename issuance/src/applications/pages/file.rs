@@ -9,7 +9,7 @@ use axum::Json;
 use serde::Serialize;
 use time::{Date, OffsetDateTime};
 
-use super::super::appeals::ComplaintView;
+use super::super::appeals::{self, AppealOutcome, ComplaintView};
 use super::super::claims::{self, Claim};
 use super::super::model::{Application, Capture, Kind, ReturnReason, Stage};
 use super::super::register_check::{self, RegisterCheck, RegisterField};
@@ -19,11 +19,12 @@ use super::occasion;
 use super::queue::due_in_words;
 use crate::deed::Deed;
 use crate::ground::ids::{ApplicationId, OfficerId};
-use crate::ground::{Officer, Source};
+use crate::ground::{OfficeCode, Officer, Source};
 use crate::population::change::{self, History};
 use crate::population::duplicates::score::SHOWN_FROM;
 use crate::population::duplicates::steps::Alike;
 use crate::population::model::{Person, Place, Registered, Relative};
+use crate::population::reference::Reference;
 use crate::store::StoreError;
 use crate::web::html::{Filled, Texts, Trouble, Visitor, fill};
 use crate::web::{Desk, Problem};
@@ -63,6 +64,10 @@ pub(super) struct File {
     pub may_return: bool,
     pub may_refuse: bool,
     pub appealed: bool,
+    /// True for an officer of the national office, who decides about the complaint.
+    pub may_hear: bool,
+    /// Why this officer cannot.
+    pub unheard: Option<Trouble>,
     /// The citizen's complaint about a refusal of it.
     pub complaint: Option<ComplaintView>,
     /// The name of what this officer sees.
@@ -119,6 +124,7 @@ pub(super) struct Typed {
     pub reasons: Vec<String>,
     pub says: String,
     pub until: String,
+    pub outcome: String,
 }
 
 impl Typed {
@@ -130,7 +136,18 @@ impl Typed {
             reasons: filled.all("reasons").map(str::to_owned).collect(),
             says: filled.text(says).to_owned(),
             until: filled.text("until").to_owned(),
+            outcome: filled.text("outcome").to_owned(),
         }
+    }
+
+    /// True if a complaint was to be decided.
+    pub(super) fn hears(&self) -> bool {
+        self.step == Some(Step::Uphold)
+    }
+
+    /// True if this was chosen.
+    pub(super) fn chose(&self, outcome: &str) -> bool {
+        self.outcome == outcome
     }
 
     /// True if the citizen was to be given another chance.
@@ -210,6 +227,12 @@ pub(super) async fn read(
         use crypto::perso::problem::ProblemCode as C;
         matches!(problem.code(), C::SecondOfficerNeeded | C::ApplicationClaimed | C::OtherOffice)
     });
+    let appealed = matches!(read.application.stage, Stage::Appealed { .. });
+    let may_hear = appealed && officer.office == OfficeCode::national();
+    let unheard = match may_hear {
+        true => Box::pin(unheard(desk, officer, id)).await?,
+        false => None,
+    };
     let source = desk.deeds().source();
     let today = source.clock().today();
     let mine = read.claim.as_ref().is_some_and(|claim| claim.officer == officer.id);
@@ -262,7 +285,9 @@ pub(super) async fn read(
         may_release: mine,
         may_return: leads(Step::Return) && !barred,
         may_refuse: leads(Step::Refuse) && !barred,
-        appealed: matches!(read.application.stage, Stage::Appealed { .. }),
+        appealed,
+        may_hear,
+        unheard: unheard.map(|problem| Trouble::of(&problem, t)),
         complaint: ComplaintView::of(&read.application.stage),
         agrees,
         blocked: blocked.map(|problem| Trouble::of(&problem, t)),
@@ -300,7 +325,7 @@ async fn in_deed(deed: &mut Deed<Officer>, id: ApplicationId) -> Result<Read, Co
 }
 
 /// Returns the name of an officer's account; of one whose row another hand changed, the end of the identifier.
-async fn name_of(deed: &mut Deed<Officer>, officer: OfficerId) -> Result<String, StoreError> {
+pub(super) async fn name_of(deed: &mut Deed<Officer>, officer: OfficerId) -> Result<String, StoreError> {
     match access::name_of_officer(deed.tx(), officer).await {
         Ok(Some(name)) => Ok(name),
         Ok(None) | Err(StoreError::Tampered { .. }) => Ok(officer.to_string()),
@@ -325,6 +350,19 @@ async fn obstacle(
         Step::Check => steps::check(&mut deed, id, seen).await,
         _ => steps::approve(&mut deed, counter, id, seen, portrait).await,
     };
+    drop(deed);
+    match tried.map_err(Problem::from) {
+        Ok(_) => Ok(None),
+        Err(problem) if problem.status().is_server_error() && problem.waits().is_some() => Err(problem),
+        Err(problem) => Ok(Some(problem)),
+    }
+}
+
+/// Returns what the verb itself says against a decision about the complaint by this officer, tried in
+/// a deed that is not kept.
+async fn unheard(desk: &Desk, officer: &Officer, id: ApplicationId) -> Result<Option<Problem>, Problem> {
+    let mut deed = desk.deeds().open(officer.clone()).await?;
+    let tried = appeals::decide(&mut deed, id, AppealOutcome::Upheld, "tried").await;
     drop(deed);
     match tried.map_err(Problem::from) {
         Ok(_) => Ok(None),
@@ -373,7 +411,8 @@ impl Shown<'_> {
     fn rows(&self) -> Vec<Row> {
         let said = self.read.check.as_ref();
         let mut rows = vec![];
-        for (field, value) in fields(&self.read.registered.person, self) {
+        let reference = self.counter.register.reference();
+        for (field, value) in fields(&self.read.registered.person, reference, self.today, self.t) {
             let spoken_of = said.is_some_and(|(check, _)| check.disagrees.contains(&field));
             if value.is_none() && !spoken_of {
                 continue;
@@ -449,12 +488,16 @@ impl Shown<'_> {
 }
 
 /// Returns the fields of a person in the order of form DC01, each with its words if it holds something.
-fn fields(person: &Person, shown: &Shown<'_>) -> Vec<(RegisterField, Option<String>)> {
+pub(super) fn fields(
+    person: &Person,
+    reference: &Reference,
+    today: Date,
+    t: &'static Texts,
+) -> Vec<(RegisterField, Option<String>)> {
     use RegisterField as F;
-    let (reference, today) = (shown.counter.register.reference(), shown.today);
     let place = |place: &Place| place.in_words(reference, today);
     let relative = |one: Option<&Relative>| one.map(|one| one.full_name.as_str().to_owned());
-    let sex = shown.t.word(&shown.t.sex, &person.sex.letter().to_string()).to_owned();
+    let sex = t.word(&t.sex, &person.sex.letter().to_string()).to_owned();
     let group = reference.ethnic_group(&person.ethnic_group, today).unwrap_or(&person.ethnic_group).to_owned();
     vec![
         (F::FullName, Some(person.full_name.as_str().to_owned())),

@@ -1,10 +1,15 @@
-//! The page of the second officer: the queue by due day, the dossier beside the register, one decision for one key.
+//! The page of the second officer: the queue by due day, the dossier beside the register, one decision for one key. And
+//! the pages of people ([`persons`], [`person`], [`readings`]) and of the hand-over ([`hand_over`]).
 //!
 //! Every act is the verb that the API has; what stands in the way of an approval is what the verb itself says, tried in
 //! a deed that is not kept.
 
 mod file;
+mod hand_over;
+mod person;
+mod persons;
 mod queue;
+mod readings;
 
 use askama::Template;
 use axum::Json;
@@ -12,9 +17,11 @@ use axum::extract::{FromRef, FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::response::Response;
 use file::{File, Typed};
+pub(crate) use hand_over::waiting_cards;
 use queue::Queue;
 use time::Date;
 
+use super::appeals::{self, AppealOutcome};
 use super::model::{Application, DossierDigest, ReturnReason};
 use super::stages::Step;
 use super::steps::{self, Missing};
@@ -25,8 +32,8 @@ use crate::ground::text::{MOST_OF_REASON, SomeWords};
 use crate::ground::{Officer, Permission};
 use crate::offices::calendar::Day;
 use crate::web::html::{
-    APPROVALS, Asked, Dress, Filled, Frame, PageRoutes, Place, Shown, Texts, Trouble, Visitor, fill, page, page_about,
-    texts, to,
+    APPROVALS, Asked, Dress, Filled, Frame, HAND_OVER, PERSONS, PageRoutes, Place, READINGS, Shown, Texts, Trouble,
+    Visitor, fill, page, page_about, texts, to,
 };
 use crate::web::{Desk, Named, Problem, Right, Stamp};
 
@@ -37,7 +44,20 @@ where
     Desk: FromRef<S>,
 {
     let decides = Right::Officer(Permission::Decide);
+    let hands_over = Right::Officer(Permission::HandOver);
+    let (reads_person, reads_audit) = (Right::Officer(Permission::ReadPerson), Right::Officer(Permission::ReadAudit));
     PageRoutes::new()
+        .get(reads_person, PERSONS, persons::form)
+        .post(reads_person, PERSONS, persons::search)
+        .get(reads_person, "/pages/persons/{id}", person::open)
+        .get(reads_audit, READINGS, readings::ask)
+        .get(reads_audit, "/pages/persons/{id}/readings", readings::of_person)
+        .get(hands_over, HAND_OVER, hand_over::begin)
+        .post(hands_over, HAND_OVER, hand_over::find)
+        .get(hands_over, "/pages/hand-over/{id}", hand_over::open)
+        .post(hands_over, "/pages/hand-over/{id}", hand_over::hand_over_card)
+        .post(hands_over, "/pages/hand-over/{id}/refusal", hand_over::refuse)
+        .get(hands_over, "/pages/hand-over/{id}/receipt", hand_over::receipt)
         .get(decides, APPROVALS, approvals)
         .get(decides, "/pages/approvals/queue", queue_alone)
         .get(decides, "/pages/approvals/{id}", open)
@@ -45,6 +65,7 @@ where
         .post(decides, "/pages/approvals/{id}/check", check)
         .post(decides, "/pages/approvals/{id}/return", give_back)
         .post(decides, "/pages/approvals/{id}/refusal", refuse)
+        .post(decides, "/pages/approvals/{id}/appeal", hear)
         .post(decides, "/pages/approvals/{id}/claim", claim)
         .post(decides, "/pages/approvals/{id}/claim/release", release)
 }
@@ -115,16 +136,23 @@ async fn open(
 
 /// Returns what was decided a moment ago, as the address says it in words of ours.
 fn done(t: &'static Texts, asked: &Asked, opened: bool) -> Option<String> {
-    let says = match asked.some("done")? {
-        "approved" => &t.done.approved,
-        "checked" => &t.done.checked,
-        "returned" => &t.done.returned,
-        "refused" => &t.done.refused,
-        _ => return None,
-    };
+    let said = done_of(asked, |word| match word {
+        "approved" => Some(&*t.done.approved),
+        "checked" => Some(&*t.done.checked),
+        "returned" => Some(&*t.done.returned),
+        "refused" => Some(&*t.done.refused),
+        "appeal-allowed" => Some(&*t.hearing.allowed_done),
+        "appeal-upheld" => Some(&*t.hearing.upheld_done),
+        _ => None,
+    })?;
+    Some(format!("{said} {}", if opened { &t.done.next } else { &t.done.last }))
+}
+
+/// Returns what was done a moment ago, in the words for what the address says, of the application that it names.
+fn done_of(asked: &Asked, says: impl FnOnce(&str) -> Option<&'static str>) -> Option<String> {
+    let says = says(asked.some("done")?)?;
     let reference = asked.some("was").filter(|was| was.len() == 6 && was.bytes().all(|b| b.is_ascii_hexdigit()))?;
-    let next = if opened { &t.done.next } else { &t.done.last };
-    Some(format!("{} {next}", fill(says, &[("reference", reference)])))
+    Some(fill(says, &[("reference", reference)]))
 }
 
 /// What the handlers of the acts about an application need.
@@ -258,6 +286,27 @@ async fn refuse(act: Act, filled: Filled) -> Shown {
     Box::pin(act.decide(filled.stamp(), "refused", typed, verb)).await
 }
 
+/// Decides about a complaint, at the national office.
+async fn hear(act: Act, filled: Filled) -> Shown {
+    let typed = Typed::of(Step::Uphold, &filled);
+    let (outcome, done) = match filled.text("outcome") {
+        "upheld" => (AppealOutcome::Upheld, "appeal-upheld"),
+        "allowed" => (AppealOutcome::Allowed, "appeal-allowed"),
+        _ => {
+            use crypto::perso::problem::ProblemCode as C;
+            let problem = Problem::new(C::ReasonMissing).field("/outcome", C::ReasonMissing, "upheld or allowed");
+            return act.again(&problem, typed).await;
+        }
+    };
+    let reason: SomeWords<MOST_OF_REASON> = match filled.judged("reason") {
+        Ok(reason) => reason,
+        Err(problem) => return act.again(&problem, typed).await,
+    };
+    let id = act.id;
+    let verb = async |deed: &mut Deed<Officer>| appeals::decide(deed, id, outcome, reason.as_str()).await;
+    Box::pin(act.decide(filled.stamp(), done, typed, verb)).await
+}
+
 async fn claim(act: Act, _: Filled) -> Shown {
     let Act { desk, counter, visitor, id, .. } = act;
     let Json(()) = desk.look(visitor.officer, async |deed| claims::claim(deed, &counter, id).await.map(drop)).await?;
@@ -287,6 +336,7 @@ mod tests {
     use super::file::word_of;
     use super::*;
     use crate::applications::cases::CASES;
+    use crate::applications::hand_over::OldDocumentEnd;
     use crate::applications::model::StageName;
     use crate::applications::register_check::RegisterField;
     use crate::population::history::EventKind;
@@ -325,6 +375,10 @@ mod tests {
         let stages: Vec<String> = StageName::ALL.iter().map(|stage| stage.word().to_owned()).collect();
         let kinds: Vec<String> = CASES.iter().map(|case| file::kind_word(case.kind)).collect();
         let events: Vec<String> = EventKind::PROPOSED.iter().map(|kind| kind.word().to_owned()).collect();
+        let looks: Vec<String> = crate::audit::LOOKS.iter().map(|action| action.word().to_owned()).collect();
+        let purposes: Vec<String> = crate::deed::Purpose::ALL.iter().map(|purpose| purpose.word().to_owned()).collect();
+        let cards = ["personalized", "active", "suspended", "revoked"].map(str::to_owned).to_vec();
+        let ends: Vec<String> = OldDocumentEnd::ALL.iter().map(|end| end.word().to_owned()).collect();
         for language in Language::ALL {
             let t = texts(language);
             for (table, words) in [
@@ -334,6 +388,10 @@ mod tests {
                 (&t.event, events.clone()),
                 (&t.reason, words(&file::RETURN_REASONS)),
                 (&t.sex, vec!["F".into(), "M".into()]),
+                (&t.action, looks.clone()),
+                (&t.purpose, purposes.clone()),
+                (&t.card, cards.clone()),
+                (&t.old_document, ends.clone()),
             ] {
                 for word in &words {
                     assert_ne!(t.word(table, word), "?", "{language}: {word}");

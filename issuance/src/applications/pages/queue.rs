@@ -63,10 +63,24 @@ pub(super) async fn read(
     current: Option<ApplicationId>,
     t: &'static Texts,
 ) -> Result<Queue, Problem> {
+    read_for(desk, officer, (Role::Approver, APPROVALS), current, t).await
+}
+
+/// As [`read`], of what the office has with this role, opened at this address.
+///
+/// # Errors
+/// The store's.
+pub(super) async fn read_for(
+    desk: &Desk,
+    officer: &Officer,
+    (role, place): (Role, &'static str),
+    current: Option<ApplicationId>,
+    t: &'static Texts,
+) -> Result<Queue, Problem> {
     let source = desk.deeds().source();
     let (now, today) = (source.now(), source.clock().today());
     let mut tx = desk.deeds().db().begin_read().await?;
-    let mut found = by_due_day(&mut tx, &officer.office, Role::Approver, SHOWN + 1).await?;
+    let mut found = by_due_day(&mut tx, &officer.office, role, SHOWN + 1).await?;
     let shown = usize::try_from(SHOWN).unwrap_or_default();
     let more = found.len() > shown;
     found.truncate(shown);
@@ -95,7 +109,7 @@ pub(super) async fn read(
         };
         rows.push(Row {
             id,
-            href: format!("{APPROVALS}/{id}"),
+            href: format!("{place}/{id}"),
             reference: reference(id),
             kind: kind.map_or("?", |kind| t.word(&t.kind, &kind_word(kind))),
             due,

@@ -39,8 +39,14 @@ pub(crate) enum Place {
     Approvals,
     /// A page that the head does not name.
     Elsewhere,
+    /// The hand-over of cards.
+    HandOver,
     /// The beginning.
     Home,
+    /// People of the register.
+    Persons,
+    /// Who looked at whom.
+    Readings,
 }
 
 /// A way in the head of the page.
@@ -76,6 +82,15 @@ impl Frame {
             tab(Place::Home, HOME, &t.layout.home);
             if visitor.officer.may(Permission::Decide) {
                 tab(Place::Approvals, APPROVALS, &t.layout.approvals);
+            }
+            if visitor.officer.may(Permission::HandOver) {
+                tab(Place::HandOver, HAND_OVER, &t.handing.tab);
+            }
+            if visitor.officer.may(Permission::ReadPerson) {
+                tab(Place::Persons, PERSONS, &t.persons.tab);
+            }
+            if visitor.officer.may(Permission::ReadAudit) {
+                tab(Place::Readings, READINGS, &t.readings.tab);
             }
             roles = visitor.officer.roles.iter().map(|role| t.word(&t.role, role.name())).collect();
         }
@@ -130,6 +145,12 @@ impl Frame {
 pub(crate) const ASSETS: &str = "/pages/assets/";
 /// The page of the decisions.
 pub(crate) const APPROVALS: &str = "/pages/approvals";
+/// The page where cards are handed over.
+pub(crate) const HAND_OVER: &str = "/pages/hand-over";
+/// The page where people are looked for.
+pub(crate) const PERSONS: &str = "/pages/persons";
+/// The page of who looked at a person.
+pub(crate) const READINGS: &str = "/pages/readings";
 
 /// A problem, as a page tells it: what is wrong, what to do, and small below them the code.
 #[derive(Clone, Debug)]

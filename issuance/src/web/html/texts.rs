@@ -61,10 +61,40 @@ texts! {
             dialog_field dialog_hint keep revoke portraits toast toast_open compare verdicts trusted refused unknown
             theme_hint
         }
+        persons: PersonsTexts {
+            tab home title lead who who_hint who_chip birth birth_hint narrow father mother province any district commune
+            unit_hint unit_wrong beginning alike purpose submit recorded found none none_says more name number born sex
+            fits elsewhere number_wrong by_number by_replaced by_merged by_old_number by_name by_parents by_residence
+            fit_exact fit_year_only fit_without_tones fit_beginning fit_word_order fit_some_words fit_one_letter
+        }
+        person: PersonTexts {
+            back office identifier portrait_of living died missing whole findings merged merged_open waits hand_over cards
+            cards_none cards_none_says chip issued expires no_limit state applications applications_none
+            applications_none_says case opened earlier
+        }
+        readings: ReadingsTexts {
+            tab home title lead person person_hint submit caption at who what case no_case none none_says older all service
+            anyone acting
+        }
+        handing: HandingTexts {
+            tab title order find sought sought_hint none none_says some pick pick_says nameless recorded unknown unknown_says
+            elsewhere elsewhere_says no_card blocked refused_before kept portrait portrait_says register chip document
+            body_checked body_awaited body_not_due checks checks_wrong check_face check_chip old old_wrong old_card
+            old_card_says old_paper old_paper_says old_unknown old_unknown_says envelope envelope_hint slip slip_hint submit
+            submit_says refuse refuse_title refuse_reason refuse_hint refuse_do done done_refused receipt
+        }
+        hearing: HearingTexts {
+            title outcome outcome_wrong allowed upheld reason reason_hint submit barred allowed_done upheld_done
+        }
+        receipt: ReceiptTexts { title form says old handed citizen officer sign back print }
     }
     tables {
+        /// Looks at a person's data.
+        action
         /// What speaks against two persons being one.
         against
+        /// States of a card.
+        card
         /// What speaks for two persons being one.
         duplicate
         /// Events of the register.
@@ -75,6 +105,10 @@ texts! {
         form
         /// What is applied for, with its reason.
         kind
+        /// What became of the document that a citizen had.
+        old_document
+        /// For what a person's data are read.
+        purpose
         /// Why a dossier is returned.
         reason
         /// Roles of officers.
