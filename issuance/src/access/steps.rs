@@ -477,8 +477,8 @@ pub(crate) async fn officer_at(
 }
 
 /// Returns the officers in service of an office who have a permission now, of their own or lent, each as
-/// [`officer_at`]; `None` if they are more than `most`. One whose row another hand changed is left out: no session of it
-/// is let in.
+/// [`officer_at`]; `None` if they are more than `most`. One whose row another hand changed is left out: no
+/// session of it is let in.
 ///
 /// # Errors
 /// [`crate::store::StoreError`]

@@ -393,7 +393,7 @@ async fn read(
     let classification = papers.as_ref().and_then(ClassificationView::of);
     let archive_requests =
         papers.map(|OfPapers { requests, .. }| requests.into_iter().map(ArchiveRequestView::from).collect());
-    let view = ApplicationView { classification, archive_requests, lacks_decider, ..view };
+    let view = ApplicationView { lacks_decider, classification, archive_requests, ..view };
     Ok(Json(ApplicationView { likely_doubles, register_check, booking, claimed_by, claimed_until, ..view }))
 }
 

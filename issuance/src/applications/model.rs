@@ -1116,8 +1116,8 @@ impl Stage {
         })
     }
 
-    /// `Appealed → Appealed`: the citizen takes the complaint back, on paper. No officer at the counter ends it by that:
-    /// an officer of the national office does, or decides all the same.
+    /// `Appealed → Appealed`: the citizen takes the complaint back, on paper. No officer at the counter ends it by
+    /// that: an officer of the national office does, or decides all the same.
     ///
     /// # Errors
     /// [`TransitionError::NotFrom`]

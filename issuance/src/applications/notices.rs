@@ -67,8 +67,12 @@ impl Teller for Counter {
 /// True if what a notice of this kind says goes with the stage that the application has come to.
 const fn stands(kind: NoticeKind, stage: &Stage) -> bool {
     match kind {
-        // Told of what is over.
-        NoticeKind::AppealDecided | NoticeKind::AppealDiscontinued | NoticeKind::Destroyed => true,
+        // Told of what is over, or not of an application.
+        NoticeKind::AppealDecided
+        | NoticeKind::AppealDiscontinued
+        | NoticeKind::BookingMoved
+        | NoticeKind::BookingToBeMoved
+        | NoticeKind::Destroyed => true,
         NoticeKind::AppealReceived => matches!(stage, Stage::Appealed { .. }),
         NoticeKind::NotFetched => matches!(stage, Stage::NotFetched { .. }),
         NoticeKind::OfficeMoved => !matches!(stage, Stage::Cancelled { .. } | Stage::HandedOver { .. }),
@@ -76,7 +80,6 @@ const fn stands(kind: NoticeKind, stage: &Stage) -> bool {
         // Also while the citizen complains about it.
         NoticeKind::Refused => matches!(stage, Stage::Refused { .. } | Stage::Appealed { .. }),
         NoticeKind::Returned => matches!(stage, Stage::Returned { .. }),
-        NoticeKind::BookingMoved | NoticeKind::BookingToBeMoved => true,
     }
 }
 

@@ -3,7 +3,8 @@
 //! An office has opening hours with slots and desks, in force from a day; the calendar of working days says on which
 //! days it is open. A booking takes a desk of a slot until it is cancelled, moved or missed. One whose slot is gone,
 //! because a day was closed, hours were changed or the office takes no bookings any more, is to be moved: the citizen
-//! is told, and it stays open until an officer moves or cancels it. One of a citizen who died ends, and its desk is free.
+//! is told, and it stays open until an officer moves or cancels it. One of a citizen who died
+//! ends, and its desk is free.
 
 mod api;
 pub mod model;

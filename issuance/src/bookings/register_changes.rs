@@ -19,8 +19,8 @@ impl Subscriber for Bookings {
     }
 }
 
-/// Cancels the booking for which a citizen who died is expected. A row that another hand changed is passed over: what is
-/// done to a booking stops no death.
+/// Cancels the booking for which a citizen who died is expected. A row that another hand changed is passed over: what
+/// is done to a booking stops no death.
 async fn follow(deed: &mut Deed<Officer>, event: RegisterEvent) -> Result<(), StoreError> {
     if !event.consequences.died {
         return Ok(());

@@ -45,8 +45,8 @@ pub const BOOKING: Sealed = Sealed {
     set: sql!("update booking set version = $1, mac = $2 where id = $3"),
 };
 
-/// Opening hours: each row carries a MAC, so that no other hand opens or closes an office. `version` of the table is the
-/// ordinal of the hours; that of the row itself, which is 1 for ever, stands in `seal`.
+/// Opening hours: each row carries a MAC, so that no other hand opens or closes an office. `version` of the table is
+/// the ordinal of the hours; that of the row itself, which is 1 for ever, stands in `seal`.
 pub const OFFICE_HOURS: Sealed = Sealed {
     table: "office_hours",
     columns: &[

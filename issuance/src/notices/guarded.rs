@@ -1,5 +1,5 @@
-//! The line to the mail server, as far as the library for SMTP does not guard it: an answer has a bound, and no word that
-//! came before the handshake of STARTTLS is believed (RFC 3207, section 4.2; CVE-2011-0411 and its kind).
+//! The line to the mail server, as far as the library for SMTP does not guard it: an answer has a bound, and no word
+//! that came before the handshake of STARTTLS is believed (RFC 3207, section 4.2; CVE-2011-0411 and its kind).
 
 use std::io;
 use std::net::SocketAddr;

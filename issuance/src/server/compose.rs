@@ -385,8 +385,8 @@ impl Offices {
             secrets.clone(),
         )
         .with_settings(settings.production.clone());
-        // What follows when the register changes, in this order: the number, the booking, the application under way, the
-        // cards.
+        // What follows when the register changes, in this order: the number, the booking, the
+        // application under way, the cards.
         let bookings = Bookings::new(settings.bookings);
         let deeds = deeds.heard_by(vec![
             Arc::new(numbers.clone()),

@@ -65,9 +65,9 @@ impl Verified {
 
 /// Verifies each row of the tables whose rows carry a MAC. The service may run meanwhile. It finds a
 /// row that was changed, put in another row's place, or inserted, and counts again what tallies count; the tills of
-/// the fees are tallies under a MAC. It does not find another row that was deleted, nor an older state of a row, or of the whole database, that was put back.
-/// Then it builds each person's record again from the events of the history, and compares; `tell` is told how
-/// many persons were looked at.
+/// the fees are tallies under a MAC. It does not find another row that was deleted, nor an older state of a row, or of
+/// the whole database, that was put back. Then it builds each person's record again from the events of the history, and
+/// compares; `tell` is told how many persons were looked at.
 ///
 /// # Errors
 /// [`StartError`]

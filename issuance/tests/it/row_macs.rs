@@ -306,7 +306,7 @@ mod tampered {
         assert_eq!((faults(offices, database.clone()).await, kept().await), (vec![], 0));
         by_hand(offices, sql!("update office_hours set hours = $1"), vec![Argument::json(&Vec::<OpeningHours>::new())])
             .await;
-        assert_eq!(faults(offices, database).await, ["office_hours district-1".to_owned()]);
+        assert_eq!(faults(offices, database).await, ["office_hours district-1 1".to_owned()]);
         assert_eq!(code(books(offices.citizen().await).await.unwrap_err()), ProblemCode::RecordTampered);
         // No citizen loses a booking by it.
         assert_eq!(kept().await, 0);

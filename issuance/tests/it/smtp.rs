@@ -188,9 +188,11 @@ impl Server {
                 }
             } else if verb.starts_with("RCPT TO:") {
                 to = line.split(['<', '>']).nth(1).unwrap().to_owned();
-                while does == Does::NeverEndsALine {
-                    stream.write_all(&[b'2'; 4096]).await.ok()?;
-                    *self.endless.lock().unwrap() += 4096;
+                if does == Does::NeverEndsALine {
+                    loop {
+                        stream.write_all(&[b'2'; 4096]).await.ok()?;
+                        *self.endless.lock().unwrap() += 4096;
+                    }
                 }
                 said("rcpt", "250 ok")
             } else if verb == "DATA" {

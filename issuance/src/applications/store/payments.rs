@@ -117,8 +117,8 @@ pub async fn begin_tills_of_before(db: &Db) -> Result<(), StoreError> {
     tx.commit().await
 }
 
-/// Counts the entries of the fees again, and returns where the tills say otherwise: the office (and `đồng` for the sum),
-/// what its till says, what there is.
+/// Counts the entries of the fees again, and returns where the tills say otherwise: the office (and `đồng` for the
+/// sum), what its till says, what there is.
 ///
 /// # Errors
 /// [`StoreError`]

@@ -230,7 +230,8 @@ pub(in crate::applications) async fn to_decide(
     tx.all(sql, args![after, today, most]).await?.iter().map(|row| Id::of(row, "id")).collect()
 }
 
-/// Returns an application for a check that answers nothing of it but its identifier and its office, so no record is due.
+/// Returns an application for a check that answers nothing of it but its identifier and its
+/// office, so no record is due.
 pub(in crate::applications) async fn looked_at(
     tx: &mut Tx,
     id: ApplicationId,
