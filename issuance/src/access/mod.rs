@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 pub use steps::note_certified_keys;
 pub(crate) use steps::{
     knows_officer, name_of_officer, office_of_officer_in_service, office_of_station, officer_at, officer_of_name,
-    post_of_officer,
+    officers_with, post_of_officer,
 };
 pub use store::certificates::{CERTIFICATE, certificates_in_use};
 pub use store::deputies::DEPUTY;

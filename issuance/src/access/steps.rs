@@ -13,7 +13,7 @@ use crate::deed::{Action, Deed, DeedError, Deeds, Entry, Object, Purpose};
 use crate::ground::actor::{Actor, Anyone};
 use crate::ground::clock::CLOCKS_DIFFER;
 use crate::ground::ids::{OfficerId, SessionId, StationId};
-use crate::ground::{OfficeCode, Officer, Role, Station};
+use crate::ground::{OfficeCode, Officer, Permission, Role, Station};
 use crate::keys::{IssuedCertificate, TlsAuthority};
 use crate::store::{StoreError, Tx};
 use crate::web::Origin;
@@ -474,6 +474,33 @@ pub(crate) async fn officer_at(
     super::deputies::lend(tx, &mut officer, now).await?;
     officer.successor_of = super::dissolutions::predecessors(tx, &officer.office).await?;
     Ok(Some(officer))
+}
+
+/// Returns the officers in service of an office who have a permission now, of their own or lent, each as
+/// [`officer_at`]; `None` if they are more than `most`. One whose row another hand changed is left out: no
+/// session of it is let in.
+///
+/// # Errors
+/// [`crate::store::StoreError`]
+pub(crate) async fn officers_with(
+    tx: &mut Tx,
+    (office, permission): (&str, Permission),
+    now: OffsetDateTime,
+    most: usize,
+) -> Result<Option<Vec<Officer>>, StoreError> {
+    let mut ids = store::officers_of(tx, office, now).await?;
+    ids.retain(|(_, roles, lent)| *lent || roles.iter().any(|role| permission.roles().contains(role)));
+    if ids.len() > most {
+        return Ok(None);
+    }
+    let mut officers = Vec::new();
+    for (id, ..) in ids {
+        match officer_at(tx, id, now).await {
+            Err(StoreError::Tampered { .. } | StoreError::Inconsistent { .. }) => {}
+            found => officers.extend(found?.filter(|one| one.office.as_str() == office && one.may(permission))),
+        }
+    }
+    Ok(Some(officers))
 }
 
 /// Returns the office where an officer works; `None` if the officer is unknown or no longer in service.

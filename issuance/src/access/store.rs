@@ -664,6 +664,21 @@ pub async fn stations_in_use(tx: &mut Tx) -> Result<Vec<(String, String, OffsetD
     rows.iter().map(|row| Ok((row.get("name")?, row.get("office")?, row.get("expires_at")?))).collect()
 }
 
+/// Returns the officers in service of an office with their roles, as their rows say, each with whether the officer is
+/// someone's deputy who may have been lent others.
+pub(super) async fn officers_of(
+    tx: &mut Tx,
+    office: &str,
+    now: OffsetDateTime,
+) -> Result<Vec<(OfficerId, Vec<Role>, bool)>, StoreError> {
+    let sql = sql!(
+        "select o.id, o.roles, (select count(*) from stand_in d where d.officer_id = o.id and d.ends_at > $2) as lent
+         from officer o where o.office = $1 and o.disabled_at is null order by o.id"
+    );
+    let rows = tx.all(sql, args![office, now]).await?;
+    rows.iter().map(|row| Ok((Id::of(row, "id")?, row.json("roles")?, row.get::<i64>("lent")? > 0))).collect()
+}
+
 /// Returns office and roles of each officer in service, as their rows say.
 ///
 /// # Errors

@@ -20,7 +20,7 @@ use super::register_check::{self, RegisterCheckSaid, RegisterCheckView};
 use super::stages::{By, Step};
 use super::steps::{self, Keeping, Missing, Request};
 use super::store::closed::Erased;
-use super::{Counter, CounterError, claims, hand_over, lists, payments_api, reading, reference};
+use super::{Counter, CounterError, claims, deciders, hand_over, lists, payments_api, reading, reference};
 use crate::bookings::{self, BookingOfApplication};
 use crate::deed::Occasion;
 use crate::ground::ids::{ApplicationId, CardId, HoldId, OfficerId, PersonId};
@@ -212,6 +212,9 @@ pub(crate) struct ApplicationView {
     /// Other persons who are probably the citizen, who was then declared twice; only when read while it waits for its
     /// decision.
     likely_doubles: Option<PersonDuplicates>,
+    /// True where it waits for a decision, and each officer in service who could take it had a hand in it: another
+    /// approver is to be appointed at the office that has it, or moved there; only when read.
+    lacks_decider: bool,
     /// What the citizen said to what the register holds; only when read.
     register_check: Option<RegisterCheckView>,
     /// Where the papers of the citizen's old identity card lie; only when read by an officer who captures or decides.
@@ -297,6 +300,7 @@ impl ApplicationView {
             appeal_until,
             complaint,
             likely_doubles: None,
+            lacks_decider: false,
             register_check: None,
             classification: None,
             archive_requests: None,
@@ -358,7 +362,7 @@ async fn read(
     Named(id): Named<ApplicationId>,
     occasion: Occasion,
 ) -> Looked<ApplicationView> {
-    let Json((application, keeping, likely, claim, check, papers, booking)) = desk
+    let Json((application, keeping, likely, claim, check, papers, booking, lacks_decider)) = desk
         .look(officer.clone(), async |deed| {
             let application = steps::read(deed, id, occasion).await?;
             let keeping = steps::keeping(deed, &application).await?;
@@ -370,7 +374,8 @@ async fn read(
             let papers =
                 if sees_papers { Some(paper_archive::of_application(deed.tx(), application.id).await?) } else { None };
             let booking = bookings::steps::of_application(deed.tx(), id).await?;
-            Ok::<_, CounterError>((application, keeping, likely, claim, check, papers, booking))
+            let lacks_decider = officer.may(Permission::Decide) && deciders::lacks_one(deed.tx(), id, at).await?;
+            Ok::<_, CounterError>((application, keeping, likely, claim, check, papers, booking, lacks_decider))
         })
         .await?;
     let portrait = if steps::mends_only(&officer) { None } else { steps::portrait_of(&counter, &application).await? };
@@ -381,7 +386,7 @@ async fn read(
     let classification = papers.as_ref().and_then(ClassificationView::of);
     let archive_requests =
         papers.map(|OfPapers { requests, .. }| requests.into_iter().map(ArchiveRequestView::from).collect());
-    let view = ApplicationView { classification, archive_requests, ..view };
+    let view = ApplicationView { lacks_decider, classification, archive_requests, ..view };
     Ok(Json(ApplicationView { likely_doubles, register_check, booking, claimed_by, claimed_until, ..view }))
 }
 

@@ -1,5 +1,8 @@
 //! A citizen's complaint about a refusal (khiếu nại): taken at the counter, decided at the national office by an
 //! officer who had no hand in it, and then refused for good or decided anew (Law on Complaints 02/2011/QH13).
+//!
+//! A citizen may take it back, with a signed paper that goes to the officer who decides (Art. 10 of that law): the
+//! counter enters the paper, and an officer of the national office ends the complaint. No officer ends one alone.
 
 use axum::extract::{FromRef, State};
 use rand::Rng as _;
@@ -9,19 +12,20 @@ use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use super::api::{ApplicationView, right};
-use super::model::{Application, Complaint, Held, Kind, Stage};
+use super::model::{Application, Complaint, Held, Kind, Stage, Withdrawal};
 use super::stages::Step;
 use super::steps::{entitled, involve_actor, involved_officers, issued_of, moved, moved_because, stepped, to_step};
 use super::{Counter, CounterError, store};
 use crate::cards;
 use crate::deed::{Action, Deed, Object, Purpose, officers_who};
-use crate::ground::ids::ApplicationId;
+use crate::ground::ids::{ApplicationId, OfficerId};
 use crate::ground::text::{MOST_OF_REASON, SomeWords, tidy};
 use crate::ground::{OfficeCode, Officer};
 use crate::notices::model::Matter;
 use crate::notices::{self, Case};
 use crate::offices::calendar::Day;
 use crate::population::{self, PopulationError};
+use crate::store::{StoreError, Tx};
 use crate::web::{Answered, Desk, Named, Routes, Write};
 
 /// `Refused → Appealed`: the citizen complains, in words, on a day that is not after the last one for it. The citizen
@@ -44,7 +48,10 @@ pub async fn appeal(
     let mut application = to_step(deed, id).await?;
     let words = tidy(words).ok_or(CounterError::ReasonMissing)?;
     let complaint = Complaint { on, words, taken: deed.decision() };
-    let refused = application.stage.moved_by();
+    let refused = match &application.stage {
+        Stage::Refused { decision, .. } => Some((decision.by, decision.at)),
+        _ => None,
+    };
     application.stage = application.stage.appeal(complaint)?;
     let first = refused.map_or(on, |(_, at)| deed.day_of(at));
     if on < first || on > deed.today() {
@@ -77,19 +84,36 @@ pub async fn appeal(
     moved(deed, application, Action::ApplicationAppealed, Purpose::Decision).await
 }
 
+/// `Appealed → Appealed`: the citizen takes the complaint back, with a signed paper. An officer of the national office
+/// who had no hand in it ends the complaint; until then nothing ended. Entered again, the last paper counts.
+///
+/// # Errors
+/// [`CounterError::ReasonMissing`] without words for the paper; [`CounterError`]
+pub async fn take_back(deed: &mut Deed<Officer>, id: ApplicationId, paper: &str) -> Result<Application, CounterError> {
+    let mut application = to_step(deed, id).await?;
+    let paper = tidy(paper).ok_or(CounterError::ReasonMissing)?;
+    let withdrawal = Withdrawal { paper, taken: deed.decision() };
+    application.stage = stepped(application.stage, |stage| stage.take_back(withdrawal))?;
+    // The officer does not decide about the complaint either.
+    involve_actor(deed, id).await?;
+    moved(deed, application, Action::ApplicationAppealTakenBack, Purpose::Decision).await
+}
+
 /// What an officer of the national office says to a complaint.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AppealOutcome {
     /// The complaint is right: the decision is taken anew.
     Allowed,
+    /// The citizen took it back, with a paper that the officer saw: the refusal stands as before the complaint.
+    Discontinued,
     /// The refusal stands, for good.
     Upheld,
 }
 
-/// `Appealed → Refused` for good, or `→ Captured`: by an officer of the national office who neither refused the
-/// application nor had a hand in it. An officer who refused it, took the complaint or decided about
-/// it does not decide anew.
+/// `Appealed → Refused` for good, `→ Refused` as before the complaint, or `→ Captured`: by an officer of the national
+/// office who neither refused the application nor had a hand in it. An officer who refused it, took the complaint or
+/// decided about it does not decide anew.
 ///
 /// # Errors
 /// [`CounterError::Place`] for an officer of another office; [`CounterError`]
@@ -107,13 +131,17 @@ pub async fn decide(
     let reason = tidy(reason).ok_or(CounterError::ReasonMissing)?;
     let mut involved = involved_officers(deed, &application).await?;
     // A decision that was overtaken since, or a return, was a hand in it too.
-    let object = Object::Application(id).to_string();
-    let before = officers_who(deed.tx(), application.person, &object, &DECISIONS).await?;
+    let before = decided_before(deed.tx(), &application).await?;
     // Also of the officer for whom this one stands in, or who stands in for this one.
     if before.iter().any(|officer| deed.actor().is_one_with(*officer)) {
         involved.push(deed.actor().id);
     }
     let decision = deed.decision();
+    if outcome == AppealOutcome::Discontinued {
+        application.stage = stepped(application.stage, |stage| stage.discontinue(&involved, decision))?;
+        let action = Action::ApplicationAppealDiscontinued;
+        return moved_because(deed, application, action, Purpose::Decision, Some(reason)).await;
+    }
     if outcome == AppealOutcome::Upheld {
         let says = reason.clone();
         application.stage = stepped(application.stage, |stage| stage.uphold(&involved, decision, says))?;
@@ -132,6 +160,12 @@ pub async fn decide(
     moved_because(deed, application, action, Purpose::Decision, Some(reason)).await
 }
 
+/// Returns the officers who decided something about an application, as the trail tells.
+pub(super) async fn decided_before(tx: &mut Tx, application: &Application) -> Result<Vec<OfficerId>, StoreError> {
+    let object = Object::Application(application.id).to_string();
+    officers_who(tx, application.person, &object, &DECISIONS).await
+}
+
 /// What an officer who decides about a complaint did not do before.
 const DECISIONS: [Action; 5] = [
     Action::ApplicationApproved,
@@ -147,7 +181,10 @@ where
     Counter: FromRef<S>,
     Desk: FromRef<S>,
 {
-    Routes::new().add(right(Step::Appeal), routes!(complain)).add(right(Step::Uphold), routes!(decide_appeal))
+    Routes::new()
+        .add(right(Step::Appeal), routes!(complain))
+        .add(right(Step::TakeBack), routes!(take_appeal_back))
+        .add(right(Step::Uphold), routes!(decide_appeal))
 }
 
 /// A citizen's complaint about a refusal.
@@ -162,12 +199,24 @@ struct ComplaintMade {
     on: Day,
 }
 
+/// The citizen takes a complaint back.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"paper": "Đơn rút khiếu nại ngày 04/12/2026, có chữ ký"}))]
+struct ComplaintTakenBack {
+    /// Which paper of the citizen says so, with its day and signature or fingerprint; at most 400 characters.
+    #[schema(value_type = String)]
+    paper: SomeWords<MOST_OF_REASON>,
+}
+
 /// What is decided about a complaint.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"outcome": "allowed", "reason": "Two earlier photographs show the same person."}))]
 struct AppealDecision {
-    /// `upheld`: the refusal stands, for good; `allowed`: the decision is taken anew, by other officers.
+    /// `upheld`: the refusal stands, for good; `allowed`: the decision is taken anew, by other officers;
+    /// `discontinued`: the citizen took it back, with a paper that this officer saw, and may complain anew while the
+    /// term runs.
     outcome: AppealOutcome,
     /// In words that the citizen will read, at most 400 characters; they stand in the audit trail too.
     #[schema(value_type = String)]
@@ -179,8 +228,12 @@ struct AppealDecision {
 pub(super) struct ComplaintView {
     /// The day on which it was made.
     on: Day,
-    /// In the citizen's words; empty once they are erased.
+    /// In the citizen's words; empty once they are erased or the complaint was taken back.
     pub(super) words: String,
+    /// Which paper of the citizen takes it back; null without one.
+    pub(super) taken_back_by: Option<String>,
+    /// True once it ended since the citizen took it back.
+    discontinued: bool,
     /// Why the application was refused; empty once it is erased.
     pub(super) refused_because: String,
     /// Why the refusal stands all the same; null while the complaint is open.
@@ -195,12 +248,26 @@ impl ComplaintView {
         let view = |complaint: &Complaint, refusal: &str| Self {
             on: Day(complaint.on),
             words: complaint.words.clone(),
+            taken_back_by: None,
+            discontinued: false,
             refused_because: refusal.to_owned(),
             upheld_because: None,
             allowed_because: None,
         };
         match stage {
-            Stage::Appealed { complaint, reason, .. } => Some(view(complaint, reason)),
+            Stage::Appealed { complaint, reason, withdrawal, .. } => {
+                let taken_back_by = withdrawal.as_ref().map(|withdrawal| withdrawal.paper.clone());
+                Some(Self { taken_back_by, ..view(complaint, reason) })
+            }
+            Stage::Refused { discontinued: Some(ended), reason, .. } => Some(Self {
+                on: Day(ended.on),
+                words: String::new(),
+                taken_back_by: Some(ended.withdrawal.paper.clone()),
+                discontinued: true,
+                refused_because: reason.clone(),
+                upheld_because: None,
+                allowed_because: None,
+            }),
             Stage::Refused { upheld: Some(upheld), reason, .. } => {
                 Some(Self { upheld_because: Some(upheld.reason.clone()), ..view(&upheld.complaint, reason) })
             }
@@ -229,8 +296,26 @@ async fn complain(
     .await
 }
 
-/// An officer of the national office decides about a complaint: the refusal stands for good, or the decision is taken
-/// anew.
+/// The citizen takes a complaint back, with a signed paper. It ends when an officer of the national office who had no
+/// hand in it has seen the paper.
+#[utoipa::path(post, path = "/api/v1/applications/{id}/appeal/withdrawal", tag = "applications",
+    operation_id = "take_appeal_back", request_body = ComplaintTakenBack,
+    responses((status = 200, body = ApplicationView)))]
+async fn take_appeal_back(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Named(id): Named<ApplicationId>,
+    Write { stamp, body }: Write<ComplaintTakenBack>,
+) -> Answered {
+    desk.write(officer.clone(), stamp, async |deed| {
+        let application = take_back(deed, id, body.paper.as_str()).await?;
+        Ok::<_, CounterError>(ApplicationView::new(application, None, &officer))
+    })
+    .await
+}
+
+/// An officer of the national office decides about a complaint: the refusal stands for good, the decision is taken
+/// anew, or the complaint ends since the citizen took it back.
 #[utoipa::path(post, path = "/api/v1/applications/{id}/appeal/decision", tag = "applications",
     request_body = AppealDecision, responses((status = 200, body = ApplicationView)))]
 async fn decide_appeal(

@@ -213,7 +213,9 @@ impl Progress {
         calendar: &Calendar,
         left_on: Option<Date>,
     ) -> Self {
-        let paused = match (before.which(), left_on) {
+        // Where it is under way again: a complaint that is taken back was no pause, or the days would count twice.
+        let goes_on = before.which() != stage.which() && stage.is_open();
+        let paused = match (before.which(), left_on.filter(|_| goes_on)) {
             (StageName::Appealed | StageName::Returned, Some(since)) => calendar.working_days_between(since, now.day),
             _ => 0,
         };

@@ -81,10 +81,13 @@ pub async fn erase<A: Actor>(
             Action::PortraitErased
         }
         Erasable::Dossiers => {
-            if let Stage::Refused { capture, upheld, .. } = &mut application.stage {
+            if let Stage::Refused { capture, upheld, discontinued, .. } = &mut application.stage {
                 capture.features.clear();
                 if let Some(upheld) = upheld {
                     upheld.complaint.words.clear();
+                }
+                if let Some(discontinued) = discontinued {
+                    discontinued.withdrawal.paper.clear();
                 }
                 if let Some(heard) = &mut capture.heard {
                     heard.complaint.words.clear();

@@ -7,7 +7,9 @@ use crypto::identity::CardSerial;
 use time::Date;
 use time::macros::{date, datetime};
 
-use super::model::{Approval, Capture, Complaint, Hold, HoldReason, ReturnReason, Stage, StageName, TransitionError};
+use super::model::{
+    Approval, Capture, Complaint, Hold, HoldReason, ReturnReason, Stage, StageName, TransitionError, Withdrawal,
+};
 use super::paper_archive::{self, ArchiveOutcome, ArchiveRequest, Classification, Papers};
 use super::stages::{self, Procedure, Step, TABLE};
 use crate::ground::ids::OfficerId;
@@ -52,6 +54,7 @@ fn tried(life: &Life, procedure: Procedure, number: u128) -> Vec<(Step, Result<L
     let agreed = stage.agreed().iter().map(|decision| decision.by).collect();
     let refuser = stage.moved_by().map(|(by, _)| by);
     let complaint = Complaint { on: TODAY, words: "w".into(), taken: by(number) };
+    let paper = Withdrawal { paper: "p".into(), taken: by(number) };
     let taken = Capture { taken: by(number), portrait: "p".into(), features: "f".into(), salt: [7; 16], heard: None };
     let seen = stage.capture_of().map(|capture| capture.dossier(officer(number)));
     let approves = if stage.which() == StageName::LocallyApproved { Step::Confirm } else { Step::Approve };
@@ -69,6 +72,8 @@ fn tried(life: &Life, procedure: Procedure, number: u128) -> Vec<(Step, Result<L
         (Step::Appeal, with(stage.clone().appeal(complaint), refuser.into_iter().chain([officer(number)]).collect())),
         (Step::Uphold, alone(stage.clone().uphold(&all, by(number), "r".into()))),
         (Step::Allow, with_a_hand(stage.clone().allow(&all, by(number), "r".into(), [6; 16]))),
+        (Step::TakeBack, with_a_hand(stage.clone().take_back(paper))),
+        (Step::Discontinue, alone(stage.clone().discontinue(&all, by(number)))),
         (Step::Hold, alone(stage.clone().hold(hold))),
         (Step::Release, alone(stage.clone().release(&all, officer(number)))),
         (Step::Reopen, alone(stage.clone().reopen([8; 16]))),
@@ -91,6 +96,11 @@ fn is_agreed(life: &Life, procedure: Procedure) {
     if let Stage::Refused { decision, upheld: Some(upheld), .. } = &life.stage {
         let by = upheld.decision.by;
         assert!(by != decision.by && !life.involved.contains(&by), "an officer decided about own work: {life:?}");
+    }
+    if let Stage::Refused { decision, discontinued: Some(ended), .. } = &life.stage {
+        let (by, paper) = (ended.decision.by, ended.withdrawal.taken.by);
+        let alone = by == paper || by == decision.by || life.involved.contains(&by);
+        assert!(!alone, "one officer ended a citizen's complaint: {life:?}");
     }
     let (Stage::Approved { approval, .. }
     | Stage::Held { approval, .. }

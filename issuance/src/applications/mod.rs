@@ -6,6 +6,7 @@ pub mod appeals;
 pub mod cases;
 pub mod claims;
 pub mod deadlines;
+pub mod deciders;
 pub mod erasure;
 pub mod fees;
 pub mod fetched;
@@ -44,7 +45,7 @@ use serde::{Deserialize, Serialize};
 use stages::Procedure;
 pub use steps::CounterError;
 pub use store::paper_archive::{ARCHIVE_REQUEST, CLASSIFICATION};
-pub use store::payments::FEE_ENTRY;
+pub use store::payments::{FEE_ENTRY, FEE_TILL};
 pub use store::register_checks::REGISTER_CHECK;
 pub use store::{APPLICATION, APPLICATION_OFFICER, MIGRATIONS};
 

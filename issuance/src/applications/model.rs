@@ -242,6 +242,27 @@ pub struct Complaint {
     pub taken: Decision,
 }
 
+/// The citizen's paper by which a complaint is taken back (Law on Complaints 02/2011/QH13, Art. 10).
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Withdrawal {
+    /// Which paper it is, with its day; empty once it is erased.
+    pub paper: String,
+    /// The officer who took it, and the moment.
+    pub taken: Decision,
+}
+
+/// A complaint that the citizen took back, and that ended with it. The refusal stands as if there had been none, and
+/// the citizen may complain anew while the term runs.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Discontinued {
+    /// The day on which the complaint was made.
+    pub on: Date,
+    /// The citizen's paper.
+    pub withdrawal: Withdrawal,
+    /// The officer of the national office who saw the paper, and the moment.
+    pub decision: Decision,
+}
+
 /// A refusal that stands after a complaint: it is for good.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Upheld {
@@ -338,6 +359,9 @@ pub enum Stage {
         /// The citizen complained, and the refusal stands.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         upheld: Option<Box<Upheld>>,
+        /// The citizen complained, and took the complaint back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        discontinued: Option<Box<Discontinued>>,
     },
     /// The citizen complained about the refusal; waits for the national office.
     Appealed {
@@ -351,6 +375,9 @@ pub enum Stage {
         appeal_until: Date,
         /// The complaint.
         complaint: Complaint,
+        /// The citizen takes it back; waits for the national office all the same.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        withdrawal: Option<Box<Withdrawal>>,
     },
     /// Bound to one chip, on which it is being written.
     InProduction {
@@ -668,7 +695,9 @@ struct Known {
     /// The day until which the citizen may come, or complain.
     until: Option<Date>,
     complaint: Option<Complaint>,
+    withdrawal: Option<Box<Withdrawal>>,
     upheld: Option<Box<Upheld>>,
+    discontinued: Option<Box<Discontinued>>,
     chip: Option<CardSerial>,
     card: Option<CardId>,
 }
@@ -698,6 +727,7 @@ impl Known {
                 reason: self.reason?,
                 appeal_until: self.until?,
                 upheld: self.upheld,
+                discontinued: self.discontinued,
             },
             StageName::Appealed => Stage::Appealed {
                 capture: self.capture?,
@@ -705,6 +735,7 @@ impl Known {
                 reason: self.reason?,
                 appeal_until: self.until?,
                 complaint: self.complaint?,
+                withdrawal: self.withdrawal,
             },
             StageName::InProduction => {
                 Stage::InProduction { capture: self.capture?, approval: self.approval?, chip: self.chip? }
@@ -763,7 +794,8 @@ impl Stage {
             Self::Held { capture, approval, hold } => {
                 Known { capture: Some(capture), approval: Some(approval), hold: Some(hold), ..none }
             }
-            Self::Refused { capture, decision, reason, appeal_until, upheld } => Known {
+            // What became of an earlier complaint does not go along: a stage that follows is of another one.
+            Self::Refused { capture, decision, reason, appeal_until, upheld, discontinued: _ } => Known {
                 capture: Some(capture),
                 decision: Some(decision),
                 reason: Some(reason),
@@ -771,12 +803,13 @@ impl Stage {
                 upheld,
                 ..none
             },
-            Self::Appealed { capture, decision, reason, appeal_until, complaint } => Known {
+            Self::Appealed { capture, decision, reason, appeal_until, complaint, withdrawal } => Known {
                 capture: Some(capture),
                 decision: Some(decision),
                 reason: Some(reason),
                 until: Some(appeal_until),
                 complaint: Some(complaint),
+                withdrawal,
                 ..none
             },
             Self::InProduction { capture, approval, chip } => {
@@ -807,9 +840,11 @@ impl Stage {
     pub fn closed_at(&self) -> Option<OffsetDateTime> {
         match self {
             // To the end of that day, wherever the service stands; a complaint that came in time may be decided later.
-            Self::Refused { appeal_until, upheld, .. } => {
+            Self::Refused { appeal_until, upheld, discontinued, .. } => {
                 let last = appeal_until.midnight().assume_utc() + Duration::days(1);
-                Some(upheld.as_ref().map_or(last, |upheld| last.max(upheld.decision.at)))
+                let ended = upheld.as_ref().map(|upheld| upheld.decision.at);
+                let ended = ended.or(discontinued.as_ref().map(|discontinued| discontinued.decision.at));
+                Some(ended.map_or(last, |ended| last.max(ended)))
             }
             Self::Cancelled { decision, .. } => Some(decision.at),
             Self::HandedOver { handed_over, .. } => Some(handed_over.at),
@@ -904,6 +939,8 @@ impl Stage {
             Self::Registered => None,
             Self::Captured { capture } => of(&capture.taken),
             Self::Refused { upheld: Some(upheld), .. } => of(&upheld.decision),
+            Self::Refused { discontinued: Some(discontinued), .. } => of(&discontinued.decision),
+            Self::Appealed { withdrawal: Some(withdrawal), .. } => of(&withdrawal.taken),
             Self::Appealed { complaint, .. } => of(&complaint.taken),
             Self::Returned { returned: decision, .. }
             | Self::Checked { checked: decision, .. }
@@ -1079,15 +1116,44 @@ impl Stage {
         })
     }
 
+    /// `Appealed → Appealed`: the citizen takes the complaint back, on paper. No officer at the counter ends it by
+    /// that: an officer of the national office does, or decides all the same.
+    ///
+    /// # Errors
+    /// [`TransitionError::NotFrom`]
+    pub fn take_back(self, withdrawal: Withdrawal) -> Result<Self, TransitionError> {
+        self.step(Step::TakeBack, |known| Known { withdrawal: Some(Box::new(withdrawal)), ..known })
+    }
+
+    /// `Appealed → Refused`, as if there had been no complaint: the citizen took it back. By an officer who neither
+    /// refused it nor had a hand in it, nor took the complaint or the paper that takes it back.
+    ///
+    /// # Errors
+    /// [`TransitionError::NotTakenBack`] without such a paper; as [`uphold`](Self::uphold).
+    pub fn discontinue(self, involved: &[OfficerId], decision: Decision) -> Result<Self, TransitionError> {
+        self.second(involved, decision.by)?;
+        if let Self::Appealed { withdrawal: None, .. } = self {
+            return Err(TransitionError::NotTakenBack);
+        }
+        self.step(Step::Discontinue, |known| {
+            let taken_back = known.complaint.as_ref().zip(known.withdrawal);
+            let discontinued = taken_back.map(|(complaint, withdrawal)| {
+                Box::new(Discontinued { on: complaint.on, withdrawal: *withdrawal, decision })
+            });
+            Known { complaint: None, withdrawal: None, discontinued, ..known }
+        })
+    }
+
     /// Refuses an officer who had a hand in it: who is involved, captured, checked or approved; and about a complaint,
-    /// who refused it or took the complaint. Also for one that is
+    /// who refused it, took the complaint or the paper that takes it back. Also for one that is
     /// already approved: the same person's second approval is that person's mistake, not the stage's.
     pub(super) fn second(&self, involved: &[OfficerId], by: OfficerId) -> Result<(), TransitionError> {
         let captured = self.capture_of().is_some_and(|capture| capture.taken.by == by);
         let agreed = self.agreed().iter().any(|decision| decision.by == by);
         let approved = matches!(self, Self::Approved { approval, .. } if approval.has(by));
-        let refused = matches!(self, Self::Appealed { decision, complaint, .. }
-            if decision.by == by || complaint.taken.by == by);
+        let refused = matches!(self, Self::Appealed { decision, complaint, withdrawal, .. }
+            if decision.by == by || complaint.taken.by == by
+                || withdrawal.as_ref().is_some_and(|withdrawal| withdrawal.taken.by == by));
         match self {
             Self::Captured { .. }
             | Self::Checked { .. }
@@ -1109,7 +1175,10 @@ impl Stage {
         let captured = self.capture_of().map(|capture| capture.taken.by);
         let agreed = self.agreed().into_iter().map(|decision| decision.by);
         let complained = match self {
-            Self::Appealed { decision, complaint, .. } => vec![decision.by, complaint.taken.by],
+            Self::Appealed { decision, complaint, withdrawal, .. } => {
+                let taken_back = withdrawal.as_ref().map(|withdrawal| withdrawal.taken.by);
+                [decision.by, complaint.taken.by].into_iter().chain(taken_back).collect()
+            }
             _ => vec![],
         };
         captured.into_iter().chain(agreed).chain(complained).collect()
@@ -1251,7 +1320,8 @@ impl Stage {
         self.step(Step::Cancel, |known| Known { decision, reason, ..known })
     }
 
-    /// Any stage without a chip → `Cancelled`: the citizen does not want the card any more.
+    /// Any stage without a chip → `Cancelled`: the citizen does not want the card any more. Not while a complaint is
+    /// open: one officer would end it; see [`take_back`](Self::take_back).
     ///
     /// # Errors
     /// [`TransitionError::NotFrom`]
@@ -1309,6 +1379,9 @@ pub enum TransitionError {
     /// The approval does not say what was seen.
     #[error("the approval names no dossier that was seen")]
     NotSeen,
+    /// The counter has no paper of the citizen that takes the complaint back.
+    #[error("no paper of the citizen that takes the complaint back was entered")]
+    NotTakenBack,
     /// An officer who declared, numbered, opened or captured cannot decide, and one who approved cannot approve again.
     #[error("a second officer is needed")]
     SameOfficer,

@@ -11,11 +11,11 @@ use super::fees::PayBefore;
 use super::model::{Application, TransitionError};
 use super::steps::{CounterError, mends_only, of_office};
 use super::store::payments as store;
-use crate::deed::{Action, Deed, Entry, Object, Occasion, Purpose, UnknownWord};
+use crate::deed::{Action, Deed, Entry, Object, Occasion, Purpose};
 use crate::ground::actor::Actor;
 use crate::ground::ids::{ApplicationId, FeeEntryId, OfficerId, PersonId};
 use crate::ground::text::tidy;
-use crate::ground::{OfficeCode, Officer};
+use crate::ground::{OfficeCode, Officer, words};
 use crate::population::{self, PopulationError};
 use crate::store::StoreError;
 
@@ -66,32 +66,9 @@ pub enum FeeEntryKind {
     Void,
 }
 
-/// The words of a closed list, as they are stored and answered.
-macro_rules! stored_words {
-    ($($name:ident { $($variant:ident = $word:literal,)* })*) => { $(
-        impl $name {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+words! { PaymentMethod { Cash = "cash", Transfer = "transfer", } }
 
-            /// The word, as stored and answered.
-            #[must_use]
-            pub const fn word(self) -> &'static str {
-                match self { $(Self::$variant => $word),* }
-            }
-        }
-
-        impl std::str::FromStr for $name {
-            type Err = UnknownWord;
-
-            fn from_str(text: &str) -> Result<Self, UnknownWord> {
-                Self::ALL.iter().copied().find(|known| known.word() == text).ok_or(UnknownWord)
-            }
-        }
-    )* };
-}
-
-stored_words! {
-    PaymentMethod { Cash = "cash", Transfer = "transfer", }
+words! {
     ExemptionGround {
         AuthorityError = "authority-error",
         BorderCommune = "border-commune",
@@ -102,8 +79,9 @@ stored_words! {
         OrphanUnder18 = "orphan-under-18",
         PoorHousehold = "poor-household",
     }
-    FeeEntryKind { Exemption = "exemption", Payment = "payment", Refund = "refund", Void = "void", }
 }
+
+words! { FeeEntryKind { Exemption = "exemption", Payment = "payment", Refund = "refund", Void = "void", } }
 
 /// An entry of the fees.
 #[derive(Clone, Debug)]
@@ -116,8 +94,12 @@ pub struct FeeEntry {
     pub person: PersonId,
     /// The office whose till it is.
     pub office: OfficeCode,
-    /// The day of the takings in which it stands.
+    /// The day of the takings in which it stands: the one on which it was entered, so that those of a day that is over
+    /// stay what they are.
     pub day: Date,
+    /// The day on which a payment was made; none in entries of before it was kept, which stand in the takings of that
+    /// day.
+    pub paid_on: Option<Date>,
     /// What it is.
     pub kind: FeeEntryKind,
     /// What it settles of the fee; negative for what undoes another entry.
@@ -216,7 +198,8 @@ pub struct Payment<'a> {
     pub on: Date,
 }
 
-/// Enters that the citizen paid what is due, all of it.
+/// Enters that the citizen paid what is due, all of it. A payment of an earlier day stands in the takings of the day on
+/// which it is entered, with the day on which it was made.
 ///
 /// # Errors
 /// [`CounterError::Fee`]; [`CounterError`]
@@ -237,7 +220,7 @@ pub async fn pay(
     let receipt = tidy(receipt).ok_or(CounterError::ReasonMissing)?;
     let number = receipt_number(&receipt)?;
     let entry = FeeEntry {
-        day: on,
+        paid_on: Some(on),
         settles: dong.into(),
         dong: dong.into(),
         method: Some(method),
@@ -330,6 +313,7 @@ pub async fn undo(
         dong: -undone.dong,
         method: undone.method,
         receipt: undone.receipt.clone(),
+        paid_on: undone.paid_on,
         ground: undone.ground,
         words: Some(reason),
         undoes: Some(entry),
@@ -402,6 +386,7 @@ fn draft(deed: &Deed<Officer>, application: &Application, kind: FeeEntryKind) ->
         person: application.person,
         office: deed.actor().office.clone(),
         day: deed.today(),
+        paid_on: None,
         kind,
         settles: 0,
         dong: 0,
@@ -444,6 +429,7 @@ mod tests {
             person: Id::nil(),
             office: OfficeCode::national(),
             day: date!(2026 - 11 - 26),
+            paid_on: None,
             kind,
             settles,
             dong: settles,

@@ -42,8 +42,10 @@ struct FeeEntryView {
     kind: FeeEntryKind,
     /// The office whose till it is.
     office: OfficeCode,
-    /// The day of the takings in which it stands.
+    /// The day of the takings in which it stands: the one on which it was entered.
     day: Day,
+    /// The day on which the payment was made, if it is known; an earlier one than `day` where it was entered later.
+    paid_on: Option<Day>,
     /// What it settles of the fee, in đồng; negative for what undoes another entry.
     settles_dong: i64,
     /// What it brings into the till, in đồng; negative for what undoes a payment, 0 for an exemption.
@@ -73,6 +75,7 @@ impl From<FeeEntry> for FeeEntryView {
             kind: entry.kind,
             office: entry.office,
             day: Day(entry.day),
+            paid_on: entry.paid_on.map(Day),
             settles_dong: entry.settles,
             dong: entry.dong,
             method: entry.method,
@@ -117,7 +120,7 @@ struct PaymentMade {
     /// The number of the receipt, at most 40 characters; an office gives each once.
     #[schema(value_type = String)]
     receipt: SomeWords<40>,
-    /// The day on which it was paid: from the opening of the application to today.
+    /// The day on which it was paid: from the opening of the application to today. It stands in the takings of today.
     paid_on: Day,
 }
 
@@ -220,7 +223,7 @@ struct Takings {
     office: OfficeCode,
     /// The day.
     day: Day,
-    /// Paid on that day, in đồng.
+    /// Entered as paid on that day, in đồng.
     taken_dong: i64,
     /// Given back or struck out on that day, in đồng.
     returned_dong: i64,

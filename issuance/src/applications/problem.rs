@@ -116,7 +116,9 @@ impl From<TransitionError> for Problem {
             TransitionError::Changed => Self::new(Code::PortraitChanged).detail(error),
             TransitionError::NotSeen => Self::new(Code::DossierNotSeen).detail(error),
             TransitionError::Held => Self::new(Code::ApplicationHeld).detail(error),
-            TransitionError::NotFrom(_) => Self::new(Code::StageDoesNotAllow).detail(error),
+            TransitionError::NotFrom(_) | TransitionError::NotTakenBack => {
+                Self::new(Code::StageDoesNotAllow).detail(error)
+            }
             TransitionError::SameOfficer => Self::new(Code::SecondOfficerNeeded).detail(error),
         }
     }

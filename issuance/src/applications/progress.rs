@@ -38,9 +38,41 @@ pub async fn move_to<A: Actor>(deed: &mut Deed<A>, id: ApplicationId, stage: &St
     super::store::move_to(deed.tx(), id, stage, &progress).await?;
     paper_archive::follow(deed, &before, stage, now, &calendar).await?;
     let matter = if before.stage.which() == stage.which() { None } else { super::notices::matter(stage, progress.due) };
-    if let Some(matter) = matter {
+    let waits = matches!(matter, Some(Matter::Ready { .. })) && !is_ready(deed.tx(), stage).await?;
+    if let Some(matter) = matter.filter(|_| !waits) {
         let case = Case { application: id, person: before.person, office: &before.office };
         notices::write(deed, case, &matter).await?;
+    }
+    Ok(())
+}
+
+/// True if nothing holds a finished card back: it was not recalled, and does not wait for the check of its body.
+async fn is_ready(tx: &mut Tx, stage: &Stage) -> Result<bool, StoreError> {
+    match super::notices::can_be_fetched(tx, stage, false).await {
+        // A card that another hand changed is handed over to no citizen.
+        Err(StoreError::Tampered { .. } | StoreError::Inconsistent { .. }) => Ok(false),
+        ready => ready,
+    }
+}
+
+/// Tells the citizen that the card can be fetched, once its body was compared with its chip. The time in which the
+/// citizen fetches it begins then. Nothing is told of a card that is not at the office of its application yet.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn ready<A: Actor>(deed: &mut Deed<A>, id: ApplicationId) -> Result<(), StoreError> {
+    let Some(application) = super::store::application_locked(deed, id).await? else { return Ok(()) };
+    let Application { stage, office, progress, person, .. } = &application;
+    if !matches!(stage, Stage::Personalized { .. }) || !is_ready(deed.tx(), stage).await? {
+        return Ok(());
+    }
+    let now = Now { day: deed.today(), at: deed.at() };
+    let calendar = calendar(deed.tx(), now.day).await?;
+    let before = Progress { due: None, ..progress.clone() };
+    let begins = before.moved(stage, stage, office, now, &calendar, None);
+    store::set(deed.tx(), id, &begins).await?;
+    if let Some(matter) = super::notices::matter(stage, begins.due) {
+        notices::write(deed, Case { application: id, person: *person, office }, &matter).await?;
     }
     Ok(())
 }
@@ -200,7 +232,8 @@ async fn miss_one(deeds: &Deeds, id: ApplicationId) -> Result<bool, ReminderErro
     // Looked at again, and kept from other writers: the citizen may just have come.
     let Some(application) = super::store::application_locked(&mut deed, id).await? else { return Ok(false) };
     let (Some(due), Ok(stage)) = (application.progress.due, application.stage.miss()) else { return Ok(false) };
-    if due >= deed.today() {
+    // What the citizen cannot fetch is missed by no citizen: it is late at the office.
+    if due >= deed.today() || !is_ready(deed.tx(), &stage).await? {
         return Ok(false);
     }
     move_to(&mut deed, id, &stage).await?;
@@ -250,6 +283,9 @@ async fn remind_citizen(deeds: &Deeds, id: ApplicationId, kind: &str) -> Result<
         return Ok(false);
     };
     let (at, Some(until)) = (deed.at(), application.progress.due) else { return Ok(false) };
+    if !is_ready(deed.tx(), &application.stage).await? {
+        return Ok(false);
+    }
     if !store::note(deed.tx(), id, application.progress.moves, kind, at).await? {
         return Ok(false);
     }

@@ -51,6 +51,8 @@ pub enum Step {
     Check,
     /// The national office agrees too.
     Confirm,
+    /// The citizen took the complaint back on paper: it ends, and the refusal stands as before.
+    Discontinue,
     /// The chip proves that it is personalized, at another office.
     Dispatch,
     /// The citizen did not come while the card was kept.
@@ -73,6 +75,8 @@ pub enum Step {
     Resubmit,
     /// The citizen is to bring what is missing.
     Return,
+    /// The citizen takes a complaint back, on paper.
+    TakeBack,
     /// Its chip is written off.
     Unbind,
     /// A complaint about the refusal is not right: the refusal stands.
@@ -96,7 +100,7 @@ pub enum By {
 
 impl Step {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::Allow,
         Self::Appeal,
         Self::Approve,
@@ -106,6 +110,7 @@ impl Step {
         Self::Capture,
         Self::Check,
         Self::Confirm,
+        Self::Discontinue,
         Self::Dispatch,
         Self::GiveUp,
         Self::HandOver,
@@ -117,6 +122,7 @@ impl Step {
         Self::Reopen,
         Self::Resubmit,
         Self::Return,
+        Self::TakeBack,
         Self::Unbind,
         Self::Uphold,
         Self::Withdraw,
@@ -135,6 +141,7 @@ impl Step {
             Self::Capture => "capture",
             Self::Check => "check",
             Self::Confirm => "confirm",
+            Self::Discontinue => "discontinue",
             Self::Dispatch => "dispatch",
             Self::GiveUp => "give up",
             Self::HandOver => "hand over",
@@ -146,6 +153,7 @@ impl Step {
             Self::Reopen => "reopen",
             Self::Resubmit => "resubmit",
             Self::Return => "return",
+            Self::TakeBack => "take back",
             Self::Unbind => "unbind",
             Self::Uphold => "uphold",
             Self::Withdraw => "withdraw",
@@ -156,11 +164,16 @@ impl Step {
     #[must_use]
     pub const fn by(self) -> By {
         match self {
-            Self::Allow | Self::Approve | Self::Check | Self::Confirm | Self::Refuse | Self::Return | Self::Uphold => {
-                By::Officer(Permission::Decide)
-            }
+            Self::Allow
+            | Self::Approve
+            | Self::Check
+            | Self::Confirm
+            | Self::Discontinue
+            | Self::Refuse
+            | Self::Return
+            | Self::Uphold => By::Officer(Permission::Decide),
             Self::Arrive | Self::GiveUp => By::Officer(Permission::Stock),
-            Self::Appeal | Self::Cancel | Self::Withdraw => By::Officer(Permission::Apply),
+            Self::Appeal | Self::Cancel | Self::TakeBack | Self::Withdraw => By::Officer(Permission::Apply),
             Self::Capture | Self::Resubmit => By::Officer(Permission::Capture),
             Self::HandOver => By::Officer(Permission::HandOver),
             Self::Miss => By::Service,
@@ -369,7 +382,10 @@ pub const TABLE: [Row; 15] = {
             ways: &[
                 way(Step::Allow, S::Captured),
                 way(Step::Uphold, S::Refused),
-                way(Step::Withdraw, S::Cancelled),
+                // No officer at the counter ends a complaint alone.
+                way(Step::TakeBack, S::Appealed),
+                way(Step::Discontinue, S::Refused),
+                // With the citizen's death, by the register alone.
                 way(Step::Cancel, S::Cancelled),
             ],
         },

@@ -35,7 +35,7 @@ use crate::population::duplicates::steps::Alike;
 use crate::population::model::Claim;
 use crate::population::search::{Found, SearchError, Sought};
 use crate::population::{self, PopulationError};
-use crate::store::StoreError;
+use crate::store::{StoreError, Tx};
 use crate::{access, bookings, cards, holds, numbering};
 
 /// What a citizen asks for at a counter.
@@ -318,7 +318,7 @@ pub(super) fn stepped(
 
 /// Refuses an officer of the wrong place, where two places decide: the application's office has it first, then the
 /// national office.
-fn at_its_place(officer: &Officer, application: &Application) -> Result<(), CounterError> {
+pub(super) fn at_its_place(officer: &Officer, application: &Application) -> Result<(), CounterError> {
     let place = match application.stage {
         Stage::LocallyApproved { .. } => OfficeCode::national(),
         _ => application.office.clone(),
@@ -536,19 +536,24 @@ pub(super) async fn involved_officers(
     deed: &mut Deed<Officer>,
     application: &Application,
 ) -> Result<Vec<OfficerId>, StoreError> {
-    let mut involved = store::involved(deed.tx(), application.id).await?;
-    involved.push(application.registered.by);
-    involved.extend(population::store::declarer(deed.tx(), application.person).await?);
-    // Who changed what the card will say had a hand in it, as who declared it had.
-    for event in population::store::history::events(deed, application.person).await? {
-        involved.extend([event.proposed_by, event.recorded.by]);
-    }
-    involved.extend(numbering::store::givers(deed.tx(), application.person).await?);
+    deed.saw(application.person);
+    let mut involved = hands_in(deed.tx(), application).await?;
     let actor = deed.actor();
     let hands = application.stage.hands();
     if involved.iter().chain(&hands).any(|officer| actor.ties.contains(officer)) {
         involved.push(actor.id);
     }
+    Ok(involved)
+}
+
+/// Returns the officers who had a hand in an application before its decision. Nothing of the citizen is answered.
+pub(super) async fn hands_in(tx: &mut Tx, application: &Application) -> Result<Vec<OfficerId>, StoreError> {
+    let mut involved = store::involved(tx, application.id).await?;
+    involved.push(application.registered.by);
+    involved.extend(population::store::declarer(tx, application.person).await?);
+    // Who changed what the card will say had a hand in it, as who declared it had.
+    involved.extend(population::store::history::changers(tx, application.person).await?);
+    involved.extend(numbering::store::givers(tx, application.person).await?);
     Ok(involved)
 }
 

@@ -38,6 +38,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(153, "0153_applications_register_checks"),
     migration!(170, "0170_applications_batch_items"),
     migration!(198, "0198_applications_paper_archive"),
+    migration!(202, "0202_applications_tills"),
     migration!(205, "0205_applications_made_ahead"),
     migration!(208, "0208_applications_by_due_day"),
 ];

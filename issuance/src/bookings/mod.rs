@@ -3,19 +3,22 @@
 //! An office has opening hours with slots and desks, in force from a day; the calendar of working days says on which
 //! days it is open. A booking takes a desk of a slot until it is cancelled, moved or missed. One whose slot is gone,
 //! because a day was closed, hours were changed or the office takes no bookings any more, is to be moved: the citizen
-//! is told, and it stays open until an officer moves or cancels it.
+//! is told, and it stays open until an officer moves or cancels it. One of a citizen who died
+//! ends, and its desk is free.
 
 mod api;
 pub mod model;
 mod problem;
+mod register_changes;
 pub mod steps;
 mod store;
+mod told;
 pub mod upkeep;
 
 pub use api::{BookingOfApplication, routes};
 use serde::{Deserialize, Serialize};
 pub use steps::BookingError;
-pub use store::{BOOKING, MIGRATIONS, to_be_moved};
+pub use store::{BOOKING, MIGRATIONS, OFFICE_HOURS, to_be_moved};
 
 /// Settings of bookings.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]

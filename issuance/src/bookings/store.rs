@@ -9,7 +9,8 @@ use crate::store::{Argument, Kind, Migration, Record, Sealed, Sql, StoreError, T
 use crate::{args, migration, sql};
 
 /// Tables of opening hours and bookings.
-pub const MIGRATIONS: &[Migration] = &[migration!(189, "0189_bookings_bookings")];
+pub const MIGRATIONS: &[Migration] =
+    &[migration!(189, "0189_bookings_bookings"), migration!(203, "0203_bookings_hours_sealed")];
 
 /// Bookings: each row carries a MAC, so that none is taken away, or held against a citizen, by another hand.
 pub const BOOKING: Sealed = Sealed {
@@ -44,6 +45,30 @@ pub const BOOKING: Sealed = Sealed {
     set: sql!("update booking set version = $1, mac = $2 where id = $3"),
 };
 
+/// Opening hours: each row carries a MAC, so that no other hand opens or closes an office. `version` of the table is
+/// the ordinal of the hours; that of the row itself, which is 1 for ever, stands in `seal`.
+pub const OFFICE_HOURS: Sealed = Sealed {
+    table: "office_hours",
+    columns: &[
+        ("office", Kind::Text),
+        ("ordinal", Kind::Integer),
+        ("valid_from", Kind::Day),
+        ("hours", Kind::Json),
+        ("set_by", Kind::Uuid),
+        ("set_at", Kind::Moment),
+    ],
+    keys: 2,
+    one: sql!(
+        "select office, version as ordinal, valid_from, hours, set_by, set_at, seal as version, mac
+         from office_hours where office = $1 and version = $2"
+    ),
+    all: sql!(
+        "select office, version as ordinal, valid_from, hours, set_by, set_at, seal as version, mac
+         from office_hours order by office, ordinal"
+    ),
+    set: sql!("update office_hours set seal = $1, mac = $2 where office = $3 and version = $4"),
+};
+
 /// Keeps other bookings at an office, and other changes of its hours, waiting until this transaction ends. Returns
 /// false if the office has no hours.
 pub(super) async fn lock_office(tx: &mut Tx, office: &OfficeCode) -> Result<bool, StoreError> {
@@ -52,26 +77,32 @@ pub(super) async fn lock_office(tx: &mut Tx, office: &OfficeCode) -> Result<bool
 }
 
 /// Returns all versions of the hours of an office, the first one first.
+///
+/// # Errors
+/// [`StoreError::Tampered`] if another hand changed one of them: no slot is given by it.
 pub(super) async fn hours(tx: &mut Tx, office: &OfficeCode) -> Result<Vec<Hours>, StoreError> {
-    let sql =
-        sql!("select version, valid_from, hours, set_by, set_at from office_hours where office = $1 order by version");
+    let sql = sql!(
+        "select office, version as ordinal, valid_from, hours, set_by, set_at, seal as version, mac
+         from office_hours where office = $1 order by office, ordinal"
+    );
     let read = |row: &Record| {
         let week = Week::new(row.json("hours")?).map_err(|_| row.inconsistent("hours"))?;
         let set = Decision { by: Id::of(row, "set_by")?, at: row.get("set_at")? };
-        Ok(Hours { version: row.number("version")?, valid_from: row.get("valid_from")?, week, set })
+        Ok(Hours { version: row.number("ordinal")?, valid_from: row.get("valid_from")?, week, set })
     };
-    tx.all(sql, args![office]).await?.iter().map(read).collect()
+    tx.all_sealed(&OFFICE_HOURS, sql, args![office]).await?.iter().map(read).collect()
 }
 
 /// Inserts the hours of an office from a day on. A version that is there is [`StoreError::Duplicate`]: another
 /// administrator was faster.
 pub(super) async fn insert_hours(tx: &mut Tx, office: &OfficeCode, hours: &Hours) -> Result<(), StoreError> {
     let sql = sql!(
-        "insert into office_hours (office, version, valid_from, hours, set_by, set_at) values ($1, $2, $3, $4, $5, $6)"
+        "insert into office_hours (office, version, valid_from, hours, set_by, set_at, seal, mac)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)"
     );
     let Hours { version, valid_from, week, set } = hours;
-    tx.run(sql, args![office, *version, *valid_from, Argument::json(&week.hours()), set.by, set.at]).await?;
-    Ok(())
+    let values = args![office, *version, *valid_from, Argument::json(&week.hours()), set.by, set.at];
+    tx.insert_sealed(&OFFICE_HOURS, sql, values).await
 }
 
 /// Returns offices with hours, by code, after this one.

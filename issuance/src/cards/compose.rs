@@ -1,6 +1,6 @@
 //! From a person and a chip to the files of one card; pure.
 
-use crypto::identity::{FullName, PersonalNumber, validity};
+use crypto::identity::{PersonalNumber, validity};
 use crypto::lds::dg13::Particulars;
 use crypto::lds::{
     AtrInfo, CardAccess, Com, ComError, DataGroup, Dg1, Dg2, Dg2Error, Dg13, Dg13Error, Dg14, Dg15, File,
@@ -13,7 +13,7 @@ use thiserror::Error;
 use time::Date;
 
 use super::profile::CardProfile;
-use crate::population::model::{Person, Relative};
+use crate::population::model::{OnCard, Person};
 use crate::population::reference::Reference;
 
 /// The holder of a card, and its day of issue.
@@ -32,10 +32,10 @@ pub struct Holder<'a> {
 }
 
 /// What of a holder stands on a card in letters: all but the portrait.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Bearer<'a> {
-    /// As in the register.
-    pub person: &'a Person,
+    /// What of the person in the register stands on a card.
+    pub person: OnCard<'a>,
     /// The number for life.
     pub number: PersonalNumber,
     /// Identifying features.
@@ -102,7 +102,7 @@ pub fn compose(
     form: CurveForm,
 ) -> Result<Composed, ComposeError> {
     let Holder { person, number, portrait, features, issued } = holder;
-    let texts = texts(Bearer { person, number, features, issued }, profile, reference)?;
+    let texts = texts(&Bearer { person: person.on_card(), number, features, issued }, profile, reference)?;
     complete(texts, picture(portrait)?, chip, profile, form)
 }
 
@@ -110,10 +110,10 @@ pub fn compose(
 ///
 /// # Errors
 /// [`ComposeError`] naming the file that cannot be written.
-pub fn texts(bearer: Bearer<'_>, profile: &CardProfile, reference: &Reference) -> Result<Texts, ComposeError> {
-    let person = bearer.person;
+pub fn texts(bearer: &Bearer<'_>, profile: &CardProfile, reference: &Reference) -> Result<Texts, ComposeError> {
+    let person = &bearer.person;
     let expires = validity::expiry(person.birth, bearer.issued);
-    let mut mrz = Td1::of_citizen(&bearer.number, &person.full_name, person.sex, person.birth, expires)?;
+    let mut mrz = Td1::of_citizen(&bearer.number, person.full_name, person.sex, person.birth, expires)?;
     (mrz.issuing_state, mrz.nationality) = (profile.state.code.clone(), profile.state.code.clone());
     let dg13 = Dg13::new(&particulars(bearer, profile, reference, expires))?.encode();
     let key = mrz.key();
@@ -184,30 +184,25 @@ fn one(curve: Curve) -> Vec<u8> {
     scalar
 }
 
-fn particulars(bearer: Bearer<'_>, profile: &CardProfile, reference: &Reference, expiry: Option<Date>) -> Particulars {
-    let person = bearer.person;
-    let name = |relative: &Option<Relative>| -> Option<FullName> { relative.as_ref().map(|r| r.full_name.clone()) };
+fn particulars(bearer: &Bearer<'_>, profile: &CardProfile, reference: &Reference, expiry: Option<Date>) -> Particulars {
+    let person = &bearer.person;
     Particulars {
         number: bearer.number,
         name: person.full_name.clone(),
         birth: person.birth,
         sex: person.sex,
         nationality: profile.state.nationality.clone(),
-        ethnicity: reference.ethnic_group(&person.ethnic_group, bearer.issued).unwrap_or_default().into(),
-        religion: person.religion.as_ref().map_or_else(|| "Không".into(), |religion| religion.as_str().to_owned()),
+        ethnicity: reference.ethnic_group(person.ethnic_group, bearer.issued).unwrap_or_default().into(),
+        religion: person.religion.to_owned(),
         origin: person.place_of_origin.in_words(reference, bearer.issued),
-        residence: person
-            .permanent_residence
-            .as_ref()
-            .map(|place| place.in_words(reference, bearer.issued))
-            .unwrap_or_default(),
+        residence: person.permanent_residence.map(|place| place.in_words(reference, bearer.issued)).unwrap_or_default(),
         features: bearer.features.into(),
         issued: bearer.issued,
         expiry,
-        father: name(&person.father),
-        mother: name(&person.mother),
-        spouse: name(&person.spouse),
-        old_number: person.old_id_number.clone().filter(|number| number.len() == 9),
+        father: person.father.clone(),
+        mother: person.mother.clone(),
+        spouse: person.spouse.clone(),
+        old_number: person.old_card.map(str::to_owned),
         mark: None,
     }
 }
@@ -227,4 +222,77 @@ pub enum ComposeError {
     /// DG1.
     #[error("DG1: {0}")]
     Mrz(#[from] MrzError),
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use time::macros::date;
+
+    use super::*;
+
+    /// What the card of a person says in letters.
+    fn said(person: &Person) -> (Vec<u8>, Vec<u8>) {
+        let number = "003090000017".parse().unwrap();
+        let bearer =
+            Bearer { person: person.on_card(), number, features: "Nốt ruồi", issued: date!(2026 - 11 - 26) };
+        let texts = texts(&bearer, &CardProfile::default(), &Reference::new(&[])).unwrap();
+        (texts.dg1, texts.dg13)
+    }
+
+    #[test]
+    fn what_a_card_says_is_what_the_register_compares() {
+        let record: Value = serde_json::from_str(include_str!("../../tests/golden/person/married.3.json")).unwrap();
+        let person: Person = serde_json::from_value(record.clone()).unwrap();
+        let place = json!({"province": "001", "district": null, "commune": null, "detail": "Số 2 Phố Khác"});
+        let relative = json!({"full_name": "Phạm Thị Khác", "nationality": "VNM", "old_id_number": null,
+            "personal_number": null});
+        // Another value for each field of the register, and whether a card says it.
+        let fields = [
+            ("full_name", json!("Trần Văn Khác"), true),
+            ("birth_date", json!("06/01/1990"), true),
+            ("sex", json!("F"), true),
+            ("birth_registration", place.clone(), false),
+            ("place_of_origin", place.clone(), true),
+            ("ethnic_group", json!("02"), true),
+            ("religion", Value::Null, true),
+            ("nationality", json!("LAO"), false),
+            ("marital_status", json!("widowed"), false),
+            ("permanent_residence", place.clone(), true),
+            ("temporary_residence", place.clone(), false),
+            ("current_residence", place, false),
+            ("blood_group", json!("O-"), false),
+            ("father", relative.clone(), true),
+            ("mother", relative.clone(), true),
+            ("spouse", relative.clone(), true),
+            ("representative", relative.clone(), false),
+            ("head_of_household", relative, false),
+            ("relation_to_head", json!("vợ"), false),
+            ("died", Value::Null, false),
+            ("missing_since", json!("01/11/2026"), false),
+            ("old_id_number", json!("987654321"), true),
+            ("household_book_number", json!("HK 2"), false),
+        ];
+        let known = match serde_json::to_value(&person).unwrap() {
+            Value::Object(members) => members.keys().cloned().collect::<std::collections::BTreeSet<_>>(),
+            other => panic!("{other}"),
+        };
+        let known: Vec<String> = known.into_iter().collect();
+        let mut asked: Vec<&str> = fields.iter().map(|(field, ..)| *field).collect();
+        asked.sort_unstable();
+        assert_eq!(asked, known, "each field of the register is looked at here");
+        for (field, value, on_card) in fields {
+            let mut other = record.clone();
+            other[field] = value;
+            let other: Person = serde_json::from_value(other).unwrap();
+            assert_ne!(serde_json::to_value(&other).unwrap()[field], serde_json::to_value(&person).unwrap()[field]);
+            assert_eq!(said(&other) != said(&person), on_card, "{field} on the card");
+            assert_eq!(other.on_card() != person.on_card(), on_card, "{field} in the register");
+        }
+        // Of a relative the name alone stands there.
+        let mut other = record;
+        other["father"]["old_id_number"] = Value::Null;
+        let other: Person = serde_json::from_value(other).unwrap();
+        assert!(said(&other) == said(&person) && other.on_card() == person.on_card());
+    }
 }

@@ -116,6 +116,17 @@ pub async fn cards_of<A: Actor>(deed: &mut Deed<A>, person: PersonId) -> Result<
     every(deed.tx(), person).await?.iter().map(read).collect()
 }
 
+/// True if a card may be handed over to its holder: it is made, was not recalled, and its body was compared with its
+/// chip where that is demanded. Nothing of it is answered, so no record is due.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn can_be_handed_over(tx: &mut Tx, id: CardId, body_check: bool) -> Result<bool, StoreError> {
+    let card = tx.sealed(&CARD, id).await?.as_ref().map(read).transpose()?;
+    let may = |card: Card| card.status == Status::Personalized && !card.recalled && card.body.lets_go(body_check);
+    Ok(card.is_some_and(may))
+}
+
 /// The rows of all cards of a person, verified.
 async fn every(tx: &mut Tx, person: PersonId) -> Result<Vec<Record>, StoreError> {
     let sql = sql!(

@@ -73,7 +73,7 @@ impl FeesCommand {
 }
 
 /// The columns of an entry.
-fn columns(entry: &FeeEntry) -> [String; 8] {
+fn columns(entry: &FeeEntry) -> [String; 9] {
     [
         entry.id.to_string(),
         entry.application.to_string(),
@@ -83,10 +83,11 @@ fn columns(entry: &FeeEntry) -> [String; 8] {
         entry.receipt.clone().unwrap_or_default(),
         entry.ground.map_or("", |ground| ground.word()).to_owned(),
         entry.by.to_string(),
+        entry.paid_on.map(|day| Day(day).to_string()).unwrap_or_default(),
     ]
 }
 
-const HEAD: &str = "entry,application,kind,dong,method,receipt,ground,officer";
+const HEAD: &str = "entry,application,kind,dong,method,receipt,ground,officer,paid_on";
 
 /// Comma-separated values with a header.
 fn csv(entries: &[FeeEntry]) -> String {
@@ -110,8 +111,10 @@ fn view(office: &OfficeCode, day: Day, entries: &[FeeEntry], sum: DaySum) -> ser
 
 fn text(office: &OfficeCode, day: Day, entries: &[FeeEntry], sum: DaySum) -> String {
     let line = |entry| {
-        let [id, application, kind, dong, method, receipt, ground, _] = columns(entry);
-        format!("{id}  {application}  {kind:<9} {dong:>10}  {method}{ground}  {receipt}").trim_end().to_owned()
+        let [id, application, kind, dong, method, receipt, ground, _, paid_on] = columns(entry);
+        let earlier = entry.paid_on.filter(|on| *on != entry.day).map(|_| format!("  paid on {paid_on}"));
+        let earlier = earlier.unwrap_or_default();
+        format!("{id}  {application}  {kind:<9} {dong:>10}  {method}{ground}  {receipt}{earlier}").trim_end().to_owned()
     };
     let mut lines: Vec<_> = entries.iter().map(line).collect();
     let DaySum { taken, returned, .. } = sum;

@@ -87,28 +87,33 @@ async fn listed(look: &Look, json: bool) -> Outcome {
     if json {
         let open = figures.open.iter().map(|(what, n)| (what.clone(), (*n).into()));
         let open: serde_json::Map<String, serde_json::Value> = open.collect();
-        let all = serde_json::json!({"open": open, "repeated": figures.repeated});
+        let not_sent = figures.not_sent.iter().map(|(what, n)| (what.clone(), (*n).into()));
+        let not_sent: serde_json::Map<String, serde_json::Value> = not_sent.collect();
+        let all = serde_json::json!({"open": open, "not_sent": not_sent, "repeated": figures.repeated});
         return Ok(output::line(format_args!("{}", serde_json::to_string_pretty(&all)?))?);
     }
     if figures.open.is_empty() {
         output::line(format_args!("No notice waits."))?;
     }
-    for (what, n) in &figures.open {
+    for (what, n) in figures.open.iter().chain(&figures.not_sent) {
         output::line(format_args!("{n:>8} {what}"))?;
     }
     Ok(output::line(format_args!("{:>8} sent twice, perhaps, under one reference", figures.repeated))?)
 }
 
 async fn sent(offices: &Offices) -> Outcome {
-    let sending::Sent { sent, later, dead, letters } = sending::send_due(&offices.notices, offices.deeds()).await?;
-    let says = format!("{sent} sent, {later} to be tried again, {dead} dead, {letters} became letters");
+    let done = sending::send_due(&offices.notices, offices.deeds()).await?;
+    let sending::Sent { sent, later, dead, letters, overtaken } = done;
+    let says = format!(
+        "{sent} sent, {later} to be tried again, {dead} dead, {letters} became letters, {overtaken} not sent as they were overtaken or their citizen is dead"
+    );
     Ok(output::line(format_args!("{says}"))?)
 }
 
 async fn printed(offices: &Offices, out: &Path, yes: bool) -> Outcome {
     files::private_folder(out)?;
     let (mut written, mut after): (Vec<NoticeId>, NoticeId) = (Vec::new(), Id::nil());
-    let mut passed_over = 0_u64;
+    let (mut passed_over, mut overtaken) = (0_u64, 0_u64);
     loop {
         let some = store::to_print(&mut offices.deeds().db().begin_read().await?, after, PIECE).await?;
         let Some(last) = some.last() else { break };
@@ -116,7 +121,12 @@ async fn printed(offices: &Offices, out: &Path, yes: bool) -> Outcome {
         for id in some {
             let mut deed = offices.deeds().open(Service).await?;
             let letter = match notices::steps::print(&mut deed, &offices.notices, id).await {
-                Ok(letter) => letter,
+                Ok(Some(letter)) => letter,
+                Ok(None) => {
+                    deed.commit().await?;
+                    overtaken += 1;
+                    continue;
+                }
                 Err(error) if error.is_of_one() => {
                     output::complain(format_args!("notice {id} is passed over, the others are printed: {error}"));
                     passed_over += 1;
@@ -136,6 +146,10 @@ async fn printed(offices: &Offices, out: &Path, yes: bool) -> Outcome {
         0 => Ok(()),
         n => Err(format!("{n} notices cannot be printed: issuance verify names the rows that were changed").into()),
     };
+    if overtaken > 0 {
+        let says = "letters are not printed: what they say was overtaken, or their citizen is dead";
+        output::line(format_args!("{overtaken} {says}."))?;
+    }
     if written.is_empty() {
         output::line(format_args!("No letter waits that can be printed."))?;
         return left(passed_over);

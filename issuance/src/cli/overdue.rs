@@ -12,7 +12,8 @@ use crate::server::overdue::{self, Overdue};
 ///
 /// The service may run meanwhile, and need not. Without --check the exit code is 0 whatever is found, and 1 if it could
 /// not be found out; with it 4 if something is late, and 5 for defects: an application that waits without owner or due
-/// day, or for a role at an office where no officer in service has it; a case of the stock that waits at an office
+/// day, for a role at an office where no officer in service has it, or for a decision that none of them may take, since
+/// each had a hand in it; a case of the stock that waits at an office
 /// where no officer in service keeps it.
 #[derive(Args)]
 pub(super) struct OverdueCommand {

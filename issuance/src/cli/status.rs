@@ -144,8 +144,9 @@ fn text(status: &Status, words: Words) -> String {
     for defect in &status.without_officer {
         lines.push(format!("{}{}", label(""), defect.says()));
     }
-    if !status.notices.is_empty() {
-        let open: Vec<_> = status.notices.iter().map(|one| format!("{} {}", one.count, one.state)).collect();
+    if !status.notices.is_empty() || !status.notices_not_sent.is_empty() {
+        let all = status.notices.iter().chain(&status.notices_not_sent);
+        let open: Vec<_> = all.map(|one| format!("{} {}", one.count, one.state)).collect();
         lines.push(format!("{}{}", label("notices"), open.join(", ")));
     }
     if status.bookings_to_be_moved > 0 {

@@ -59,6 +59,10 @@ words! {
         AnswerReplayed = "answer-replayed",
         /// The decision about an application is taken anew after a complaint about its refusal.
         ApplicationAppealAllowed = "application-appeal-allowed",
+        /// A complaint ended since the citizen took it back: the refusal stands as before it.
+        ApplicationAppealDiscontinued = "application-appeal-discontinued",
+        /// The citizen takes a complaint back, on paper.
+        ApplicationAppealTakenBack = "application-appeal-taken-back",
         /// The refusal of an application stands after a complaint.
         ApplicationAppealUpheld = "application-appeal-upheld",
         /// The citizen complained about the refusal of an application.

@@ -35,7 +35,7 @@ pub struct Consequences {
     pub nationality_lost: bool,
     /// Sex or year of birth is another one: the number for life no longer tells it.
     pub renumbered: bool,
-    /// Something for which the law changes a card is another thing.
+    /// Something that a card says in letters is another thing.
     pub on_card: bool,
     /// The record was merged into this person's: it is in force no more.
     pub merged_into: Option<PersonId>,

@@ -1,8 +1,7 @@
-//! What a notice says is erased when it was sent and its term is over; that it was sent stays.
+//! What a notice says is erased when it was sent, or was not sent any more, and its term is over; how it ended stays.
 
 use time::{Duration, OffsetDateTime};
 
-use super::model::NoticeState;
 use super::store::{self, Ended};
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
 use crate::ground::Id;
@@ -21,7 +20,7 @@ pub enum Outcome {
     NotDue,
 }
 
-/// Erases what a notice says, if it was sent before `until` and no legal hold stands.
+/// Erases what a notice says, if it ended before `until` and no legal hold stands.
 ///
 /// # Errors
 /// [`StoreError`]
@@ -34,7 +33,7 @@ pub async fn erase<A: Actor>(
 ) -> Result<Outcome, StoreError> {
     let Some((notice, _)) = store::locked(deed, due.id).await? else { return Ok(Outcome::NotDue) };
     let at: OffsetDateTime = deed.at();
-    let Some(ended_at) = notice.ended_at.filter(|_| notice.state == NoticeState::Sent) else {
+    let Some(ended_at) = notice.ended_at.filter(|_| notice.state.is_over()) else {
         return Ok(Outcome::NotDue);
     };
     if ended_at + term > at {
@@ -48,7 +47,8 @@ pub async fn erase<A: Actor>(
     if !dry {
         store::erase(deed.tx(), notice.id).await?;
         let entry = Entry::new(Action::NoticeErased, Object::Notice(notice.id), Purpose::Retention);
-        let reason = format!("sent on {}; kept for {} days; {ground}", ended_at.date(), term.whole_days());
+        let how = notice.state.word();
+        let reason = format!("{how} on {}; kept for {} days; {ground}", ended_at.date(), term.whole_days());
         deed.enter(entry.about(notice.person).of(&notice.office).because(reason)).await?;
     }
     Ok(Outcome::Erased)

@@ -12,6 +12,7 @@ use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, Certific
 use lettre::transport::smtp::commands::{Data, Mail as MailCommand, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
 
+use super::guarded::{Guarded, over_tls};
 use super::settings::{Smtp, Tls};
 
 /// Returns an address of e-mail, if it is one in ASCII: others need servers that not every citizen's post passes.
@@ -167,11 +168,18 @@ async fn connect(smtp: &Smtp) -> Result<AsyncSmtpConnection, Outcome> {
         }
         builder.build_rustls().map_err(away("TLS"))
     };
-    let server = (host.as_str(), smtp.port);
-    let implicit = if smtp.tls == Tls::Implicit { Some(parameters().await?) } else { None };
-    let mut connection = AsyncSmtpConnection::connect_tokio1(server, Some(smtp.patience), &hello, implicit, None)
+    // Read through a guard: the library has no bound for a line, and believes words before the handshake.
+    let guarded = Guarded::connect((host.as_str(), smtp.port))
         .await
-        .map_err(away("connect"))?;
+        .map_err(|error| Outcome::Unreachable(format!("connect: {}", error.kind())))?;
+    let opened = match smtp.tls {
+        Tls::Implicit => {
+            let stream = over_tls(guarded, parameters().await?).await.map_err(away("connect"))?;
+            AsyncSmtpConnection::connect_with_transport(stream, &hello).await
+        }
+        Tls::None | Tls::Starttls => AsyncSmtpConnection::connect_with_transport(Box::new(guarded), &hello).await,
+    };
+    let mut connection = opened.map_err(away("connect"))?;
     if smtp.tls == Tls::Starttls {
         // Refused where the server does not offer it: nothing is ever sent in plain text instead.
         connection.starttls(parameters().await?, &hello).await.map_err(away("starttls"))?;

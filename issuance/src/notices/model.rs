@@ -18,6 +18,13 @@ pub enum Matter {
         /// The reasons, in words for the citizen.
         says: String,
     },
+    /// The citizen took a complaint about a refusal back, and it ended.
+    AppealDiscontinued {
+        /// The day on which it was made.
+        on: Date,
+        /// The last day on which the citizen may complain anew; it may be over.
+        until: Date,
+    },
     /// The citizen's complaint about a refusal is taken.
     AppealReceived {
         /// The day on which it was made.
@@ -122,6 +129,8 @@ impl Need {
 pub enum NoticeKind {
     /// A complaint was decided.
     AppealDecided,
+    /// A complaint was taken back, and ended.
+    AppealDiscontinued,
     /// A complaint was taken.
     AppealReceived,
     /// A booking has another place or time.
@@ -147,6 +156,7 @@ pub enum NoticeKind {
 words! {
     NoticeKind {
         AppealDecided = "appeal-decided",
+        AppealDiscontinued = "appeal-discontinued",
         AppealReceived = "appeal-received",
         BookingMoved = "booking-moved",
         BookingToBeMoved = "booking-to-be-moved",
@@ -180,13 +190,33 @@ words! { Channel { Email = "email", Letter = "letter", Sms = "sms", } }
 pub enum NoticeState {
     /// It could not be sent, and waits for the printer.
     Dead,
+    /// It was not sent: what it says was no longer so.
+    Overtaken,
+    /// It was not sent: the citizen is dead.
+    RecipientDead,
     /// It was sent, posted or handed over.
     Sent,
     /// It waits.
     Waiting,
 }
 
-words! { NoticeState { Dead = "dead", Sent = "sent", Waiting = "waiting", } }
+words! {
+    NoticeState {
+        Dead = "dead",
+        Overtaken = "overtaken",
+        RecipientDead = "recipient-dead",
+        Sent = "sent",
+        Waiting = "waiting",
+    }
+}
+
+impl NoticeState {
+    /// True where nothing is done about a notice any more.
+    #[must_use]
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Overtaken | Self::RecipientDead | Self::Sent)
+    }
+}
 
 /// The language of a notice.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
@@ -206,6 +236,7 @@ impl Matter {
     pub const fn kind(&self) -> NoticeKind {
         match self {
             Self::AppealDecided { .. } => NoticeKind::AppealDecided,
+            Self::AppealDiscontinued { .. } => NoticeKind::AppealDiscontinued,
             Self::AppealReceived { .. } => NoticeKind::AppealReceived,
             Self::BookingMoved { .. } => NoticeKind::BookingMoved,
             Self::BookingToBeMoved { .. } => NoticeKind::BookingToBeMoved,
@@ -293,7 +324,7 @@ pub struct Notice {
     pub unsure: bool,
     /// Why the last attempt failed: a word and the server's number.
     pub failure: Option<String>,
-    /// When it was sent, posted or handed over.
+    /// When it was sent, posted or handed over, or seen to be overtaken.
     pub ended_at: Option<OffsetDateTime>,
 }
 
@@ -311,7 +342,7 @@ impl Notice {
     pub fn is_to_print(&self) -> bool {
         match self.state {
             NoticeState::Dead => true,
-            NoticeState::Sent => false,
+            NoticeState::Overtaken | NoticeState::RecipientDead | NoticeState::Sent => false,
             NoticeState::Waiting => self.channel == Channel::Letter,
         }
     }
@@ -420,6 +451,7 @@ mod tests {
         assert!(NoticeKind::ALL.iter().all(|kind| NoticeKind::named(kind.word()) == Some(*kind)));
         assert!(Channel::ALL.iter().all(|channel| Channel::named(channel.word()) == Some(*channel)));
         assert_eq!(NoticeState::named("posted"), None);
+        assert!(NoticeState::ALL.iter().all(|state| serde_json::to_value(state).unwrap() == state.word()));
         // As an answer, too.
         assert!(NoticeKind::ALL.iter().all(|kind| serde_json::to_value(kind).unwrap() == kind.word()));
         assert!(Channel::ALL.iter().all(|channel| serde_json::to_value(channel).unwrap() == channel.word()));

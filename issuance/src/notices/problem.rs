@@ -12,6 +12,7 @@ impl From<NoticeError> for Problem {
             E::ContactUnfit(says) => Self::new(Code::ContactUnfit).detail(says),
             E::Erased => Self::new(Code::Erased).detail(E::Erased),
             E::OtherOffice(source) => source.into(),
+            E::Overtaken(_) => Self::new(Code::StageDoesNotAllow).detail(error),
             E::Person(source) => source.into(),
             E::Store(source) => source.into(),
             E::Unknown => Self::new(Code::NoticeUnknown),

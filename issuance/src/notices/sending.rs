@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use super::mail::{Line, Mail, Outcome};
 use super::model::{Addresses, Channel, Notice, NoticeState, Text, rest};
-use super::{Notices, Settings, store};
+use super::{Notices, Settings, steps, store};
 use crate::deed::{Action, DeedError, Deeds, Entry, Object, Purpose};
 use crate::ground::actor::Service;
 use crate::ground::ids::NoticeId;
@@ -25,6 +25,8 @@ pub struct Sent {
     pub dead: u32,
     /// Notices that became letters, as their address or the way to it is gone.
     pub letters: u32,
+    /// Notices that did not leave: overtaken, or for a dead person.
+    pub overtaken: u32,
 }
 
 /// Sends what is due. Several processes may do it at once: each attempt is one process's for some minutes. A way that
@@ -37,7 +39,7 @@ pub async fn send_due(notices: &Notices, deeds: &Deeds) -> Result<Sent, SendErro
     let mut line = Line::new(&settings.smtp);
     let mut ended = Ok(());
     for channel in [Channel::Email, Channel::Sms] {
-        ended = match send_by(channel, settings, deeds, &mut line, &mut sent).await {
+        ended = match send_by(channel, notices, deeds, &mut line, &mut sent).await {
             Ok(()) => ended,
             Err(error @ SendError::Unreachable(_)) => Err(error),
             Err(error) => return Err(error),
@@ -45,8 +47,8 @@ pub async fn send_due(notices: &Notices, deeds: &Deeds) -> Result<Sent, SendErro
     }
     line.close().await;
     if sent != Sent::default() {
-        let Sent { sent, later, dead, letters } = sent;
-        tracing::info!(sent, later, dead, letters, "notices left");
+        let Sent { sent, later, dead, letters, overtaken } = sent;
+        tracing::info!(sent, later, dead, letters, overtaken, "notices left");
     }
     ended.map(|()| sent)
 }
@@ -54,7 +56,7 @@ pub async fn send_due(notices: &Notices, deeds: &Deeds) -> Result<Sent, SendErro
 /// Sends what is due by one way, until it is closed.
 async fn send_by(
     channel: Channel,
-    settings: &Settings,
+    notices: &Notices,
     deeds: &Deeds,
     line: &mut Line<'_>,
     sent: &mut Sent,
@@ -65,7 +67,7 @@ async fn send_by(
         let Some(last) = some.last() else { return Ok(()) };
         after = *last;
         for (_, id) in some {
-            match Box::pin(attempt(settings, deeds, line, id, sent)).await {
+            match Box::pin(attempt(notices, deeds, line, id, sent)).await {
                 Err(SendError::Store(error @ (StoreError::Tampered { .. } | StoreError::Inconsistent { .. }))) => {
                     tracing::error!(notice = %id, %error, "it is not sent; the others are");
                 }
@@ -83,13 +85,14 @@ struct Begun {
 }
 
 async fn attempt(
-    settings: &Settings,
+    notices: &Notices,
     deeds: &Deeds,
     line: &mut Line<'_>,
     id: NoticeId,
     sent: &mut Sent,
 ) -> Result<(), SendError> {
-    let Some(Begun { notice, text, addresses }) = begin(settings, deeds, id, sent).await? else { return Ok(()) };
+    let settings = &*notices.settings;
+    let Some(Begun { notice, text, addresses }) = begin(notices, deeds, id, sent).await? else { return Ok(()) };
     let outcome = match notice.channel {
         Channel::Email => {
             let mail = Mail {
@@ -114,12 +117,21 @@ async fn attempt(
     }
 }
 
-/// Puts an attempt on record before it begins. Returns nothing if it is not due any more, or becomes a letter.
-async fn begin(settings: &Settings, deeds: &Deeds, id: NoticeId, sent: &mut Sent) -> Result<Option<Begun>, SendError> {
+/// Puts an attempt on record before it begins. Returns nothing if it is not due any more, is overtaken, or becomes a
+/// letter.
+async fn begin(notices: &Notices, deeds: &Deeds, id: NoticeId, sent: &mut Sent) -> Result<Option<Begun>, SendError> {
+    let settings = &*notices.settings;
     let mut deed = deeds.open(Service).await?;
     let Some((mut notice, text)) = store::locked(&mut deed, id).await? else { return Ok(None) };
     let now = deed.at();
     if !notice.is_due(now) {
+        return Ok(None);
+    }
+    // Asked now, and not when it was written: hours or days may lie between, and a server that was away.
+    if let Some(state) = steps::overtaken(&mut deed, notices, &notice).await? {
+        steps::end(&mut deed, &mut notice, state).await?;
+        deed.commit().await?;
+        sent.overtaken += 1;
         return Ok(None);
     }
     let (_, addresses) = store::addresses(&mut deed, notice.person).await?.unzip();

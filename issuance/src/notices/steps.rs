@@ -121,20 +121,85 @@ async fn listed(
 /// Returns a notice as the letter that it is, for the office of its application.
 ///
 /// # Errors
-/// [`NoticeError::Unknown`], [`NoticeError::OtherOffice`], [`NoticeError::Erased`]
+/// [`NoticeError::Unknown`], [`NoticeError::OtherOffice`], [`NoticeError::Erased`]; [`NoticeError::Overtaken`] for one
+/// that must not leave any more.
 pub async fn letter(deed: &mut Deed<Officer>, notices: &Notices, id: NoticeId) -> Result<Letter, NoticeError> {
     let (notice, text) = store::locked(deed, id).await?.ok_or(NoticeError::Unknown)?;
     deed.actor().may_act_for(&notice.office)?;
-    read(deed, notices, notice, text).await
+    let over = match notice.state {
+        state @ (NoticeState::Overtaken | NoticeState::RecipientDead) => Some(state),
+        NoticeState::Sent => None,
+        NoticeState::Dead | NoticeState::Waiting => overtaken(deed, notices, &notice).await?,
+    };
+    match over {
+        Some(state) => Err(NoticeError::Overtaken(state)),
+        None => read(deed, notices, notice, text).await,
+    }
 }
 
-/// As [`letter`], for the owner of the key file, who prints what waits.
+/// As [`letter`], for the owner of the key file, who prints what waits. One that is overtaken, or for a dead person,
+/// waits no more, and no letter is made of it.
 ///
 /// # Errors
 /// As [`letter`].
-pub async fn print<A: Actor>(deed: &mut Deed<A>, notices: &Notices, id: NoticeId) -> Result<Letter, NoticeError> {
-    let (notice, text) = store::locked(deed, id).await?.ok_or(NoticeError::Unknown)?;
-    read(deed, notices, notice, text).await
+pub async fn print<A: Actor>(
+    deed: &mut Deed<A>,
+    notices: &Notices,
+    id: NoticeId,
+) -> Result<Option<Letter>, NoticeError> {
+    let (mut notice, text) = store::locked(deed, id).await?.ok_or(NoticeError::Unknown)?;
+    if notice.is_to_print()
+        && let Some(state) = overtaken(deed, notices, &notice).await?
+    {
+        end(deed, &mut notice, state).await?;
+        return Ok(None);
+    }
+    read(deed, notices, notice, text).await.map(Some)
+}
+
+/// Returns why a notice must not leave any more: its citizen is dead, another notice of its kind was written after it,
+/// or what it says is no longer so. What another hand changed speaks against nothing: the citizen is told.
+///
+/// # Errors
+/// [`StoreError`]
+pub(super) async fn overtaken<A: Actor>(
+    deed: &mut Deed<A>,
+    notices: &Notices,
+    notice: &Notice,
+) -> Result<Option<NoticeState>, StoreError> {
+    let believed = |found: Result<bool, StoreError>| match found {
+        Err(StoreError::Tampered { .. } | StoreError::Inconsistent { .. }) => Ok(false),
+        found => found,
+    };
+    let person = population::store::person(deed, notice.person).await;
+    let dead = person.map(|found| found.is_some_and(|found| found.person.died.is_some()));
+    if believed(dead)? {
+        return Ok(Some(NoticeState::RecipientDead));
+    }
+    if store::has_newer(deed.tx(), notice).await? {
+        return Ok(Some(NoticeState::Overtaken));
+    }
+    for teller in notices.tellers.iter() {
+        let still = teller.still_so(deed.tx(), notice).await;
+        if believed(still.map(|still| still == Some(false)))? {
+            return Ok(Some(NoticeState::Overtaken));
+        }
+    }
+    Ok(None)
+}
+
+/// Ends a notice that must not leave any more, with a record.
+pub(super) async fn end<A: Actor>(
+    deed: &mut Deed<A>,
+    notice: &mut Notice,
+    state: NoticeState,
+) -> Result<(), StoreError> {
+    let at = deed.at();
+    (notice.state, notice.due_at, notice.ended_at, notice.unsure) = (state, None, Some(at), false);
+    store::update(deed.tx(), notice).await?;
+    let entry = Entry::new(Action::NoticeUndelivered, Object::Notice(notice.id), Purpose::Notice).about(notice.person);
+    let says = format!("{}: {}, and not sent", notice.kind.word(), state.word());
+    deed.enter(entry.of(&notice.office).with(notice.about.object()).because(says)).await
 }
 
 async fn read<A: Actor>(
@@ -289,6 +354,9 @@ pub enum NoticeError {
     /// Another office's.
     #[error(transparent)]
     OtherOffice(#[from] OtherOffice),
+    /// It is not sent any more.
+    #[error("it is not sent any more: {}", .0.word())]
+    Overtaken(NoticeState),
     /// The person.
     #[error(transparent)]
     Person(#[from] PopulationError),

@@ -11,8 +11,11 @@ use crate::store::{Kind, Migration, Record, Sealed, StoreError, Tx};
 use crate::{args, migration, sql};
 
 /// The tables of notices.
-pub const MIGRATIONS: &[Migration] =
-    &[migration!(160, "0160_notices_outbox"), migration!(188, "0188_notices_bookings")];
+pub const MIGRATIONS: &[Migration] = &[
+    migration!(160, "0160_notices_outbox"),
+    migration!(188, "0188_notices_bookings"),
+    migration!(204, "0204_notices_overtaken"),
+];
 
 /// Where citizens want to be told: each row carries a MAC.
 pub const CONTACT: Sealed = Sealed {
@@ -179,6 +182,21 @@ pub(super) async fn of_booking(tx: &mut Tx, id: BookingId) -> Result<Vec<(Notice
     rows.iter().map(|(row, holds)| Ok((read(row)?, *holds))).collect()
 }
 
+/// True if another notice of the same kind, about the same thing, was written after this one.
+pub(super) async fn has_newer(tx: &mut Tx, notice: &Notice) -> Result<bool, StoreError> {
+    let (sql, about) = match notice.about {
+        Subject::Application(id) => (
+            sql!("select id from notice where application_id = $1 and id > $2 and kind = $3 order by id limit 1"),
+            args![id, notice.id, notice.kind.word()],
+        ),
+        Subject::Booking(id) => (
+            sql!("select id from notice where booking_id = $1 and id > $2 and kind = $3 order by id limit 1"),
+            args![id, notice.id, notice.kind.word()],
+        ),
+    };
+    Ok(tx.one(sql, about).await?.is_some())
+}
+
 /// Returns notices of one way whose next attempt is due, the one that waits longest first, after this one.
 pub(super) async fn due(
     tx: &mut Tx,
@@ -243,6 +261,8 @@ pub async fn ended(
 pub struct Figures {
     /// State and channel, each with how many: those that wait and those that are dead.
     pub open: Vec<(String, u64)>,
+    /// State and way, each with how many: those that did not leave, as they were overtaken or their citizen is dead.
+    pub not_sent: Vec<(String, u64)>,
     /// Notices of which a citizen may have got two.
     pub repeated: u64,
     /// When the oldest that waits to be sent was due.
@@ -260,11 +280,12 @@ pub async fn figures(tx: &mut Tx) -> Result<Figures, StoreError> {
         "select state, channel, count(*) as n from notice where state in ('waiting', 'dead')
          group by state, channel order by state, channel"
     );
-    let mut open = Vec::new();
-    for row in tx.all(sql, args![]).await? {
-        let (state, channel): (String, String) = (row.get("state")?, row.get("channel")?);
-        open.push((format!("{state} {channel}"), row.number("n")?));
-    }
+    let open = counted(&tx.all(sql, args![]).await?)?;
+    let sql = sql!(
+        "select state, channel, count(*) as n from notice where state in ('overtaken', 'recipient-dead')
+         group by state, channel order by state, channel"
+    );
+    let not_sent = counted(&tx.all(sql, args![]).await?)?;
     let repeated = tx.one(sql!("select count(*) as n from notice where repeats > 0"), args![]).await?;
     let oldest = sql!(
         "select written_at from notice where state = 'waiting' and channel in ('email', 'sms')
@@ -274,10 +295,20 @@ pub async fn figures(tx: &mut Tx) -> Result<Figures, StoreError> {
         sql!("select written_at from notice where state = 'waiting' and channel = 'letter' order by id limit 1");
     Ok(Figures {
         open,
+        not_sent,
         oldest_letter: tx.one(letter, args![]).await?.map(|row| row.get("written_at")).transpose()?,
         repeated: repeated.map_or(Ok(0), |row| row.number("n"))?,
         oldest_due: tx.one(oldest, args![]).await?.map(|row| row.get("written_at")).transpose()?,
     })
+}
+
+/// State and way of each row, with how many.
+fn counted(rows: &[Record]) -> Result<Vec<(String, u64)>, StoreError> {
+    let one = |row: &Record| {
+        let (state, channel): (String, String) = (row.get("state")?, row.get("channel")?);
+        Ok((format!("{state} {channel}"), row.number("n")?))
+    };
+    rows.iter().map(one).collect()
 }
 
 /// Returns where a person wants to be told.

@@ -54,6 +54,8 @@ const fn title(matter: &Matter, vi: bool) -> &'static str {
     match (matter, vi) {
         (Matter::AppealDecided { .. }, true) => "về việc giải quyết khiếu nại",
         (Matter::AppealDecided { .. }, false) => "Your complaint is decided",
+        (Matter::AppealDiscontinued { .. }, true) => "về việc đình chỉ giải quyết khiếu nại",
+        (Matter::AppealDiscontinued { .. }, false) => "Your complaint was taken back",
         (Matter::AppealReceived { .. }, true) => "về việc thụ lý khiếu nại",
         (Matter::AppealReceived { .. }, false) => "Your complaint was received",
         (Matter::BookingMoved { .. }, true) => "về việc chuyển lịch hẹn làm thẻ Căn cước công dân",
@@ -89,6 +91,18 @@ fn say(body: &mut String, matter: &Matter, vi: bool) {
             let next = if *granted { "" } else { SECOND_COMPLAINT_EN };
             write!(body, "Result: {result}\nReasons: {says}\n{next}")
         }
+        Matter::AppealDiscontinued { on, until } if vi => write!(
+            body,
+            "Khiếu nại ngày: {}\n\nViệc giải quyết khiếu nại đã được đình chỉ theo đơn rút khiếu nại có chữ ký của Ông/Bà. Quyết định không cấp thẻ được giữ nguyên; Ông/Bà có quyền khiếu nại lại đến hết ngày {}. Nếu Ông/Bà không ký đơn này, đề nghị báo ngay cho đơn vị.\n",
+            day(*on),
+            day(*until)
+        ),
+        Matter::AppealDiscontinued { on, until } => write!(
+            body,
+            "Complaint of: {}\n\nIt ended, since a paper signed by you takes it back. The refusal stands; you may complain anew until {}. If you did not sign such a paper, please tell the office at once.\n",
+            day(*on),
+            day(*until)
+        ),
         Matter::AppealReceived { on, until } if vi => {
             write!(body, "Khiếu nại ngày: {}\nGiải quyết đến hết ngày: {}\n", day(*on), day(*until))
         }
@@ -232,6 +246,12 @@ fn short(matter: &Matter, vi: bool, office: &OfficeCode, reference: &str) -> Str
         (Matter::AppealDecided { .. }, false) => {
             format!("CCCD {reference}: Your complaint is decided. Please ask office {office}.")
         }
+        (Matter::AppealDiscontinued { .. }, true) => {
+            format!("CCCD {reference}: Khieu nai da duoc rut. Neu khong phai Ong/Ba rut, lien he {office}.")
+        }
+        (Matter::AppealDiscontinued { .. }, false) => {
+            format!("CCCD {reference}: Your complaint was taken back. If not by you, tell office {office}.")
+        }
         (Matter::AppealReceived { until, .. }, true) => {
             format!("CCCD {reference}: {office} da nhan khieu nai, giai quyet den het {}.", day(*until))
         }
@@ -322,6 +342,7 @@ mod tests {
         vec![
             Matter::AppealDecided { granted: true, says: says.clone() },
             Matter::AppealDecided { granted: false, says: says.clone() },
+            Matter::AppealDiscontinued { on: until, until },
             Matter::AppealReceived { on: until, until },
             Matter::BookingMoved { number: NUMBER.to_owned(), day: until, from: time!(07:30) },
             gone(BookingGone::DayClosed),

@@ -83,7 +83,7 @@ pub async fn propose(
     let entry = Entry::new(Action::PersonChangeProposed, Object::Person(person), Purpose::Update).about(person);
     deed.enter(entry.of(&registered.office).because(wanted.kind.word())).await?;
     let state = register.reference().state();
-    let consequences = history::consequences(&registered.person, &after, &proposed.changes, state);
+    let consequences = history::consequences(&registered.person, &after, state);
     Ok(Proposal { id: proposed.id, changes: proposed.changes, findings, consequences })
 }
 
@@ -133,7 +133,7 @@ pub async fn apply(deed: &mut Deed<Officer>, register: &Register, id: ChangeId) 
     let entry = entry.about(proposed.person).of(&registered.office).with(Object::Officer(proposed.proposed.by));
     deed.enter(entry.because(proposed.kind.word())).await?;
     let state = register.reference().state();
-    let consequences = history::consequences(&registered.person, &after, &event.changes, state);
+    let consequences = history::consequences(&registered.person, &after, state);
     deed.publish(RegisterEvent { person: proposed.person, consequences }).await?;
     Ok(proposed.person)
 }

@@ -297,6 +297,9 @@ pub(super) fn words_of(consequences: Consequences) -> Vec<&'static str> {
     } else if on_card || renumbered {
         words.push("applications-reopened");
     }
+    if died {
+        words.push("bookings-cancelled");
+    }
     words
 }
 

@@ -377,21 +377,19 @@ pub(super) fn members(value: &impl Serialize) -> Map<String, Value> {
 
 /// Returns what a step from one record to another means beyond the register of this State.
 #[must_use]
-pub fn consequences(before: &Person, after: &Person, changes: &[FieldChange], state: &str) -> Consequences {
+pub fn consequences(before: &Person, after: &Person, state: &str) -> Consequences {
     Consequences {
         died: before.died.is_none() && after.died.is_some(),
         missing: before.missing_since.is_none() && after.missing_since.is_some(),
         found: before.missing_since.is_some() && after.missing_since.is_none(),
         nationality_lost: before.nationality == state && after.nationality != state,
         renumbered: before.sex != after.sex || before.birth.year() != after.birth.year(),
-        on_card: changes.iter().any(|change| ON_CARD.contains(&change.field.as_str())),
+        // A card says the nationality of the State, which the holder has or loses.
+        on_card: before.on_card() != after.on_card() || before.nationality != after.nationality,
         merged_into: None,
         restored: false,
     }
 }
-
-/// Fields that the law changes a card for (Law 59/2014/QH13, Art. 23(1) c, d, đ). A card whose holder moved stays good.
-const ON_CARD: [&str; 6] = ["full_name", "birth_date", "sex", "place_of_origin", "ethnic_group", "nationality"];
 
 /// Returns the declaration that a person would make now, with the fields of a change laid over it. A field that is null
 /// is taken away.

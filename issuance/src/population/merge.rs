@@ -227,7 +227,7 @@ async fn propose(
     store::propose(deed.tx(), &proposed).await?;
     told(deed, Action::PersonMergeProposed, &proposed).await?;
     let state = register.reference().state();
-    let consequences = history::consequences(&survivor.person, &after, &proposed.changes, state);
+    let consequences = history::consequences(&survivor.person, &after, state);
     let of_other = other.map_or_else(Consequences::default, |(_, consequences)| consequences);
     Ok(Proposal { id: proposed.id, changes: proposed.changes, findings, consequences, of_other })
 }
@@ -320,7 +320,7 @@ pub async fn apply(deed: &mut Deed<Officer>, register: &Register, id: MergeId) -
         deed.publish(RegisterEvent { person: merged.id, consequences }).await?;
     }
     let state = register.reference().state();
-    let consequences = history::consequences(&survivor.person, &after, &changes, state);
+    let consequences = history::consequences(&survivor.person, &after, state);
     deed.publish(RegisterEvent { person: survivor.id, consequences }).await?;
     Ok(second_id)
 }

@@ -346,11 +346,69 @@ impl Person {
         Some([commune, "/", &book].concat())
     }
 
+    /// Returns what of the person stands on a card.
+    #[must_use]
+    pub fn on_card(&self) -> OnCard<'_> {
+        let name = |relative: &Option<Relative>| relative.as_ref().map(|relative| relative.full_name.clone());
+        OnCard {
+            full_name: &self.full_name,
+            birth: self.birth,
+            sex: self.sex,
+            place_of_origin: &self.place_of_origin,
+            ethnic_group: &self.ethnic_group,
+            religion: self.religion.as_ref().map_or(NO_RELIGION, CardText::as_str),
+            permanent_residence: self.permanent_residence.as_ref(),
+            father: name(&self.father),
+            mother: name(&self.mother),
+            spouse: name(&self.spouse),
+            // A later number of twelve digits is no card of before.
+            old_card: self.old_id_number.as_deref().filter(|number| number.len() == 9),
+        }
+    }
+
     /// True if the person heads the household.
     pub(super) fn heads_household(&self) -> bool {
         self.relation_to_head.as_deref().is_some_and(|relation| folded_name(relation) == "chu ho")
     }
 }
+
+/// What of a person stands on a card in letters. Cards are composed of this and of nothing else that the register holds
+/// of a person, so that what a change of the register makes wrong on a card is found by comparing two of these.
+#[derive(Clone, Eq, PartialEq)]
+pub struct OnCard<'a> {
+    /// Name at birth.
+    pub full_name: &'a FullName,
+    /// Date of birth.
+    pub birth: Date,
+    /// Sex.
+    pub sex: Sex,
+    /// Place of origin.
+    pub place_of_origin: &'a Place,
+    /// Ethnic group, two digits.
+    pub ethnic_group: &'a str,
+    /// Religion, in words.
+    pub religion: &'a str,
+    /// Permanent residence.
+    pub permanent_residence: Option<&'a Place>,
+    /// Name of the father.
+    pub father: Option<FullName>,
+    /// Name of the mother.
+    pub mother: Option<FullName>,
+    /// Name of wife or husband.
+    pub spouse: Option<FullName>,
+    /// Number of the old card without a chip, nine digits.
+    pub old_card: Option<&'a str>,
+}
+
+/// Shows nothing: a person is personal data.
+impl fmt::Debug for OnCard<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnCard(…)")
+    }
+}
+
+/// What a card says of a person of whom no religion is declared.
+const NO_RELIGION: &str = "Không";
 
 /// Shows nothing: a person is personal data.
 impl fmt::Debug for Person {

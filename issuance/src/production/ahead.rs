@@ -237,9 +237,9 @@ pub(super) async fn texts_of<A: Actor>(
     let registered = registered.ok_or_else(|| StoreError::inconsistent("application", "person_id", application.id))?;
     let number = registered.personal_number;
     let number = number.ok_or_else(|| StoreError::inconsistent("person", "personal_number", registered.id))?;
-    let (person, features) = (&registered.person, capture.features.as_str());
+    let (person, features) = (registered.person.on_card(), capture.features.as_str());
     let bearer = Bearer { person, number, features, issued: deed.today() };
-    Ok((compose::texts(bearer, &production.profile, production.register.reference())?, number))
+    Ok((compose::texts(&bearer, &production.profile, production.register.reference())?, number))
 }
 
 /// Encodes and hashes the groups of one application, and writes them down. Blocking.

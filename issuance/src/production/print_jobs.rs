@@ -16,8 +16,8 @@ use super::store::print_jobs as kept;
 use super::withdrawal::account_for;
 use super::{Production, card_batches, documents, store};
 use crate::applications::model::{Approval, Stage, TransitionError};
-use crate::applications::store as applications;
 use crate::applications::store::items;
+use crate::applications::{progress, store as applications};
 use crate::cards::{self, qr};
 use crate::deed::{Action, Deed, Deeds, Entry, Object, Purpose};
 use crate::ground::ids::{ApplicationId, CardId, DocumentId, PrintJobId};
@@ -194,8 +194,8 @@ pub async fn check_body(
     let found = applications::application(deed, id).await?.ok_or(ProductionError::ApplicationGone)?;
     let card = finished(&found.stage)?;
     let of_card = cards::store::cards_of(deed, found.person).await?;
-    let serial = of_card.into_iter().find(|known| known.id == card).map(|card| card.serial);
-    let serial = serial.ok_or(ProductionError::ApplicationGone)?;
+    let before = of_card.into_iter().find(|known| known.id == card);
+    let serial = before.as_ref().map(|card| card.serial).ok_or(ProductionError::ApplicationGone)?;
     // Chip before application: the order in which every verb locks them.
     let chip = store::chip_locked(deed.tx(), &serial).await?.ok_or(ProductionError::ChipUnknown)?;
     deed.actor().may_act_for(&chip.office)?;
@@ -237,8 +237,13 @@ pub async fn check_body(
         entry.with(Object::Chip(serial)).of(&application.office)
     };
     let Some(differs) = differs else {
+        // Where it was held back for the check, the citizen is told only now.
+        let told = before.is_some_and(|before| before.body.lets_go(production.settings.body_check));
         cards::steps::body_checked(deed, card).await?;
         kept::end_of_chip(deed.tx(), &serial).await?;
+        if !told {
+            progress::ready(deed, id).await?;
+        }
         deed.enter(entry(Action::BodyChecked)).await?;
         return Ok(Checked { card, matches: true });
     };

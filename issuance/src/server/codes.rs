@@ -364,7 +364,11 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
     ("GET", "/api/v1/persons/{id}/history", &[C::OtherOffice, C::PersonUnknown, C::RecordTampered]),
     ("GET", "/api/v1/persons/{id}", &[C::OtherOffice, C::PersonUnknown]),
     ("GET", "/api/v1/applications/{id}/notices", &[C::OtherOffice]),
-    ("GET", "/api/v1/notices/{id}/letter", &[C::Erased, C::NoticeUnknown, C::OtherOffice, C::RecordTampered]),
+    (
+        "GET",
+        "/api/v1/notices/{id}/letter",
+        &[C::Erased, C::NoticeUnknown, C::OtherOffice, C::RecordTampered, C::StageDoesNotAllow],
+    ),
     ("POST", "/api/v1/notices/{id}/delivery", &[C::NoticeUnknown, C::OtherOffice, C::RecordTampered]),
     ("GET", "/api/v1/persons/{id}/contact", &[C::OtherOffice, C::PersonUnknown, C::RecordTampered]),
     ("POST", "/api/v1/persons/{id}/contact", &[C::ContactUnfit, C::OtherOffice, C::PersonUnknown, C::RecordTampered]),
@@ -526,6 +530,11 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
             C::PersonMerged,
             C::ReasonMissing,
         ],
+    ),
+    (
+        "POST",
+        "/api/v1/applications/{id}/appeal/withdrawal",
+        &[C::ApplicationClaimed, C::ApplicationUnknown, C::OtherOffice, C::ReasonMissing, C::StageDoesNotAllow],
     ),
     (
         "POST",

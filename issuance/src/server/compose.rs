@@ -103,7 +103,7 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 39] = [
+pub const SEALED: [&Sealed; 41] = [
     &access::OFFICER,
     &access::STATION,
     &cards::CARD,
@@ -143,6 +143,8 @@ pub const SEALED: [&Sealed; 39] = [
     &access::DEPUTY,
     &access::DISSOLUTION,
     &bookings::BOOKING,
+    &applications::FEE_TILL,
+    &bookings::OFFICE_HOURS,
 ];
 
 /// Opens the keys of the folder, which must be the authority's that the settings name.
@@ -181,6 +183,9 @@ async fn database_of_this_version(
     let (db, installation) = database(settings, store, randomness).await?;
     db.migrate(&migrations()).await?;
     installation.bind(&db, clock.now()).await?;
+    if !installation.is_sealed(&[&applications::FEE_TILL]) {
+        applications::store::payments::begin_tills_of_before(&db).await?;
+    }
     installation.seal_rows_of_before(&db, &SEALED).await?;
     population::store::search::index_persons_of_before(&db).await?;
     population::store::duplicates::index_persons_of_before(&db).await?;
@@ -379,9 +384,18 @@ impl Offices {
             secrets.clone(),
         )
         .with_settings(settings.production.clone());
-        // What follows when the register changes, in this order: the number, the application under way, the cards.
-        let deeds =
-            deeds.heard_by(vec![Arc::new(numbers.clone()), Arc::new(production.clone()), Arc::new(cards::Registry)]);
+        // What follows when the register changes, in this order: the number, the booking, the
+        // application under way, the cards.
+        let bookings = Bookings::new(settings.bookings);
+        let deeds = deeds.heard_by(vec![
+            Arc::new(numbers.clone()),
+            Arc::new(bookings),
+            Arc::new(production.clone()),
+            Arc::new(cards::Registry),
+        ]);
+        let counter =
+            Counter::new(settings.applications.clone(), objects.clone(), register.clone(), Arc::clone(&profile))
+                .with_body_check(settings.production.body_check);
         let watch = Watch::new(settings, store.clone(), installation.id());
         Ok(Self {
             metrics: Metrics::new(deeds.db().clone(), watch.clone(), settings.metrics_listen.is_some()),
@@ -391,15 +405,10 @@ impl Offices {
             cards: settings.cards.clone(),
             access: Access::new(settings.access.clone(), TlsAuthority::open(&store)?),
             numbers,
-            notices: Notices::new(settings.notices.clone(), register.clone()),
-            bookings: Bookings::new(settings.bookings),
-            counter: Counter::new(
-                settings.applications.clone(),
-                objects.clone(),
-                register.clone(),
-                Arc::clone(&profile),
-            )
-            .with_body_check(settings.production.body_check),
+            notices: Notices::new(settings.notices.clone(), register.clone())
+                .asking(vec![Arc::new(counter.clone()), Arc::new(bookings)]),
+            bookings,
+            counter,
             production,
             retention: settings.retention.clone(),
             trust: Trust::new(settings.trust.clone(), signer.clone(), crl.clone()),

@@ -256,6 +256,8 @@ impl Collector for Seen {
         gauge("notices", help, Some("state"), &counts(&status.notices))?;
         let help = "Notices of which a citizen may have got two, under one reference";
         gauge("notices_repeated", help, None, &alone(number(status.notices_repeated)))?;
+        let help = "Notices that did not leave, as they were overtaken or their citizen is dead, by state and way";
+        gauge("notices_not_sent", help, Some("state"), &counts(&status.notices_not_sent))?;
         let help = "Bookings whose slot is gone, and which no officer moved yet";
         gauge("bookings_to_be_moved", help, None, &alone(number(status.bookings_to_be_moved)))?;
         let fullest = status.number_cells.first().map_or(0.0, crate::numbering::model::NumberCell::used_ratio);

@@ -38,5 +38,5 @@ pub use service::Service;
 pub use settings::{Limits, Settings};
 pub use tls::{Handshakes, ListenError, TlsListener};
 pub use traces::{Collector, Traces};
-pub use verify::{Verified, verify};
+pub use verify::{Miscount, Verified, verify};
 pub use watch::Watch;

@@ -8,6 +8,7 @@ use time::{Date, OffsetDateTime};
 
 use super::Settings;
 use super::compose::{self, StartError};
+use crate::applications::deciders;
 use crate::applications::store::progress::{self as store, LateRow};
 use crate::ground::ids::{ApplicationId, BoxId};
 use crate::ground::{Id, OfficeCode, Permission};
@@ -82,6 +83,13 @@ pub enum Defect {
         /// So many wait.
         waiting: u64,
     },
+    /// An application waits for a decision, and each officer in service who could take it had a hand in it.
+    NoDecider {
+        /// The application.
+        application: ApplicationId,
+        /// The office that has it.
+        office: String,
+    },
     /// Cases of the stock wait at an office where no officer in service keeps its stock.
     NoKeeper {
         /// The office.
@@ -96,7 +104,7 @@ impl Defect {
     #[must_use]
     pub const fn waiting(&self) -> u64 {
         match self {
-            Self::NoOwner { .. } => 1,
+            Self::NoDecider { .. } | Self::NoOwner { .. } => 1,
             Self::NoOfficer { waiting, .. } | Self::NoKeeper { waiting, .. } => *waiting,
         }
     }
@@ -112,6 +120,11 @@ impl Defect {
                      there"
                 )
             }
+            Self::NoDecider { application, office } => format!(
+                "{application} waits for a decision of {office}, and each officer in service who could take it had a hand in \
+                 it, or stands in for one who had: appoint another approver there, or move one there from another \
+                 office; a deputy helps where that officer had no hand in it, and stands in for none who had"
+            ),
             Self::NoKeeper { office, waiting } => format!(
                 "{waiting} cases of the stock wait at {office}, where no officer in service keeps it: appoint two, or two of \
                  the national office settle them"
@@ -154,22 +167,23 @@ pub async fn look(tx: &mut Tx, today: Date) -> Result<Overdue, StoreError> {
         after = *last;
         defects.extend(some.into_iter().map(|application| Defect::NoOwner { application }));
     }
-    defects.extend(unattended(tx).await?);
-    let boxes =
-        production::late_boxes(tx, today, today.midnight().assume_utc()).await?.into_iter().map(|boxed| LateBox {
-            id: boxed.id,
-            from_office: boxed.from.to_string(),
-            to_office: boxed.to.to_string(),
-            due_on: boxed.due_on.map(Day),
-        });
+    let now = today.midnight().assume_utc();
+    defects.extend(unattended(tx, today, now).await?);
+    let boxes = production::late_boxes(tx, today, now).await?.into_iter().map(|boxed| LateBox {
+        id: boxed.id,
+        from_office: boxed.from.to_string(),
+        to_office: boxed.to.to_string(),
+        due_on: boxed.due_on.map(Day),
+    });
     Ok(Overdue { late, boxes: boxes.collect(), defects })
 }
 
-/// Returns the work for which there is no officer in service where it waits: applications and cases of the stock.
+/// Returns the work for which there is no officer in service where it waits, or none who may decide about it:
+/// applications and cases of the stock.
 ///
 /// # Errors
 /// [`StoreError`]
-pub async fn unattended(tx: &mut Tx) -> Result<Vec<Defect>, StoreError> {
+pub async fn unattended(tx: &mut Tx, today: Date, now: OffsetDateTime) -> Result<Vec<Defect>, StoreError> {
     let mut defects = Vec::new();
     let posts = access::posts_in_service(tx).await?;
     let there: BTreeSet<(&str, &str)> =
@@ -181,6 +195,9 @@ pub async fn unattended(tx: &mut Tx) -> Result<Vec<Defect>, StoreError> {
         if !there.contains(&(acts(&office).as_str(), owner.as_str())) {
             defects.push(Defect::NoOfficer { office, owner, waiting });
         }
+    }
+    for one in deciders::without_any(tx, today, now).await? {
+        defects.push(Defect::NoDecider { application: one.application, office: one.office.to_string() });
     }
     let keeps = |office: &str| Permission::Stock.roles().iter().any(|role| there.contains(&(office, role.name())));
     for (office, waiting) in production::cases_by_office(tx).await? {

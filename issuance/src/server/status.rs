@@ -71,6 +71,8 @@ pub struct Status {
     pub notices: Vec<Count>,
     /// Notices of which a citizen may have got two, under one reference.
     pub notices_repeated: u64,
+    /// Notices that did not leave, as they were overtaken or their citizen is dead, by state and way.
+    pub notices_not_sent: Vec<Count>,
     /// When the oldest notice that waits to be sent was written; `null` while none waits.
     #[serde(with = "time::serde::rfc3339::option")]
     pub notices_wait_since: Option<OffsetDateTime>,
@@ -369,10 +371,11 @@ pub(super) async fn take(
             .collect(),
         dossiers_overdue: progress::count_late(&mut tx, today).await?.into_iter().map(counted).collect(),
         dossiers_without_owner: progress::count_ownerless(&mut tx).await?,
-        without_officer: unattended(&mut tx).await?,
+        without_officer: unattended(&mut tx, today, now).await?,
         print_jobs_waiting: production::print_jobs_waiting_since(&mut tx, now - PRINT_JOBS_ARE_LATE).await?,
         notices: told.open.into_iter().map(counted).collect(),
         notices_repeated: told.repeated,
+        notices_not_sent: told.not_sent.into_iter().map(counted).collect(),
         notices_wait_since: told.oldest_due,
         letters_wait_since: told.oldest_letter,
         bookings_to_be_moved,

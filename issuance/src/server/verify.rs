@@ -49,10 +49,11 @@ impl Verified {
             verified.faults.extend(faults.into_iter().map(|id| (table.table, id)));
         }
         let mut tx = db.begin_read().await?;
-        for of in ["application", "card", "chip"] {
+        for of in ["application", "card", "chip", "fee_entry"] {
             let all = match of {
                 "application" => applications::store::miscounted(&mut tx).await?,
                 "card" => cards::store::miscounted(&mut tx).await?,
+                "fee_entry" => applications::store::payments::miscounted(&mut tx).await?,
                 _ => production::miscounted(&mut tx).await?,
             };
             let miscount = |(state, said, counted)| Miscount { of, state, said, counted };
@@ -63,10 +64,10 @@ impl Verified {
 }
 
 /// Verifies each row of the tables whose rows carry a MAC. The service may run meanwhile. It finds a
-/// row that was changed, put in another row's place, or inserted, and counts again what tallies count. It does
-/// not find a row that was deleted, nor an older state of a row, or of the whole database, that was put back.
-/// Then it builds each person's record again from the events of the history, and compares; `tell` is told how
-/// many persons were looked at.
+/// row that was changed, put in another row's place, or inserted, and counts again what tallies count; the tills of
+/// the fees are tallies under a MAC. It does not find another row that was deleted, nor an older state of a row, or of
+/// the whole database, that was put back. Then it builds each person's record again from the events of the history, and
+/// compares; `tell` is told how many persons were looked at.
 ///
 /// # Errors
 /// [`StartError`]

@@ -97,6 +97,7 @@ impl Sealed {
 
     fn tampered(&self, row: &Record) -> StoreError {
         let parts = self.key(row).unwrap_or_default().into_iter().map(|part| match part {
+            Argument::Integer(part) => part.map(|part| part.to_string()),
             Argument::Text(part) => part,
             Argument::Uuid(part) => part.map(|part| part.to_string()),
             _ => None,

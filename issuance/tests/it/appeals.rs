@@ -8,14 +8,14 @@ use issuance::deed::Object;
 use issuance::ground::ids::ApplicationId;
 use issuance::ground::{OfficeCode, Officer, Role};
 use issuance::population::history::EventKind;
-use issuance::server::overdue;
+use issuance::server::overdue::{self, Defect};
 use issuance::web::Problem;
-use issuance::{args, production, sql};
+use issuance::{args, notices, production, sql};
 use serde_json::json;
 use time::macros::date;
 use time::{Date, Duration};
 
-use crate::offices::{Offices, appoint, approves_too, moves, within};
+use crate::offices::{Offices, appoint, approves_too, employs, moves, within};
 use crate::postgres::fresh_database;
 use crate::register_history::changes;
 use crate::retention::{refused, runs};
@@ -197,7 +197,7 @@ async fn a_citizen_who_applied_anew_or_has_a_card_by_now_complains_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_complaint_ends_with_the_citizen_and_at_the_citizens_wish_but_not_at_the_offices() {
+async fn a_complaint_ends_with_the_citizen_and_not_at_the_offices_wish() {
     both(async |offices| {
         let id = refused(offices).await;
         complains(offices, id, REFUSED_ON).await.unwrap();
@@ -209,11 +209,152 @@ async fn a_complaint_ends_with_the_citizen_and_at_the_citizens_wish_but_not_at_t
         let ended = offices.application(id).await;
         assert!(matches!(ended.stage, Stage::Cancelled { withdrawn: false, .. }), "{:?}", ended.stage);
         assert_eq!((ended.progress.owner, ended.progress.due), (None, None));
+    })
+    .await;
+}
 
-        let id = refused(offices).await;
+/// The counter enters the paper by which the citizen takes the complaint back.
+async fn takes_back(offices: &Offices, officer: &Officer, id: ApplicationId) -> Result<Application, CounterError> {
+    within!(offices, officer, deed => appeals::take_back(deed, id, "Đơn rút khiếu nại ngày 22/11/2026"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_officer_ends_a_complaint_alone_and_who_takes_one_back_may_complain_anew() {
+    both(async |offices| {
+        let (id, chief, state) = (refused(offices).await, chief(offices).await, &offices.state);
         complains(offices, id, REFUSED_ON).await.unwrap();
-        within!(offices, offices.capture, deed => counter::withdraw(deed, id, "Không khiếu nại nữa")).unwrap();
-        assert!(matches!(offices.application(id).await.stage, Stage::Cancelled { withdrawn: true, .. }));
+        let promised = offices.application(id).await.progress.promised;
+        // The officer who took it does not end it, by any verb of the counter.
+        let withdrawn = within!(offices, offices.capture, deed => counter::withdraw(deed, id, "Không khiếu nại nữa"));
+        assert_eq!(code(withdrawn), "stage-does-not-allow");
+        let early = decides(offices, &chief, id, AppealOutcome::Discontinued).await;
+        assert_eq!(code(early), "stage-does-not-allow", "without a paper of the citizen");
+        let silent = within!(offices, offices.capture, deed => appeals::take_back(deed, id, " "));
+        assert_eq!(code(silent), "reason-missing");
+        offices.clock.advance(Duration::days(2));
+        let back = takes_back(offices, &offices.capture, id).await.unwrap();
+        assert_eq!((back.stage.name(), back.progress.promised), ("appealed", promised), "it waits on");
+        assert_eq!(back.progress.owner, Some((OfficeCode::national(), Role::Approver)));
+        // Nor does the one who took the paper, wherever that officer works now.
+        let far = moves(state.deeds(), &appoint(state.deeds(), Role::Capture).await, "district-1").await;
+        takes_back(offices, &far, id).await.unwrap();
+        for officer in [&far, &offices.capture] {
+            let clerk = moves(state.deeds(), officer, "national").await;
+            let ends = decides(offices, &clerk, id, AppealOutcome::Discontinued).await;
+            assert_eq!(code(ends), "second-officer-needed");
+            moves(state.deeds(), officer, "district-1").await;
+        }
+        let ended = decides(offices, &chief, id, AppealOutcome::Discontinued).await.unwrap();
+        let Stage::Refused { discontinued: Some(why), upheld: None, appeal_until, .. } = &ended.stage else {
+            panic!("{:?}", ended.stage)
+        };
+        assert_eq!((why.on, why.withdrawal.taken.by, why.decision.by), (REFUSED_ON, far.id, chief.id));
+        assert_eq!((ended.progress.owner, *appeal_until), (None, date!(2027 - 02 - 20)), "the term is as it was");
+        let told = within!(offices, offices.capture, deed => notices::steps::of_application(deed, id)).unwrap();
+        let kinds: Vec<_> = told.iter().map(|(notice, _)| notice.kind.word()).collect();
+        assert_eq!(kinds, ["refused", "appeal-received", "appeal-discontinued"], "the citizen is told");
+        let trail = offices.trail(Object::Application(id)).await;
+        for action in ["application-appeal-taken-back", "application-appeal-discontinued"] {
+            assert!(trail.iter().any(|did| did == action), "{action}: {trail:?}");
+        }
+
+        // Anew while the term runs; what is decided then counts the days since the refusal once.
+        let tuesday = date!(2026 - 11 - 24);
+        let again = complains(offices, id, tuesday).await.unwrap();
+        assert!(matches!(&again.stage, Stage::Appealed { withdrawal: None, .. }), "{:?}", again.stage);
+        let allowed = decides(offices, &chief, id, AppealOutcome::Allowed).await.unwrap();
+        let days = (promised, allowed.progress.promised);
+        assert_eq!(days, (Some(date!(2026 - 12 - 11)), Some(date!(2026 - 12 - 15))), "two working days");
+        offices.counts_are_true().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_no_officer_may_decide_is_a_defect_that_says_what_helps() {
+    both(async |offices| {
+        let (id, deeds) = (refused(offices).await, offices.state.deeds());
+        complains(offices, id, REFUSED_ON).await.unwrap();
+        let defects = async || {
+            let today = offices.clock.today();
+            overdue::look(&mut deeds.db().begin_read().await.unwrap(), today).await.unwrap().defects
+        };
+        let of = |office: &str| Defect::NoDecider { application: id, office: office.to_owned() };
+        let none = Defect::NoOfficer { office: "national".into(), owner: "approver".into(), waiting: 1 };
+        assert_eq!(defects().await, [none]);
+        // The only approver of the national office is the one who refused it.
+        let refuser = moves(deeds, &offices.approver, "national").await;
+        assert_eq!(defects().await, [of("national")]);
+        let says = of("national").says();
+        assert!(says.contains(&id.to_string()) && says.contains("appoint another approver"), "{says}");
+        assert_eq!(code(decides(offices, &refuser, id, AppealOutcome::Upheld).await), "second-officer-needed");
+        // The steps and the look have one rule: each who may decide ends the defect.
+        let chief = chief(offices).await;
+        assert_eq!(defects().await, []);
+        decides(offices, &chief, id, AppealOutcome::Allowed).await.unwrap();
+
+        // Decided anew: neither the refuser nor the one who allowed the complaint.
+        let refuser = moves(deeds, &refuser, "district-1").await;
+        assert_eq!(defects().await, [of("district-1")]);
+        for officer in [&refuser, &chief] {
+            assert_eq!(code(offices.approves(officer, id).await), "second-officer-needed");
+        }
+        let late = async || defects().await.contains(&of("district-1"));
+        let elsewhere = moves(deeds, &appoint(deeds, Role::Approver).await, "district-2").await;
+        assert!(late().await, "an approver of another office has no say");
+        moves(deeds, &elsewhere, "district-1").await;
+        assert_eq!(defects().await, []);
+        offices.approves(&Officer { office: refuser.office.clone(), ..elsewhere }, id).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dossier_of_a_small_house_that_is_late_since_no_officer_may_decide_is_a_defect() {
+    both(async |offices| {
+        let deeds = offices.state.deeds();
+        let application = offices.applies(offices.citizen().await, Kind::First).await.unwrap();
+        offices.captures(application.id).await;
+        // The approver captured it too, in another role.
+        employs(deeds, &offices.approver, &[Role::Capture]).await;
+        let portrait = offices.application(application.id).await.stage.capture_of().unwrap().portrait.clone();
+        within!(offices, Officer { roles: vec![Role::Capture], ..offices.approver.clone() }, deed =>
+            counter::capture(deed, application.id, portrait, "Nốt ruồi"))
+        .unwrap();
+        employs(deeds, &offices.approver, &[Role::Approver]).await;
+        let defects = async || {
+            let today = offices.clock.today();
+            overdue::look(&mut deeds.db().begin_read().await.unwrap(), today).await.unwrap().defects
+        };
+        assert_eq!(defects().await, [], "it is in time");
+        offices.clock.advance(Duration::days(10));
+        let stuck = Defect::NoDecider { application: application.id, office: "district-1".into() };
+        assert_eq!(defects().await, [stuck]);
+        chief(offices).await;
+        assert_eq!(defects().await, [], "the national office acts for all");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_complaint_that_was_taken_back_after_its_term_is_over_for_good() {
+    both(async |offices| {
+        let (id, chief) = (refused(offices).await, chief(offices).await);
+        complains(offices, id, REFUSED_ON).await.unwrap();
+        takes_back(offices, &offices.capture, id).await.unwrap();
+        offices.clock.advance(Duration::days(100));
+        let erased = async || runs(offices, false).await.iter().map(|figures| figures.erased).collect::<Vec<_>>();
+        assert_eq!(erased().await[..2], [0, 0], "it is open");
+        let ended = decides(offices, &chief, id, AppealOutcome::Discontinued).await.unwrap();
+        assert_eq!(code(complains(offices, id, offices.clock.today()).await), "appeal-late");
+        // From the end of the complaint, and with the dossier what the paper was.
+        assert_eq!(ended.stage.closed_at(), Some(offices.clock.now()));
+        offices.clock.advance(Duration::days(366 + 91));
+        erased().await;
+        let Stage::Refused { discontinued: Some(why), .. } = offices.application(id).await.stage else {
+            panic!("not discontinued")
+        };
+        assert_eq!(why.withdrawal.paper, "");
     })
     .await;
 }

@@ -13,6 +13,7 @@ use issuance::ground::ids::{BookingId, PersonId};
 use issuance::ground::{Id, OfficeCode, Officer, Role};
 use issuance::notices::model::NoticeKind;
 use issuance::offices::calendar::{Day, SetDay};
+use issuance::population::history::EventKind;
 use issuance::store::{Argument, Sql};
 use issuance::web::Problem;
 use issuance::{args, notices, offices as units, sql};
@@ -24,6 +25,7 @@ use time::{Date, Duration};
 use crate::house::{Caller, House};
 use crate::offices::{Offices, appoint, declaration, moves, within};
 use crate::postgres::fresh_database;
+use crate::register_history::changes;
 
 /// Runs a scenario on SQLite, then on PostgreSQL: on Sunday 22 November 2026, half past three in the afternoon.
 async fn on_both(scenario: impl AsyncFn(&Offices)) {
@@ -215,6 +217,32 @@ async fn an_application_without_arrival_takes_the_booking_and_elsewhere_its_desk
         assert_eq!((taken.state, taken.application), (BookingState::Arrived, Some(application.id)));
         offices.clock.advance(Duration::days(1));
         assert_eq!(keeps(offices).await, (0, 0), "it was not missed");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_booking_of_a_citizen_who_dies_ends_and_its_desk_is_free() {
+    on_both(async |offices| {
+        open(offices).await;
+        let (dies, lives) = (citizen(offices).await, citizen(offices).await);
+        let id = books(offices, dies, MONDAY, "08:00").await.unwrap().booking.id;
+        let other = books(offices, lives, MONDAY, "08:00").await.unwrap().booking.id;
+        assert_eq!(free(offices, MONDAY).await[0], 0);
+        changes(offices, dies, EventKind::Died, json!({"died": "2026-11-20"})).await;
+        assert_eq!((reads(offices, id).await.state, free(offices, MONDAY).await[0]), (BookingState::Cancelled, 1));
+        assert_eq!(reads(offices, other).await.state, BookingState::Booked);
+        let trail = offices.trail(Object::Booking(id)).await;
+        assert!(trail.contains(&"booking-cancelled".to_owned()), "{trail:?}");
+        // Days later nothing was missed, and no citizen is told.
+        offices.clock.advance(Duration::days(2));
+        assert_eq!(keeps(offices).await, (1, 0), "the other one");
+        assert_eq!(notices_of(offices, id).await, []);
+        // What another hand did to a booking stops no death.
+        let person = citizen(offices).await;
+        let id = books(offices, person, WEDNESDAY, "08:00").await.unwrap().booking.id;
+        by_hand(offices, sql!("update booking set day = '2026-12-02' where id = $1"), args![id]).await;
+        changes(offices, person, EventKind::Died, json!({"died": "2026-11-20"})).await;
     })
     .await;
 }

@@ -299,6 +299,26 @@ async fn a_deputy_who_decides_on_a_page_acts_for_the_absent_officer_too_and_keep
 }
 
 #[tokio::test]
+async fn what_a_deputy_has_by_a_role_that_is_lent_is_free_when_the_lending_ends() {
+    on_both(async |house| {
+        let places = Box::pin(TwoPlaces::of(house)).await;
+        let (hoa, hoa_id) = house.appointed("hoa", &[Role::HandOver], "o-1").await;
+        let head = id_of(&places.head).await;
+        let claim = format!("/api/v1/applications/{}/claim", places.id);
+        let appointed = appoints(house, &house.admin, (&hoa_id, &head), (0, 1)).await;
+        good(&confirms(&house.second, &appointed).await);
+        good(&hoa.post(&claim, "k-1", json!({})).await);
+        refused(&places.agrees(&places.chief, "approval", "k-2").await, "application-claimed");
+        let end = format!("/api/v1/deputies/{}/end", appointed.body["id"].as_str().unwrap());
+        good(&house.admin.post(&end, "end", json!({"reason": "trở lại sớm"})).await);
+        let listed = places.chief.get("/api/v1/applications?office=o-1").await;
+        assert_eq!(good(&listed)["items"][0]["claimed_by"], Value::Null);
+        assert_eq!(good(&places.agrees(&places.chief, "approval", "k-3").await)["stage"], "approved");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn no_deputy_decides_about_what_the_absent_officer_opened() {
     on_both(async |house| {
         let places = Box::pin(TwoPlaces::of(house)).await;

@@ -398,6 +398,8 @@ async fn citizens(house: &House, walk: &mut Walk, people: &People) {
     walk.post(capture, &application(&opened, "/appeal"), complaint).await;
     let centre = house.officer("appeals", &[Role::Approver], "national").await;
     let upheld = json!({"outcome": "upheld", "reason": "Hai ảnh là của hai người"});
+    let paper = json!({"paper": "Đơn rút khiếu nại ngày 26/11/2026, có chữ ký"});
+    walk.post(capture, &application(&opened, "/appeal/withdrawal"), paper).await;
     walk.post(&centre, &application(&opened, "/appeal/decision"), upheld).await;
 
     Box::pin(fees(house, walk, people, &person)).await;

@@ -15,14 +15,17 @@ use issuance::notices::model::{Language, NoticeState};
 use issuance::notices::sending::{SendError, Sent, send_due};
 use issuance::notices::steps::{self, NoticeError, Wish};
 use issuance::notices::{CONTACT, NOTICE, Tls, draw, store};
+use issuance::population::history::EventKind;
 use issuance::server::{self, Settings};
 use issuance::web::Problem;
 use issuance::{args, sql};
+use serde_json::json;
 use time::Duration;
 use time::macros::{date, datetime};
 
 use crate::offices::{Offices, appoint, moves, within};
 use crate::postgres::fresh_database;
+use crate::register_history::changes;
 use crate::retention;
 use crate::smtp::{Does, Line, Server};
 
@@ -86,7 +89,7 @@ async fn letters(offices: &Offices) -> Vec<NoticeId> {
 }
 
 fn sent(sent: u32, later: u32, dead: u32, letters: u32) -> Sent {
-    Sent { sent, later, dead, letters }
+    Sent { sent, later, dead, letters, overtaken: 0 }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -184,6 +187,45 @@ async fn a_server_that_never_answers_holds_no_notice_for_ever() {
     offices.clock.advance(Duration::hours(1));
     assert_eq!(sends(&offices).await.unwrap(), sent(1, 0, 0, 0));
     assert_eq!((stands(&offices, id).await.3, server.got().len()), (1, 2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_line_without_an_end_is_not_listened_to() {
+    for line in [Line::Plain, Line::Starttls, Line::Implicit] {
+        let server = Server::begin(line, &[Does::NeverEndsALine, Does::Takes]).await;
+        let settings = |settings: &mut Settings| {
+            by_mail(&server, settings);
+            let smtp = &mut settings.notices.smtp;
+            (smtp.tls, smtp.roots) = match line {
+                Line::Implicit => (Tls::Implicit, Some(server.roots.clone())),
+                Line::Starttls => (Tls::Starttls, Some(server.roots.clone())),
+                _ => (Tls::None, None),
+            };
+        };
+        let offices = Box::pin(Offices::open_where(None, datetime!(2026-11-22 08:30 UTC), settings)).await;
+        let (_, id) = refused(&offices, reached(&offices, Language::Vi).await).await;
+        assert_eq!(sends(&offices).await.unwrap(), sent(0, 1, 0, 0));
+        assert_eq!(stands(&offices, id).await.4, "rcpt: the line broke", "and not: no answer in time");
+        // What lies in the buffers of the kernel is no memory of the program.
+        assert!(server.endless() < 32 << 20, "{line:?}: {} bytes", server.endless());
+        offices.clock.advance(Duration::hours(1));
+        assert_eq!(sends(&offices).await.unwrap(), sent(1, 0, 0, 0), "{line:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn words_before_the_handshake_are_believed_by_no_one() {
+    let server = Server::begin(Line::StarttlsWithWords, &[]).await;
+    let settings = |settings: &mut Settings| {
+        by_mail(&server, settings);
+        let smtp = &mut settings.notices.smtp;
+        (smtp.tls, smtp.roots) = (Tls::Starttls, Some(server.roots.clone()));
+    };
+    let offices = Box::pin(Offices::open_where(None, datetime!(2026-11-22 08:30 UTC), settings)).await;
+    let (_, id) = refused(&offices, reached(&offices, Language::Vi).await).await;
+    let away = sends(&offices).await.unwrap_err();
+    assert!(matches!(&away, SendError::Unreachable(why) if why.starts_with("starttls")), "{away}");
+    assert_eq!((stands(&offices, id).await.1.as_str(), server.got().len()), ("waiting", 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -326,6 +368,99 @@ async fn each_step_writes_its_notice_and_a_citizen_without_an_address_gets_a_let
             assert!(matches!(other, Err(NoticeError::OtherOffice(_))), "{other:?}");
             within!(offices, offices.capture, deed => steps::delivered(deed, ready)).unwrap();
             assert_eq!(letters(offices).await, [notices[0].0.id]);
+        },
+    )
+    .await;
+}
+
+/// What is counted of notices that did not leave.
+async fn not_sent(offices: &Offices) -> Vec<(String, u64)> {
+    let mut tx = offices.state.deeds().db().begin_read().await.unwrap();
+    store::figures(&mut tx).await.unwrap().not_sent
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_overtaken_is_not_sent_and_counted() {
+    let server = Server::begin(Line::Plain, &[]).await;
+    let before = std::sync::atomic::AtomicUsize::new(0);
+    on_both(
+        |settings| by_mail(&server, settings),
+        async |offices| {
+            // Returned, brought, and returned again for another reason; then refused.
+            let person = reached(offices, Language::Vi).await;
+            let id = offices.applies(person, Kind::First).await.unwrap().id;
+            offices.captures(id).await;
+            let returns = async |says: &'static str| {
+                let reasons = vec![ReturnReason::EvidenceMissing];
+                let missing = Missing { reasons, says, until: date!(2026 - 12 - 04) };
+                within!(offices, offices.approver, deed => counter::give_back(deed, &offices.state.counter, id, missing))
+                    .unwrap();
+            };
+            returns("Mang giấy khai sinh").await;
+            within!(offices, offices.capture, deed => counter::resubmit(deed, id)).unwrap();
+            returns("Mang giấy chứng tử").await;
+            assert_eq!(sends(offices).await.unwrap(), Sent { overtaken: 1, ..sent(1, 0, 0, 0) });
+            assert!(server.got().last().unwrap().body().contains("Mang giấy chứng tử"));
+            within!(offices, offices.capture, deed => counter::resubmit(deed, id)).unwrap();
+            let second = appoint(offices.state.deeds(), Role::Approver).await;
+            within!(offices, second, deed => counter::refuse(deed, id, "Ảnh không đúng người")).unwrap();
+            assert_eq!(sends(offices).await.unwrap(), sent(1, 0, 0, 0), "a refusal is one, also while it is complained about");
+
+            // A card that is ready and fetched before the mail server is there again.
+            let person = reached(offices, Language::Vi).await;
+            let application = offices.approved(person, Kind::First).await;
+            let mut chip = offices.initialised(1).await;
+            let card = offices.card(&mut chip).await;
+            let ready = only(offices, application.id).await;
+            within!(offices, offices.counter, deed => hand_over::hand_over(deed, card, &application.slip.0)).unwrap();
+            assert_eq!(sends(offices).await.unwrap(), Sent { overtaken: 1, ..Sent::default() });
+            let (_, state, attempts, ..) = stands(offices, ready).await;
+            assert_eq!((state.as_str(), attempts), ("overtaken", 0));
+            assert_eq!(offices.trail(Object::Notice(ready)).await, ["notice-undelivered"]);
+            assert_eq!(sends(offices).await.unwrap(), Sent::default(), "once");
+            assert_eq!(not_sent(offices).await, [("overtaken email".to_owned(), 2)]);
+            let letter = within!(offices, offices.capture, deed => steps::letter(deed, &offices.state.notices, ready));
+            assert_eq!(Problem::from(letter.unwrap_err()).code().word(), "stage-does-not-allow");
+            let got = server.got().len();
+            assert_eq!(got - before.swap(got, std::sync::atomic::Ordering::SeqCst), 2);
+        },
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_notice_leaves_for_a_citizen_who_died_by_mail_or_as_a_letter() {
+    let server = Server::begin(Line::Plain, &[]).await;
+    on_both(
+        |settings| by_mail(&server, settings),
+        async |offices| {
+            let person = reached(offices, Language::Vi).await;
+            let (_, mailed) = refused(offices, person).await;
+            let silent = offices.citizen().await;
+            let (_, printed) = refused(offices, silent).await;
+            let living = offices.citizen().await;
+            let (_, goes) = refused(offices, living).await;
+            for person in [person, silent] {
+                changes(offices, person, EventKind::Died, json!({"died": "2026-11-20"})).await;
+            }
+            assert_eq!(sends(offices).await.unwrap(), Sent { overtaken: 1, ..Sent::default() });
+            assert_eq!((stands(offices, mailed).await.1.as_str(), server.got().len()), ("recipient-dead", 0));
+            let letter =
+                within!(offices, offices.capture, deed => steps::letter(deed, &offices.state.notices, printed));
+            assert_eq!(Problem::from(letter.unwrap_err()).code().word(), "stage-does-not-allow");
+            let mut made = 0;
+            for id in letters(offices).await {
+                let mut deed = offices.state.deeds().open(issuance::ground::actor::Service).await.unwrap();
+                made += u8::from(steps::print(&mut deed, &offices.state.notices, id).await.unwrap().is_some());
+                deed.commit().await.unwrap();
+            }
+            assert_eq!((made, letters(offices).await), (1, vec![goes]));
+            let counted = [("recipient-dead email".to_owned(), 1), ("recipient-dead letter".to_owned(), 1)];
+            assert_eq!(not_sent(offices).await, counted);
+            // What it said is erased after the term, as of one that was sent.
+            offices.clock.advance(Duration::days(1096));
+            let figures = retention::runs(offices, false).await;
+            assert_eq!(figures.iter().find(|figures| figures.kind == "notices").unwrap().erased, 2);
         },
     )
     .await;

@@ -427,7 +427,6 @@ async fn an_officer_who_decides_anew_reads_complaint_and_refusal() {
     let house = Box::pin(House::open(None)).await;
     let refuser = house.officer("khoi.do", &[Role::Approver], "o-1").await;
     let chief = house.officer("chief", &[Role::Approver], "national").await;
-    house.officer("an.le", &[Role::Approver], "o-1").await;
     let counter = Counter::of(&house).await;
     let (id, _) = counter.dossier("Phạm Hữu Tưởng", "02/11/1961", "Nam", "Đỗ Thị Sen").await;
     let path = format!("/api/v1/applications/{id}");
@@ -450,6 +449,15 @@ async fn an_officer_who_decides_anew_reads_complaint_and_refusal() {
             .await,
     ];
     assert!(told.iter().all(|said| said.status == 200), "{told:?}");
+    // In a small house none of the officers is left: the page says so, and what helps.
+    let (alone, page) = (Browser::of(&house, "khoi.do").await, format!("/pages/approvals/{id}"));
+    let none_left = "Không còn cán bộ nào có thể quyết định hồ sơ này";
+    let stuck = alone.reads(&page).await;
+    assert!(stuck.says(none_left) && stuck.says("bổ nhiệm thêm người duyệt"), "{}", stuck.text);
+    assert_eq!(refuser.get(&path).await.body["lacks_decider"], true);
+    house.officer("an.le", &[Role::Approver], "o-1").await;
+    assert!(!alone.reads(&page).await.says(none_left));
+    assert_eq!(refuser.get(&path).await.body["lacks_decider"], false);
     let open = Browser::of(&house, "an.le").await.reads(&format!("/pages/approvals/{id}")).await;
     for words in
         ["Khiếu nại của công dân", "ảnh không phải công dân", "chụp sau khi ốm &#60;b&#62;", "hai ảnh cũ là một người"]

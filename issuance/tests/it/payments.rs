@@ -64,8 +64,12 @@ fn code<T: std::fmt::Debug>(refused: Result<T, impl Into<Problem>>) -> String {
 }
 
 async fn takings(offices: &Offices, office: &str) -> (Vec<i64>, DaySum) {
+    takings_of(offices, office, offices.clock.today()).await
+}
+
+async fn takings_of(offices: &Offices, office: &str, day: Date) -> (Vec<i64>, DaySum) {
     let mut tx = offices.state.deeds().db().begin_read().await.unwrap();
-    let (office, day) = (office.parse().unwrap(), offices.clock.today());
+    let office = office.parse().unwrap();
     let entries = store::of_day(&mut tx, &office, day, Id::nil(), 100).await.unwrap();
     let sum = store::sum_of_day(&mut tx, &office, day).await.unwrap();
     (entries.iter().filter_map(|(_, entry)| entry.as_ref().map(|entry| entry.dong)).collect(), sum)
@@ -246,6 +250,28 @@ async fn the_fee_of_another_office_is_not_taken_and_the_national_office_has_a_ti
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_takings_of_a_day_that_is_over_stay_what_they_are() {
+    both(PayBefore::Never, async |offices| {
+        let (clerk, other) = (&offices.capture, &offices.counter);
+        let first = applies(offices, offices.citizen().await, false).await.unwrap().id;
+        let late = applies(offices, offices.citizen().await, false).await.unwrap().id;
+        let paid = pays(offices, clerk, first, (50_000, "A 1", TODAY)).await.unwrap();
+        let closed = takings(offices, "district-1").await;
+        offices.clock.advance(Duration::days(1));
+        // A payment of yesterday, a payment of today, and yesterday's given back: all of them are entries of today.
+        let of_yesterday = pays(offices, clerk, late, (50_000, "A 2", TODAY)).await.unwrap();
+        let entry = &of_yesterday.entries[0];
+        assert_eq!((entry.day, entry.paid_on), (date!(2026 - 11 - 23), Some(TODAY)), "and it says of when it is");
+        undoes(offices, other, (first, paid.entries[0].id), FeeUndoing::Refund).await.unwrap();
+        pays(offices, clerk, first, (50_000, "A 3", date!(2026 - 11 - 23))).await.unwrap();
+        assert_eq!(takings_of(offices, "district-1", TODAY).await, closed);
+        let sum = DaySum { taken: 100_000, returned: 50_000, unreadable: 0 };
+        assert_eq!(takings(offices, "district-1").await, (vec![50_000, -50_000, 50_000], sum));
+    })
+    .await;
+}
+
 /// The command goes by the computer's clock; the day is named.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_command_lists_a_day_and_its_sum() {
@@ -265,7 +291,8 @@ async fn the_command_lists_a_day_and_its_sum() {
     let text = run(&[]).await;
     assert!(text.contains("district-1, 2026-11-22: 50000 đồng taken, 0 returned, 50000 left"), "{text}");
     let csv = run(&["--csv"]).await;
-    assert!(csv.starts_with("entry,application,kind,dong,method,receipt,ground,officer\n"), "{csv}");
+    assert!(csv.starts_with("entry,application,kind,dong,method,receipt,ground,officer,paid_on\n"), "{csv}");
+    assert!(csv.trim_end().ends_with(",2026-11-22"), "{csv}");
     assert!(csv.contains(&format!(",{id},payment,50000,cash,A/ 1,,")), "{csv}");
     let json: serde_json::Value = serde_json::from_str(&run(&["--json"]).await).unwrap();
     assert_eq!((&json["balance_dong"], &json["items"][0]["dong"]), (&50_000.into(), &50_000.into()));

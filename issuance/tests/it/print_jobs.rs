@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use issuance::applications::hand_over::{hand_over, hand_over_settled};
 use issuance::applications::model::{Application, Kind, Stage};
-use issuance::applications::progress::miss;
+use issuance::applications::progress::{miss, remind_citizens};
 use issuance::deed::Object;
 use issuance::ground::ids::{ApplicationId, CardId};
 use issuance::ground::{Officer, Role};
@@ -15,7 +15,7 @@ use issuance::production::card_batches::{self, Wanted};
 use issuance::production::print_jobs::{self, Body};
 use issuance::production::{self, withdrawal};
 use issuance::web::Problem;
-use issuance::{args, sql};
+use issuance::{args, notices, sql};
 use serde_json::Value;
 use time::macros::datetime;
 
@@ -259,7 +259,7 @@ async fn a_body_that_differs_spoils_both_and_stops_the_batch() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_card_that_was_not_fetched_is_one_of_its_batch_and_is_still_checked() {
+async fn a_card_whose_body_is_not_checked_is_announced_to_no_citizen_and_missed_by_none() {
     on_both(async |offices, outbox| {
         let applications = [approved(offices).await, approved(offices).await];
         let deeds = offices.state.deeds();
@@ -272,20 +272,42 @@ async fn a_card_that_was_not_fetched_is_one_of_its_batch_and_is_still_checked() 
             personalized(offices, &mut chip, batch).await;
         }
         written(offices, outbox).await;
+        let said = async |id: ApplicationId| {
+            let told = within!(offices, offices.capture, deed => notices::steps::of_application(deed, id)).unwrap();
+            told.iter().map(|(notice, _)| notice.kind.word()).collect::<Vec<_>>()
+        };
+        let deadlines = offices.state.counter.deadlines();
+        let reminds = async || Box::pin(remind_citizens(deeds, deadlines)).await.unwrap();
         offices.clock.advance(time::Duration::days(60));
-        assert_eq!(Box::pin(miss(deeds)).await.unwrap(), 2);
+        // It waits at the office, and for no citizen: it is late there.
+        assert_eq!((Box::pin(miss(deeds)).await.unwrap(), reminds().await), (0, 0));
+        let none: [&str; 0] = [];
+        assert_eq!(said(applications[0].id).await, none);
         let closed = within!(offices, offices.stock, deed => card_batches::close(deed, batch)).unwrap().closed.unwrap();
         assert_eq!((closed.good, closed.left, closed.spoiled), (2, 0, 0));
-        // The citizen comes late: the body is compared then.
-        let (file, card) = job_of(offices, outbox, &applications[0]).await;
-        assert_eq!(fetches(offices, card, &applications[0]).await, Err("body-check-needed"));
-        assert_eq!(checks(offices, &quality, applications[0].id, &body(&file)).await, Ok(true));
+        // Compared, it is announced once, and the time to fetch it begins on that day.
+        let late = offices.application(applications[0].id).await.progress.due.unwrap();
+        assert!(late < offices.clock.today());
+        for application in &applications {
+            let (file, card) = job_of(offices, outbox, application).await;
+            assert_eq!(fetches(offices, card, application).await, Err("body-check-needed"));
+            for _ in 0..2 {
+                assert_eq!(checks(offices, &quality, application.id, &body(&file)).await, Ok(true));
+            }
+            assert_eq!(said(application.id).await, ["ready"]);
+            let due = offices.application(application.id).await.progress.due.unwrap();
+            assert!(due > offices.clock.today() + time::Duration::days(40), "thirty-two working days: {due}");
+        }
+        let (_, card) = job_of(offices, outbox, &applications[0]).await;
         assert_eq!(fetches(offices, card, &applications[0]).await, Ok(()));
-        // The other one never comes: what was printed of the card goes with it.
-        let (file, _) = job_of(offices, outbox, &applications[1]).await;
+        // The other one is reminded, and never comes.
+        offices.clock.advance(time::Duration::days(8));
+        assert_eq!((Box::pin(miss(deeds)).await.unwrap(), reminds().await), (0, 1));
+        offices.clock.advance(time::Duration::days(60));
+        assert_eq!(Box::pin(miss(deeds)).await.unwrap(), 1);
+        assert_eq!(said(applications[1].id).await, ["ready", "reminder", "not-fetched"]);
         offices.clock.advance(time::Duration::days(120));
         within!(offices, offices.stock, deed => withdrawal::give_up(deed, applications[1].id)).unwrap();
-        assert!(file.exists());
         assert_eq!(written(offices, outbox).await, Vec::<PathBuf>::new());
     })
     .await;

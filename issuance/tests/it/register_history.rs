@@ -279,6 +279,39 @@ async fn an_application_that_waits_names_the_persons_who_are_probably_its_citize
 }
 
 #[tokio::test]
+async fn what_a_card_says_of_residence_religion_and_family_must_be_changed_on_it_too() {
+    on_both_offices(async |offices| {
+        for (n, (kind, fields)) in (1_u8..).zip([
+            (EventKind::Moved, json!({"permanent_residence": {"province": "003", "detail": "Số 9 Phố Mới"}})),
+            (EventKind::Corrected, json!({"religion": "Phật giáo"})),
+            (EventKind::Redetermined, json!({"father": {"full_name": "Nguyễn Văn Khác", "nationality": "VNM"}})),
+            (EventKind::Redetermined, json!({"mother": {"full_name": "Trần Thị Khác", "nationality": "VNM"}})),
+            (
+                EventKind::MaritalStatusChanged,
+                json!({"marital_status": "married",
+                "spouse": {"full_name": "Lê Văn Mẫu", "nationality": "VNM"}}),
+            ),
+        ]) {
+            let person = offices.citizen().await;
+            let (id, chip) = handed_over(offices, person, n).await;
+            assert!(!card(offices, id).await.must_change);
+            changes(offices, person, kind, fields.clone()).await;
+            let marked = card(offices, id).await;
+            assert!(marked.must_change && marked.status.is_active(), "{fields}");
+            assert_eq!(offices.status(chip.file(File::Sod)).await, "active", "it is no forgery, and valid");
+            // What is approved and not made yet is decided anew, with what stands there now.
+            let change = Kind::parse("change", Some("on-request")).unwrap();
+            let application = offices.approved(person, change).await;
+            let back = json!({"permanent_residence": {"province": "003", "detail": format!("Số {n} Phố Cũ")}});
+            changes(offices, person, EventKind::Moved, back).await;
+            let stage = offices.application(application.id).await.stage;
+            assert!(matches!(stage, Stage::Captured { .. }), "{stage:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_new_name_opens_an_approved_application_again_and_marks_the_card_in_the_pocket() {
     on_both_offices(async |offices| {
         let person = offices.citizen().await;
@@ -290,10 +323,10 @@ async fn a_new_name_opens_an_approved_application_again_and_marks_the_card_in_th
 
         let change = Kind::parse("change", Some("name-or-features-changed")).unwrap();
         let application = offices.approved(person, change).await;
-        let moved = json!({"permanent_residence": {"province": "003"}});
-        changes(offices, person, EventKind::Moved, moved).await;
+        let household = json!({"household_book_number": "HK 7"});
+        changes(offices, person, EventKind::Moved, household).await;
         let stage = offices.application(application.id).await.stage;
-        assert!(matches!(stage, Stage::Approved { .. }), "a move changes no card: {stage:?}");
+        assert!(matches!(stage, Stage::Approved { .. }), "no card says it: {stage:?}");
         changes(offices, person, EventKind::Redetermined, json!({"full_name": "Nguyễn Thị Mới Nữa"})).await;
         let stage = offices.application(application.id).await.stage;
         assert!(matches!(stage, Stage::Captured { .. }), "to be decided anew: {stage:?}");

@@ -180,6 +180,7 @@ const TABLE: &[(&str, &str, Who)] = &[
     // Law on Complaints, Art. 8 and 17: taken where the citizen is, decided by an officer of the office above.
     ("POST", "/api/v1/applications/{id}/appeal", Officers(&[Capture])),
     ("POST", "/api/v1/applications/{id}/appeal/decision", Officers(&[Approver])),
+    ("POST", "/api/v1/applications/{id}/appeal/withdrawal", Officers(&[Capture])),
     // Circular 60, Art. 7: sorted, and checked by the head of the team before the approval.
     ("POST", "/api/v1/applications/{id}/check", Officers(&[Approver])),
     // Circular 60, Art. 6: sorted on the day of the capture; the head approves the question to the archive, whose own

@@ -6,12 +6,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use crypto::lds::File;
 use crypto::perso::problem::ProblemCode;
-use issuance::applications::model::Kind;
-use issuance::applications::steps as counter;
+use issuance::applications::model::{ChangeReason, Kind};
+use issuance::applications::payments::{self, FeeUndoing, Payment, PaymentMethod};
+use issuance::applications::steps::{self as counter, Request};
+use issuance::bookings::model::{DayOfWeek, OpeningHours};
+use issuance::bookings::steps::{self as hours, Wish};
 use issuance::cards::CardError;
 use issuance::deed::Occasion;
-use issuance::ground::Role;
 use issuance::ground::ids::ApplicationId;
+use issuance::ground::{Id, Role};
 use issuance::server::{self, Settings};
 use issuance::store::{Argument, Sql, StoreError};
 use issuance::web::Problem;
@@ -46,6 +49,8 @@ on_both!(
     an_officer_who_captured_stays_involved_whatever_another_hand_writes_or_deletes,
     a_right_to_read_a_person_that_another_hand_gave_is_none,
     a_write_off_whose_witness_another_hand_exchanged_is_refused,
+    an_entry_of_the_fees_that_another_hand_deletes_is_missed_in_the_till,
+    hours_that_another_hand_wrote_give_no_slot,
 );
 
 /// Another hand: a statement that is not the service's.
@@ -141,6 +146,8 @@ mod tampered {
             ("stand_in", 0),
             ("dissolution", 0),
             ("booking", 0),
+            ("fee_till", 0),
+            ("office_hours", 0),
         ];
         assert_eq!(verified.tables, tables);
         let (code, said) = verify_command(offices, database.as_deref());
@@ -227,6 +234,82 @@ mod tampered {
             within!(offices, offices.capture, deed => production::withdrawal::confirm_write_off(deed, &serial, "torn"));
         assert_eq!(code(confirmed.unwrap_err()), ProblemCode::RecordTampered);
         assert_eq!(faults(offices, database).await, [format!("write_off {serial}")]);
+    }
+
+    pub async fn an_entry_of_the_fees_that_another_hand_deletes_is_missed_in_the_till(
+        offices: &Offices,
+        database: Option<String>,
+    ) {
+        let settings = Settings { database: database.clone(), ..Settings::new(offices.data.path()) };
+        let miscounted = async || {
+            let found = Box::pin(server::verify(&settings, |_| ())).await.unwrap();
+            let one = |one: server::Miscount| (one.of, one.state, one.said, one.counted);
+            (found.miscounted.into_iter().map(one).collect::<Vec<_>>(), found.faults)
+        };
+        let office = "district-1".parse().unwrap();
+        let mut entries = Vec::new();
+        for receipt in ["A 1", "A 2"] {
+            let person = offices.citizen().await;
+            let kind = Kind::Change(ChangeReason::OnRequest);
+            let acknowledged = Some("a card of before the register");
+            let request = Request { person, kind, office: &office, exempt: false, claim: None, acknowledged };
+            let opened =
+                within!(offices, offices.capture, deed => counter::register(deed, &offices.state.counter, request));
+            let on = offices.clock.today();
+            let payment = Payment { dong: 50_000, method: PaymentMethod::Cash, receipt, on };
+            let id = opened.unwrap().id;
+            let paid = within!(offices, offices.capture, deed => payments::pay(deed, id, payment)).unwrap();
+            entries.push(paid.entries[0].id);
+        }
+        assert_eq!(miscounted().await, (vec![], vec![]));
+        by_hand(offices, sql!("delete from fee_entry where id = $1"), args![entries[0]]).await;
+        let of = "fee_entry";
+        let missed = vec![(of, "district-1".to_owned(), 2, 1), (of, "district-1 đồng".to_owned(), 100_000, 50_000)];
+        assert_eq!(miscounted().await, (missed, vec![]));
+        let (code, said) = verify_command(offices, database.as_deref());
+        assert!(code == Some(1) && said.contains("fee_entry district-1: there are 1, the tally says 2"), "{said}");
+        // A till that is made to agree is no till of the service's; and it stops no payment.
+        by_hand(offices, sql!("update fee_till set entries = 1, dong = 50000 where office = $1"), args!["district-1"])
+            .await;
+        assert_eq!(miscounted().await, (vec![], vec![("fee_till", "district-1".to_owned())]));
+        let opened = offices.applies(offices.citizen().await, Kind::First).await.unwrap();
+        assert_eq!(opened.fee, 0);
+        let undo = FeeUndoing::Void;
+        let mut tx = offices.state.deeds().db().begin_read().await.unwrap();
+        let of_entry = sql!("select application_id from fee_entry where id = $1");
+        let id = Id::of(&tx.one(of_entry, args![entries[1]]).await.unwrap().unwrap(), "application_id").unwrap();
+        drop(tx);
+        within!(offices, offices.counter, deed => payments::undo(deed, id, entries[1], undo, "entered twice")).unwrap();
+    }
+
+    pub async fn hours_that_another_hand_wrote_give_no_slot(offices: &Offices, database: Option<String>) {
+        let deeds = offices.state.deeds();
+        let (admin, office) = (appoint(deeds, Role::Admin).await, "district-1".parse().unwrap());
+        let monday = OpeningHours {
+            weekday: DayOfWeek::Monday,
+            from: "08:00".parse().unwrap(),
+            to: "09:00".parse().unwrap(),
+            slot_minutes: 30,
+            desks: 1,
+        };
+        let today = offices.clock.today();
+        within!(offices, admin, deed => hours::set_hours(deed, &office, today, vec![monday], "x")).unwrap();
+        let (person, day) = (offices.citizen().await, time::macros::date!(2026 - 11 - 23));
+        let books = async |person| {
+            let wish = Wish { person, office: &office, day, from: "08:00".parse().unwrap(), claim: None };
+            within!(offices, offices.capture, deed => hours::book(deed, &offices.state.bookings, wish))
+        };
+        let booked = books(person).await.unwrap().booking;
+        let kept = async || Box::pin(issuance::bookings::upkeep::keep(deeds)).await.unwrap().to_be_moved;
+        assert_eq!((faults(offices, database.clone()).await, kept().await), (vec![], 0));
+        by_hand(offices, sql!("update office_hours set hours = $1"), vec![Argument::json(&Vec::<OpeningHours>::new())])
+            .await;
+        assert_eq!(faults(offices, database).await, ["office_hours district-1 1".to_owned()]);
+        assert_eq!(code(books(offices.citizen().await).await.unwrap_err()), ProblemCode::RecordTampered);
+        // No citizen loses a booking by it.
+        assert_eq!(kept().await, 0);
+        let read = within!(offices, offices.capture, deed => hours::read(deed, &offices.state.bookings, booked.id));
+        assert_eq!(read.unwrap().0.booking.state.word(), "booked");
     }
 
     pub async fn a_stage_that_was_written_by_hand_makes_no_card(offices: &Offices, database: Option<String>) {

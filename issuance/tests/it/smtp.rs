@@ -21,6 +21,8 @@ pub enum Does {
     CutsAfterData,
     /// Takes it, and never answers.
     IsSilentAfterData,
+    /// Answers the recipient with a line that has no end, as long as the client listens.
+    NeverEndsALine,
     /// Takes it and answers.
     Takes,
 }
@@ -30,6 +32,8 @@ pub enum Does {
 pub enum Line {
     Plain,
     Starttls,
+    /// With words behind the answer to STARTTLS, before the handshake, as an attacker on the line puts them there.
+    StarttlsWithWords,
     Implicit,
 }
 
@@ -88,6 +92,8 @@ pub struct Server {
     pub roots: PathBuf,
     got: Arc<Mutex<Vec<Got>>>,
     plan: Arc<Mutex<VecDeque<Does>>>,
+    /// Bytes of lines without an end that clients took.
+    endless: Arc<Mutex<usize>>,
     line: Line,
     _folder: Arc<tempfile::TempDir>,
 }
@@ -114,6 +120,7 @@ impl Server {
             roots,
             got: Arc::default(),
             plan: Arc::new(Mutex::new(plan.iter().copied().collect())),
+            endless: Arc::default(),
             line,
             _folder: Arc::new(folder),
         };
@@ -139,6 +146,11 @@ impl Server {
         self.got.lock().unwrap().clone()
     }
 
+    /// Bytes of lines without an end that clients took.
+    pub fn endless(&self) -> usize {
+        *self.endless.lock().unwrap()
+    }
+
     /// Holds a conversation. Returns the line if TLS is to begin on it.
     async fn talks<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S, greets: bool, over_tls: bool) -> Option<S> {
         let mut stream = BufReader::new(stream);
@@ -157,10 +169,12 @@ impl Server {
                 _ => format!("{good}\r\n"),
             };
             let answer = if verb.starts_with("EHLO") {
-                let offers = if self.line == Line::Starttls && !over_tls { "250-STARTTLS\r\n" } else { "" };
+                let starttls = matches!(self.line, Line::Starttls | Line::StarttlsWithWords);
+                let offers = if starttls && !over_tls { "250-STARTTLS\r\n" } else { "" };
                 format!("250-post.example\r\n250-8BITMIME\r\n{offers}250 AUTH PLAIN LOGIN\r\n")
             } else if verb == "STARTTLS" {
-                stream.write_all(b"220 go ahead\r\n").await.ok()?;
+                let words = if self.line == Line::Starttls { "" } else { "250-evil.example\r\n250 AUTH PLAIN\r\n" };
+                stream.write_all(format!("220 go ahead\r\n{words}").as_bytes()).await.ok()?;
                 return Some(stream.into_inner());
             } else if verb.starts_with("AUTH PLAIN ") {
                 let plain = STANDARD.decode(line.trim_end().rsplit(' ').next().unwrap()).unwrap();
@@ -174,6 +188,12 @@ impl Server {
                 }
             } else if verb.starts_with("RCPT TO:") {
                 to = line.split(['<', '>']).nth(1).unwrap().to_owned();
+                if does == Does::NeverEndsALine {
+                    loop {
+                        stream.write_all(&[b'2'; 4096]).await.ok()?;
+                        *self.endless.lock().unwrap() += 4096;
+                    }
+                }
                 said("rcpt", "250 ok")
             } else if verb == "DATA" {
                 let answer = said("data", "354 go ahead");

@@ -14,7 +14,7 @@ use super::super::claims::{self, Claim};
 use super::super::model::{Application, Capture, Kind, ReturnReason, Stage};
 use super::super::register_check::{self, RegisterCheck, RegisterField};
 use super::super::stages::{self, Step};
-use super::super::{Counter, CounterError, reading, steps};
+use super::super::{Counter, CounterError, deciders, reading, steps};
 use super::occasion;
 use super::queue::due_in_words;
 use crate::deed::Deed;
@@ -63,6 +63,8 @@ pub(super) struct File {
     pub may_return: bool,
     pub may_refuse: bool,
     pub appealed: bool,
+    /// No officer in service may decide about it.
+    pub lacks_decider: bool,
     /// The citizen's complaint about a refusal of it.
     pub complaint: Option<ComplaintView>,
     /// The name of what this officer sees.
@@ -180,6 +182,7 @@ struct Read {
     history: History,
     names: BTreeMap<OfficerId, String>,
     days_late: u32,
+    lacks_decider: bool,
 }
 
 /// Reads the file of an application, with the records that the reading leaves.
@@ -263,6 +266,7 @@ pub(super) async fn read(
         may_return: leads(Step::Return) && !barred,
         may_refuse: leads(Step::Refuse) && !barred,
         appealed: matches!(read.application.stage, Stage::Appealed { .. }),
+        lacks_decider: read.lacks_decider,
         complaint: ComplaintView::of(&read.application.stage),
         agrees,
         blocked: blocked.map(|problem| Trouble::of(&problem, t)),
@@ -296,7 +300,8 @@ async fn in_deed(deed: &mut Deed<Officer>, id: ApplicationId) -> Result<Read, Co
     let today = deed.today();
     let calendar = offices::steps::calendar(deed.tx(), today.year() - 1, today.year()).await?;
     let days_late = application.progress.days_late(today, &calendar);
-    Ok(Read { application, registered, check, likely, claim, history, names, days_late })
+    let lacks_decider = deciders::lacks_one(deed.tx(), id, at).await?;
+    Ok(Read { application, registered, check, likely, claim, history, names, days_late, lacks_decider })
 }
 
 /// Returns the name of an officer's account; of one whose row another hand changed, the end of the identifier.

@@ -209,6 +209,36 @@ pub async fn owners(tx: &mut Tx) -> Result<Vec<(String, String, u64)>, StoreErro
     Ok(owners.into_iter().map(|((office, owner), n)| (office, owner, n)).collect())
 }
 
+/// Returns applications that wait for an officer's decision, by id, after this one: about a complaint, taken anew after
+/// one, or late.
+pub(in crate::applications) async fn to_decide(
+    tx: &mut Tx,
+    today: Date,
+    after: ApplicationId,
+    most: i64,
+) -> Result<Vec<ApplicationId>, StoreError> {
+    let sql = sql!(
+        pg "select id from application
+            where owner is not null and owner = 'approver' and id > $1
+                and (stage = 'appealed' or due_on < $2 or stage_data #> '{capture,heard}' is not null)
+            order by id limit $3",
+        lite "select id from application
+              where owner is not null and owner = 'approver' and id > $1
+                  and (stage = 'appealed' or due_on < $2 or json_extract(stage_data, '$.capture.heard') is not null)
+              order by id limit $3",
+    );
+    tx.all(sql, args![after, today, most]).await?.iter().map(|row| Id::of(row, "id")).collect()
+}
+
+/// Returns an application for a check that answers nothing of it but its identifier and its
+/// office, so no record is due.
+pub(in crate::applications) async fn looked_at(
+    tx: &mut Tx,
+    id: ApplicationId,
+) -> Result<Option<Application>, StoreError> {
+    tx.sealed(&APPLICATION, id).await?.as_ref().map(read).transpose()
+}
+
 /// Returns an application for upkeep, kept from other writers: nothing of it is answered, so no record is due.
 pub(in crate::applications) async fn of_before(
     tx: &mut Tx,

@@ -148,6 +148,16 @@ pub async fn fields_changed_after(tx: &mut Tx, person: PersonId, events: u32) ->
     Ok(later.flat_map(|event| event.changes.into_iter().map(|change| change.field)).collect())
 }
 
+/// Returns the officers who proposed or applied what happened to a person. Nothing of its content is answered, so no
+/// record is due.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn changers(tx: &mut Tx, person: PersonId) -> Result<Vec<OfficerId>, StoreError> {
+    let events = events_of(tx, person).await?;
+    Ok(events.iter().flat_map(|event| [event.proposed_by, event.recorded.by]).collect())
+}
+
 /// As [`events`], for a check that answers nothing of what it reads.
 pub(in crate::population) async fn events_of(tx: &mut Tx, person: PersonId) -> Result<Vec<Event>, StoreError> {
     let sql = sql!(

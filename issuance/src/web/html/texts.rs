@@ -61,6 +61,7 @@ texts! {
             dialog_field dialog_hint keep revoke portraits toast toast_open compare verdicts trusted refused unknown
             theme_hint
         }
+        law: LawTexts { lacks_decider taken_back }
     }
     tables {
         /// What speaks against two persons being one.

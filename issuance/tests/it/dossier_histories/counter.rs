@@ -207,7 +207,18 @@ impl House {
         let (chief, centre, why) = (self.chief.clone(), self.deciders[0].approver.clone(), "Hai ảnh khác nhau");
         let allowed = AppealOutcome::Allowed;
         assert!(!lives!(self.offices, centre, false, deed => appeals::decide(deed, id, allowed, why)), "not its place");
-        if self.one_in(3) {
+        if self.one_in(6) {
+            // The citizen takes it back on paper: no officer at the counter ends it, and the national office does.
+            let (capture, paper) = (self.offices.capture.clone(), "Đơn rút khiếu nại");
+            assert!(!lives!(self.offices, capture, false, deed => counter::withdraw(deed, id, why)));
+            if lives!(self.offices, capture, dies, deed => appeals::take_back(deed, id, paper)) {
+                let discontinued = AppealOutcome::Discontinued;
+                if lives!(self.offices, chief, dies, deed => appeals::decide(deed, id, discontinued, why)) {
+                    self.tells("complaints taken back");
+                    self.ends_as(id, "refused");
+                }
+            }
+        } else if self.one_in(3) {
             let upheld = AppealOutcome::Upheld;
             if lives!(self.offices, chief, dies, deed => appeals::decide(deed, id, upheld, why)) {
                 self.tells("refusals upheld");
@@ -228,7 +239,12 @@ impl House {
             let dossier = self.dossier(id);
             dossier.absent = Some(never);
             if absent {
-                dossier.rests = true;
+                // What was not compared is announced to no citizen, and missed by none.
+                if !dossier.checked {
+                    Box::pin(self.body_is_checked(id, dies)).await;
+                }
+                let dossier = self.dossier(id);
+                dossier.rests = dossier.checked && dossier.absent.is_some();
                 return;
             }
         }
