@@ -206,7 +206,8 @@ fn settle(data: &Path, content: Option<&Content>) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns the content of a job's files, with the serial of the chip whose body it is; `None` if its document was dropped meanwhile.
+/// Returns the content of a job's files, with the serial of the chip whose body it is; `None` if its
+/// document was dropped meanwhile.
 async fn content(production: &Production, deeds: &Deeds, job: &kept::DueJob) -> Result<Option<Content>, OutboxError> {
     let mut tx = deeds.db().begin_read().await?;
     let Some(document) = store::document_by_id(&mut tx, job.document).await? else { return Ok(None) };
