@@ -235,11 +235,11 @@ mod tests {
         let drawn = slip(&a_slip("Nguyễn Thị Mẫu"));
         let Some(picture) = by("pdftoppm", &["-r", "600", "-gray", "-singlefile", "-"], &drawn) else { return };
         // P5, width, height, 255, then a byte a pixel.
-        let mut parts = picture.splitn(4, |byte| byte.is_ascii_whitespace());
+        let mut parts = picture.splitn(4, u8::is_ascii_whitespace);
         assert_eq!(parts.next(), Some(&b"P5"[..]));
         let mut number = || std::str::from_utf8(parts.next().unwrap()).unwrap().parse::<usize>().unwrap();
         let (width, _) = (number(), number());
-        let pixels = parts.next().unwrap().splitn(2, |byte| byte.is_ascii_whitespace()).nth(1).unwrap();
+        let pixels = parts.next().unwrap().splitn(2, u8::is_ascii_whitespace).nth(1).unwrap();
         let at = |millimetres: usize| millimetres * 600 * 10 / 254;
         let line = &pixels[at(30) * width..][..width];
         let mut runs: Vec<(bool, usize)> = vec![];

@@ -522,9 +522,9 @@ pub async fn for_browser(house: &House) -> Value {
     let citizen = office.applies("Lâm Quang Thế Hiển", "08/05/1978", "Trịnh Thị Ẩm", "000411902").await;
     Box::pin(office.makes(&citizen, 1)).await;
     let (named, _) = office.declares(long, "02/06/1981", "Hồ Thị Mận", "").await;
-    for number in 0..12 {
-        let (day, mother) = (format!("{:02}/03/1966", number + 1), format!("Đoàn Thị {}", NAMES[number]));
-        office.declares(&format!("Chu Mạnh Trinh {}", NAMES[number]), &day, &mother, "").await;
+    for (day, name) in (1..).zip(NAMES) {
+        let (day, mother) = (format!("{day:02}/03/1966"), format!("Đoàn Thị {name}"));
+        office.declares(&format!("Chu Mạnh Trinh {name}"), &day, &mother, "").await;
     }
     let (kept, _) = office.declares("Vương Thừa Vũ", "15/08/1959", "Hạ Thị Sáu", "").await;
     house.officer("sang.vo", &[Role::HandOver, Role::Registrar, Role::Auditor], "o-1").await;
