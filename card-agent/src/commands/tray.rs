@@ -316,7 +316,7 @@ impl Floor {
         station.take_in(self.takes_in);
         let ended = self
             .settles(&mut station, &desk.service, desk.reader, |serial, failure| {
-                desk.tells(What::Failed(serial, failure))
+                desk.tells(What::Failed(serial, failure));
             })
             .and_then(|()| self.presents(&mut station, desk));
         (station.finished().to_vec(), station.presented(), ended)
