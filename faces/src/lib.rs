@@ -4,7 +4,7 @@
 //! then drawn as a picture of 300 or 600 dots an inch, or written as PDF with its outlines, which has no dots but those
 //! of the portrait. Nothing here reads a file, a clock or the network.
 //!
-//! A text never becomes markup: the one writer of SVG ([`svg`]) escapes all that it is given. A text is never clipped:
+//! A text never becomes markup: the one writer of SVG (`svg`) escapes all that it is given. A text is never clipped:
 //! it is set smaller, on more lines, or refused ([`FaceError::TooLong`]). A letter that the font has not is refused too
 //! ([`FaceError::Letter`]): a name without it is another name.
 
