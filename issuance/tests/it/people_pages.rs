@@ -70,7 +70,7 @@ impl Office {
         let body = json!({"person_id": person, "kind": "first", "office": "o-1"});
         let opened = self.capture.post("/api/v1/applications", &number, body).await;
         let application = opened.body["id"].as_str().unwrap_or_else(|| panic!("{opened:?}")).to_owned();
-        let photograph = include_bytes!("../../../tests/data/portrait/photograph.jpg");
+        let photograph = include_bytes!("../../../tests/data/portrait/drawn.jpg");
         let body = json!({"portrait": STANDARD.encode(photograph), "features": "Nốt ruồi dưới mép phải",
             "register_check": {"agrees": true}});
         let path = format!("/api/v1/applications/{application}");
