@@ -350,7 +350,7 @@ fn every_name_in_code_stands_in_the_sources() {
             }
             let dotted = name.contains('.') && of(|c| c.is_ascii_lowercase() || matches!(c, '.' | '_'));
             let first = name.split('.').next().unwrap_or_default();
-            let file = [".rs", ".toml", ".age", ".json"].iter().any(|end| name.ends_with(end));
+            let file = [".rs", ".toml", ".age", ".json", ".pdf"].iter().any(|end| name.ends_with(end));
             let dotted = dotted && !file && !name.ends_with("_data");
             if dotted && sections.contains(first) && !settings.contains(name) && !root().join(name).exists() {
                 wrong.push(format!("{path}:{}: the service has no setting {name}", span.line));
