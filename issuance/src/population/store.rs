@@ -46,6 +46,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(120, "0120_population_verdicts_of_two_offices"),
     migration!(115, "0115_population_first_load"),
     migration!(132, "0132_population_row_cost"),
+    migration!(230, "0230_population_joined_names"),
 ];
 
 /// Offices that may read a person: each row carries a MAC.

@@ -23,6 +23,7 @@ use time::macros::date;
 use time::{Date, Duration};
 
 use crate::house::{Caller, House};
+use crate::merges::merged;
 use crate::offices::{Offices, appoint, declaration, moves, within};
 use crate::postgres::fresh_database;
 use crate::register_history::changes;
@@ -243,6 +244,30 @@ async fn the_booking_of_a_citizen_who_dies_ends_and_its_desk_is_free() {
         let id = books(offices, person, WEDNESDAY, "08:00").await.unwrap().booking.id;
         by_hand(offices, sql!("update booking set day = '2026-12-02' where id = $1"), args![id]).await;
         changes(offices, person, EventKind::Died, json!({"died": "2026-11-20"})).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_booking_of_a_merged_record_is_that_of_the_record_which_stays() {
+    on_both(async |offices| {
+        open(offices).await;
+        let (stays, gone) = (offices.citizen().await, citizen(offices).await);
+        let booked = books(offices, gone, MONDAY, "08:00").await.unwrap().booking;
+        merged(offices, stays, gone, &[]).await;
+        let now = reads(offices, booked.id).await;
+        assert_eq!((now.person, now.number, now.state), (stays, booked.number, BookingState::Booked));
+        let trail = offices.trail(Object::Booking(booked.id)).await;
+        assert_eq!(trail.iter().filter(|action| *action == "booking-moved").count(), 2, "said of both: {trail:?}");
+        // The one under each record that stays: the other desk is free.
+        let twin = citizen(offices).await;
+        let other = books(offices, twin, MONDAY, "08:30").await.unwrap().booking.id;
+        merged(offices, stays, twin, &[]).await;
+        assert_eq!(reads(offices, other).await.state, BookingState::Cancelled);
+        // The application of the citizen takes it.
+        offices.clock.advance(Duration::hours(17));
+        let application = offices.applies(stays, Kind::First).await.unwrap();
+        assert_eq!(reads(offices, booked.id).await.application, Some(application.id));
     })
     .await;
 }

@@ -20,6 +20,9 @@ use crate::postgres::fresh_database;
 
 /// One and the same person, with two declarations: name, date, sex, province, father, mother, old number.
 const DOUBLES: &[(&str, &str, &str)] = &[
+    ("Nguyễn Thị Thu Hà;02/09/1985;F;001;;;", "Nguyễn Thị ThuHà;02/09/1985;F;001;;;", "same-name"),
+    ("Nguyễn Thị Thu Hà;02/09/1985;F;001;Nguyễn Văn Sơn;;", "NGUYENTHITHUHA;02/09/1985;F;001;;;", "name-without-tones"),
+    ("Hoàng Anh Tuấn;00/00/1972;M;038;Hoàng Văn Lâm;;", "Hoànganh Tuấn;14/10/1972;M;038;Hoàng VănLâm;;", "same-parent"),
     (
         "Nguyễn Thị Hòa;05/03/1980;F;001;Nguyễn Văn Bình;Trần Thị Lan;",
         "Nguyen Thi Hoa;05/03/1980;F;001;Nguyen Van Binh;Tran Thi Lan;",

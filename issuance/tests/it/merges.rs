@@ -48,7 +48,7 @@ async fn second(offices: &Offices) -> Officer {
 }
 
 /// One registrar proposes, a second one applies.
-async fn merged(offices: &Offices, survivor: PersonId, other: PersonId, take: &[&str]) {
+pub async fn merged(offices: &Offices, survivor: PersonId, other: PersonId, take: &[&str]) {
     let proposal = merges(offices, &offices.registrar, (survivor, other), take).await.unwrap();
     applies(offices, &second(offices).await, proposal.id).await.unwrap();
 }

@@ -278,7 +278,7 @@ fn adult(rng: &mut ChaCha20Rng, male: bool, home: &(String, String)) -> Form {
 type Fault = fn(&mut Form, &mut ChaCha20Rng) -> Option<()>;
 
 /// Each kind of fault by its word; one that cannot be made of a form returns `None`.
-pub const FAULTS: [(&str, Fault); 22] = [
+pub const FAULTS: [(&str, Fault); 23] = [
     ("tones-missing", |form, _| Some(form.name = form.name.iter().map(|word| bare(word)).collect())),
     ("tone-wrong", |form, rng| {
         let at = rng.random_range(0..form.name.len());
@@ -317,6 +317,11 @@ pub const FAULTS: [(&str, Fault); 22] = [
         }
         let again = if rng.random_bool(0.5) { form.name[1].clone() } else { middle(rng, form.male) };
         Some(form.name.insert(1, again))
+    }),
+    ("joined", |form, rng| {
+        let at = rng.random_range(0..form.name.len().checked_sub(1)?);
+        let second = form.name.remove(at + 1);
+        Some(form.name[at] += &second.to_lowercase())
     }),
     ("typo", |form, rng| {
         let at = rng.random_range(0..form.name.len());

@@ -35,6 +35,7 @@ const QUEUE: &str =
 /// borne.
 const OUTSIDE: &[(&str, usize, &str)] = &[
     ("delete answer by at", 2, UPKEEP),
+    ("delete booking by id", 1, BY_ID),
     ("delete closed_application by application_id", 1, BY_ID),
     ("delete document by id, state", 2, BY_ID),
     ("delete person_key by key, person_id", 1, KEYS),

@@ -23,7 +23,7 @@ use super::words;
 
 /// The way in which keys are made. It is raised when they are made another way, with a migration that sets `keyed` to
 /// null: the next start then makes the keys of all persons anew.
-pub const VERSION: i64 = 1;
+pub const VERSION: i64 = 2;
 
 /// The keys under which a person lies, sorted.
 #[must_use]
@@ -34,8 +34,9 @@ pub fn keys(traits: &Traits) -> Vec<i64> {
 /// Makes the keys of many persons: each word of their names is looked at once.
 #[derive(Debug, Default)]
 pub struct Sounds {
-    /// How words sound, by how they are written; `None` for one of which nothing is left.
-    known: HashMap<Box<str>, Option<Sound>>,
+    /// How words sound, by how they are written: none for one of which nothing is left, several for names that were
+    /// written as one.
+    known: HashMap<Box<str>, Arc<[Sound]>>,
 }
 
 /// A word of a name.
@@ -73,12 +74,20 @@ impl Sounds {
         let mut words: Vec<Sound> = vec![];
         for word in name.split([' ', '\'', '-']).filter(|word| !word.is_empty()) {
             let known = self.known.get(word).cloned().unwrap_or_else(|| {
-                let sound = spoken(&word.to_lowercase())
-                    .map(|(_, plain)| Sound { sound: words::sound(&plain).into(), plain: plain.into() });
-                self.known.insert(word.into(), sound.clone());
-                sound
+                let plain = spoken(&word.to_lowercase()).map(|(_, plain)| plain);
+                let parts = plain.as_deref().map(words::parts_of).unwrap_or_default();
+                let sounds: Arc<[Sound]> = parts
+                    .into_iter()
+                    .map(|part| Sound { sound: words::sound(part).into(), plain: part.into() })
+                    .collect();
+                self.known.insert(word.into(), sounds.clone());
+                sounds
             });
-            words.extend(known.filter(|known| words.iter().all(|word| word.plain != known.plain)));
+            for part in known.iter() {
+                if words.iter().all(|word| word.plain != part.plain) {
+                    words.push(part.clone());
+                }
+            }
         }
         words.truncate(MOST_WORDS);
         words

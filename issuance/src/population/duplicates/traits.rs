@@ -68,7 +68,7 @@ pub(super) struct Name {
     pub doubled: bool,
 }
 
-/// A word of a name.
+/// A word of a name; several that were written as one are cut.
 #[derive(Clone, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct Word {
     /// Without marks and without rests of an input method.
@@ -143,12 +143,16 @@ impl Name {
         for toned in spelled.split([' ', '\'', '-']).filter(|word| !word.is_empty()) {
             let Some((folded, plain)) = spoken(toned) else { continue };
             marked |= folded != toned;
-            if words.iter().any(|word| word.plain == plain) {
-                doubled = true;
-                continue;
+            let toned = if plain == folded { toned } else { &plain };
+            let mut letters = toned.chars();
+            for part in words::parts_of(&plain) {
+                let toned: String = letters.by_ref().take(part.chars().count()).collect();
+                if words.iter().any(|word| word.plain == part) {
+                    doubled = true;
+                    continue;
+                }
+                words.push(Word { sound: words::sound(part), plain: part.to_owned(), toned });
             }
-            let toned = if plain == folded { toned.to_owned() } else { plain.clone() };
-            words.push(Word { sound: words::sound(&plain), plain, toned });
         }
         words.truncate(MOST_WORDS);
         Self { words, marked, doubled }

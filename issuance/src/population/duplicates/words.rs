@@ -47,6 +47,32 @@ pub(super) fn is_syllable(word: &str) -> bool {
     RIMES.binary_search(&rime).is_ok() || initial == "gi" && RIMES.binary_search(&&word[1..]).is_ok()
 }
 
+/// Cuts what was written as one word where it is several names (`thuha`); returns the word alone where it is not.
+/// A syllable is never cut, and each part is commonly a name, so that a slip of the hand is not one. Of several ways
+/// the one with the fewest parts is taken, and then the one with the commonest names.
+pub(super) fn parts_of(word: &str) -> Vec<&str> {
+    if is_syllable(word) || !word.is_ascii() {
+        return vec![word];
+    }
+    // The best way to write the first letters in whole names, by their number.
+    let mut best: Vec<Option<(i32, Vec<&str>)>> = vec![None; word.len() + 1];
+    best[0] = Some((0, vec![]));
+    for end in 2..=word.len() {
+        for begin in end.saturating_sub(LONGEST_SYLLABLE)..end - 1 {
+            let (Some((cost, parts)), part) = (&best[begin], &word[begin..end]) else { continue };
+            if !is_known(part) {
+                continue;
+            }
+            // No name tells as much as one part more costs.
+            let cost = cost + 1000 + bits(part);
+            if best[end].as_ref().is_none_or(|(least, _)| cost < *least) {
+                best[end] = Some((cost, parts.iter().copied().chain([part]).collect()));
+            }
+        }
+    }
+    best.pop().flatten().map_or_else(|| vec![word], |(_, parts)| parts)
+}
+
 /// True for a word that is commonly a name: two of them that are a letter apart are two names (`Lan`, `Loan`).
 pub(super) fn is_known(word: &str) -> bool {
     COMMON.iter().any(|(known, _)| known.contains(&word)) || KNOWN.binary_search(&word).is_ok()
@@ -98,6 +124,8 @@ fn split(word: &str) -> (&str, &str) {
 const VOWELS: &str = "aeiouy";
 /// Letters of a word that are looked at: no syllable has more than seven.
 const LONGEST: usize = 24;
+/// Letters of the longest syllable (`nghieng`).
+const LONGEST_SYLLABLE: usize = 7;
 
 /// Longest first.
 const INITIALS: [&str; 26] = [
@@ -151,3 +179,26 @@ const COMMON: [(&[&str], i32); 7] = [
         65,
     ),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_were_written_as_one_word_are_cut() {
+        assert_eq!(parts_of("thuha"), ["thu", "ha"]);
+        assert_eq!(parts_of("hoanganh"), ["hoang", "anh"]);
+        assert_eq!(parts_of("nguyenthithuha"), ["nguyen", "thi", "thu", "ha"]);
+        // More than one way: the commoner names.
+        assert_eq!(parts_of("thanhan"), ["thanh", "an"]);
+    }
+
+    #[test]
+    fn syllables_slips_and_names_of_other_languages_stay_whole() {
+        for whole in
+            ["", "hoan", "toan", "nghieng", "nguyenn", "linhh", "minhi", "maria", "linda", "chloe", "y", "hamh", "αβ"]
+        {
+            assert_eq!(parts_of(whole), [whole]);
+        }
+    }
+}
