@@ -224,6 +224,13 @@ impl Caller {
         self.post(&format!("/api/v1/applications/{application}/capture"), &body)
     }
 
+    /// Capture officer: enters the complaint that a citizen makes today about a refusal.
+    pub fn complains(&self, application: &str, words: &str) -> Answer {
+        let body =
+            json!({ "words": words, "on": ambient::now().to_offset(time::macros::offset!(+7)).date().to_string() });
+        self.post(&format!("/api/v1/applications/{application}/appeal"), &body)
+    }
+
     /// Capture officer: cancels an application.
     pub fn cancels(&self, application: &str, reason: &str) -> Answer {
         self.post(&format!("/api/v1/applications/{application}/cancellation"), &json!({ "reason": reason }))

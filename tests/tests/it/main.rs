@@ -8,6 +8,7 @@ mod bench;
 mod by_hand;
 mod command_lines;
 mod crashes;
+mod day;
 mod documents;
 mod factory;
 mod golden_house;
