@@ -69,7 +69,13 @@ impl Stage {
                 entered.map(|of| text(&of, "stage")).map_err(|error| said(&error))
             }
             ["lost", card] => {
-                self.world.officers.counter.reports_loss(card).map(|of| text(&of, "status")).map_err(|e| said(&e))
+                let bundle = || self.world.service.anyone().trust_bundle().map_err(io::Error::other);
+                let before = bundle().map_err(|error| said(&error))?;
+                let reported = self.world.officers.counter.reports_loss(card).map_err(|error| said(&error))?;
+                // It is made anew within a second or so.
+                let newer =
+                    until(Duration::from_mins(1), "the trust bundle lists the lost card", || Ok(bundle()? != before));
+                newer.map(|()| text(&reported, "status")).map_err(|error| said(&error))
             }
             ["kiosk"] => self.kiosk().map_err(|error| said(&error)),
             _ => Err(format!("no such order: {order:?}")),
