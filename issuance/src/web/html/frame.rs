@@ -49,6 +49,8 @@ pub(crate) enum Place {
     Persons,
     /// Who looked at whom.
     Readings,
+    /// The register: declarations, changes, merges, quarantine, figures.
+    Register,
 }
 
 /// A way in the head of the page.
@@ -93,6 +95,9 @@ impl Frame {
             }
             if visitor.officer.may(Permission::ReadPerson) {
                 tab(Place::Persons, PERSONS, &t.persons.tab);
+            }
+            if visitor.officer.may(Permission::Declare) {
+                tab(Place::Register, REGISTER, &t.registry.tab);
             }
             if visitor.officer.may(Permission::ReadAudit) {
                 tab(Place::Readings, READINGS, &t.readings.tab);
@@ -156,6 +161,8 @@ pub(crate) const APPROVALS: &str = "/pages/approvals";
 pub(crate) const HAND_OVER: &str = "/pages/hand-over";
 /// The page where people are looked for.
 pub(crate) const PERSONS: &str = "/pages/persons";
+/// The page of the register.
+pub(crate) const REGISTER: &str = "/pages/register";
 /// The page of who looked at a person.
 pub(crate) const READINGS: &str = "/pages/readings";
 
