@@ -128,14 +128,14 @@ export async function walk({ page, context, given, to, text, must, judged, measu
   await pressed(page.locator("form[action$='/entry'] button"), "**done=entered");
   await picture("entered");
 
+  await seen("register-merging", merge);
+  await to(merge);
+  await pressed(page.locator("form[action$='/application'] button"), "**done=applied");
   // Old beside new, and what follows; applied once.
   await seen("register-proposal", change);
   await to(change);
   await pressed(page.locator("form[action$='/application'] button"), "**done=applied");
   await picture("applied");
-  await seen("register-merging", merge);
-  await to(merge);
-  await pressed(page.locator("form[action$='/application'] button"), "**done=applied");
   await seen("register-merged", `/pages/register/persons/${given.double}`);
   await signsOut();
 }

@@ -97,6 +97,11 @@ impl Typed {
         Ok(Self(typed))
     }
 
+    /// Takes the texts as they were typed, whatever they are, to show them again.
+    pub fn again<'a>(fields: impl IntoIterator<Item = &'a str>, text: impl Fn(&str) -> &'a str) -> Self {
+        Self(fields.into_iter().map(|field| (field.to_owned(), text(field).to_owned())).collect())
+    }
+
     /// Returns the text of a field; empty if nothing was typed.
     #[must_use]
     pub fn text(&self, field: &str) -> &str {
@@ -136,11 +141,10 @@ impl Typed {
         Self(typed)
     }
 
-    /// Reads what was typed as a declaration. A nationality that stands for none is left out.
-    ///
-    /// # Errors
-    /// [`Declined`] with the places of which it is not clear what they mean.
-    pub fn declaration(&self, reference: &Reference, on: Date) -> Result<Declaration, Declined> {
+    /// Reads what was typed as a declaration. Returns it with the places of which it is not clear what they mean; those
+    /// are left empty.
+    #[must_use]
+    pub fn declaration(&self, reference: &Reference, on: Date) -> (Declaration, Vec<Finding>) {
         let mut unclear = vec![];
         let mut place = |field: &str| {
             let typed = self.text(&format!("{field}.unit"));
@@ -194,7 +198,7 @@ impl Typed {
             old_id_number: digits(&text("old_id_number")),
             household_book_number: text("household_book_number"),
         };
-        if unclear.is_empty() { Ok(declaration) } else { Err(Declined(unclear)) }
+        (declaration, unclear)
     }
 
     /// Returns the same with other texts in these fields; an empty one takes a field away.
@@ -473,9 +477,19 @@ pub async fn waiting(
     Ok(rows)
 }
 
+/// Judges what was typed, and says all that stands against it at once.
 fn examined(deed: &Deed<Officer>, register: &Register, typed: &Typed) -> Result<(Person, Vec<Finding>), Declined> {
-    let declaration = typed.declaration(register.reference(), deed.today())?;
-    check::examine(&declaration, register.reference(), deed.today())
+    let (declaration, unclear) = typed.declaration(register.reference(), deed.today());
+    let judged = check::examine(&declaration, register.reference(), deed.today());
+    if unclear.is_empty() {
+        return judged;
+    }
+    // What is said of a place that was left empty is said better by what makes it unclear.
+    let top = |field: &str| field.split('.').next().unwrap_or_default().to_owned();
+    let places: BTreeSet<String> = unclear.iter().map(|finding| top(&finding.field)).collect();
+    let others = judged.err().map(|declined| declined.0).unwrap_or_default();
+    let others = others.into_iter().filter(|finding| !places.contains(&top(&finding.field)));
+    Err(Declined(others.chain(unclear).collect()))
 }
 
 /// Returns the fields of the second reading that say another thing, judged as the register reads both.
@@ -620,16 +634,17 @@ mod tests {
             ("father.full_name", "Nguyễn Văn A"),
             ("father.personal_number", "001 078 000 001"),
         ]);
-        let declaration = form.declaration(&reference, on).unwrap();
+        let (declaration, unclear) = form.declaration(&reference, on);
+        assert_eq!(unclear, []);
         assert_eq!(declaration.birth_registration.commune, "00001");
         assert_eq!(declaration.permanent_residence.as_ref().unwrap().detail, "Số 1");
         assert_eq!(declaration.father.as_ref().unwrap().personal_number, "001078000001");
         assert_eq!((declaration.ethnic_group.as_str(), declaration.mother.is_none()), ("01", true));
         assert!(declaration.temporary_residence.is_none());
-        let unclear = typed(&[("place_of_origin.unit", "Tân Lập")]).declaration(&reference, on).err().unwrap();
-        assert_eq!((&*unclear.0[0].field, &*unclear.0[0].code), ("place_of_origin.unit", UNIT_UNCLEAR));
+        let (_, unclear) = typed(&[("place_of_origin.unit", "Tân Lập")]).declaration(&reference, on);
+        assert_eq!((&*unclear[0].field, &*unclear[0].code), ("place_of_origin.unit", UNIT_UNCLEAR));
         // And back: the register's own words are read as the same declaration.
-        let again = Typed::from_declaration(&declaration, &reference, on).declaration(&reference, on).unwrap();
+        let (again, _) = Typed::from_declaration(&declaration, &reference, on).declaration(&reference, on);
         assert_eq!(history::members(&again), history::members(&declaration));
     }
 }

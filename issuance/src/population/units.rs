@@ -130,7 +130,6 @@ fn found(
                 continue;
             }
             let place = match table {
-                Table::Provinces => of_code(&entry.code, reference, on),
                 Table::Districts => {
                     let province = entry.within.unwrap_or_default();
                     of_code(&format!("{province}/{}", entry.code), reference, on)

@@ -6,11 +6,12 @@ use crypto::perso::problem::ProblemCode;
 use serde_json::{Map, Value, json};
 
 use super::super::change::{self, ChangeError, Wanted};
+use super::super::check::Declined;
 use super::super::forms::{PLACES, RELATIVES, Typed};
 use super::super::history::{Confidence, EventKind, Evidence, FactSource, Form, members};
 use super::super::model::{Declaration, Registered};
 use super::super::{PopulationError, steps};
-use super::fields::{Drawn, Field, Group, all, lists, parts_of, typed, wrongs};
+use super::fields::{Drawn, Field, Group, all, lists, parts_of, typed, typed_again, wrongs};
 use super::person::UPDATE;
 use super::words::{self, Row};
 use super::{Act, done, name_of, reference};
@@ -142,7 +143,7 @@ impl Act<of::Person> {
         let drawn = Drawn {
             typed: &typed,
             wrongs: &wrongs,
-            doubts: &Default::default(),
+            doubts: &std::collections::BTreeMap::new(),
             reference,
             today,
             t,
@@ -208,7 +209,11 @@ fn wanted(
     let (today, reference) = (act.today(), act.register.reference());
     let held = Typed::from_declaration(&Declaration::from(&registered.person), reference, today);
     let differs = |name: &String| held.text(name) != typed.text(name);
-    let declared = members(&typed.declaration(reference, today)?);
+    let (declaration, unclear) = typed.declaration(reference, today);
+    if !unclear.is_empty() {
+        return Err(Declined(unclear).into());
+    }
+    let declared = members(&declaration);
     let mut fields = Map::new();
     for name in names_of(kind).iter().filter(|name| differs(name)) {
         let top = name.split('.').next().unwrap_or_default();
@@ -253,7 +258,7 @@ pub(super) async fn propose(act: Act<of::Person>, filled: Filled) -> Shown {
         Err(problem) if problem.status().is_server_error() => Err(problem),
         Err(problem) => {
             let registered = act.person().await?;
-            let typed = typed(&filled, &names).unwrap_or_default();
+            let typed = typed_again(&filled, &names);
             page_about(&problem, &act.change_sheet(&registered, kind, Some((&filled, typed)), Some(&problem)))
         }
     }

@@ -198,6 +198,11 @@ pub(super) fn typed(filled: &Filled, names: &[String]) -> Result<Typed, Problem>
     Ok(Typed::of(names.iter().map(String::as_str), |name| filled.text(name))?)
 }
 
+/// Reads the texts of these fields as they were typed, to show them again.
+pub(super) fn typed_again(filled: &Filled, names: &[String]) -> Typed {
+    Typed::again(names.iter().map(String::as_str), |name| filled.text(name))
+}
+
 /// The lists that are offered while typing: identifier, and what can be chosen.
 pub(super) fn lists(reference: &Reference, today: Date) -> Vec<(&'static str, Vec<String>)> {
     let with_code = |table: Table| -> Vec<String> {

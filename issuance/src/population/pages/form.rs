@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use askama::Template;
 use axum::extract::State;
 use axum::response::IntoResponse as _;
+use crypto::perso::problem::ProblemCode;
 use serde_json::json;
 
 use super::super::forms::{self, FormError, PaperForm, RELATIVES, Typed};
-use super::fields::{Drawn, Group, all, label, lists, parts_of, typed, wrongs};
+use super::fields::{Drawn, Group, all, label, lists, parts_of, typed, typed_again, wrongs};
 use super::words::{Double, by_field, doubles, findings};
 use super::{Act, name_of, reference};
 use crate::deed::Deed;
@@ -57,7 +58,7 @@ pub(super) async fn begin(State(desk): State<Desk>, visitor: Visitor, filled: Fi
         Ok::<_, FormError>(json!({"form_id": form.id}))
     };
     let made = desk.write(visitor.officer.clone(), stamp, verb).await?;
-    let id = made.text("form_id").ok_or_else(|| Problem::new(crypto::perso::problem::ProblemCode::Internal))?;
+    let id = made.text("form_id").ok_or_else(|| Problem::new(ProblemCode::Internal))?;
     Ok(to(&format!("{REGISTER}/forms/{id}")))
 }
 
@@ -141,8 +142,8 @@ impl FormAct {
         if problem.status().is_server_error() {
             return Err(problem);
         }
-        let typed = typed(filled, &all()).ok();
-        let sheet = Box::pin(self.sheet(typed, None, Some(&problem), filled.text("reason").to_owned())).await?;
+        let typed = typed_again(filled, &all());
+        let sheet = Box::pin(self.sheet(Some(typed), None, Some(&problem), filled.text("reason").to_owned())).await?;
         page_about(&problem, &sheet)
     }
 }
@@ -252,9 +253,7 @@ pub(super) async fn send(act: FormAct, filled: Filled) -> Shown {
     match Box::pin(sent).await {
         Ok(_) => Ok(to(&format!("{REGISTER}?done=sent"))),
         // The second of two clicks finds it sent.
-        Err(problem)
-            if problem.code() == crypto::perso::problem::ProblemCode::FormMovedOn && was_sent(&act, &filled).await =>
-        {
+        Err(problem) if problem.code() == ProblemCode::FormMovedOn && was_sent(&act, &filled).await => {
             Ok(to(&format!("{REGISTER}?done=sent")))
         }
         Err(problem) => act.again(problem, &filled).await,

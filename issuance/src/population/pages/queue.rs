@@ -223,7 +223,7 @@ impl Reader<'_> {
                     what: says,
                     at: fill(&self.t.registry.line, &[("n", &row.line.to_string())]),
                     by: String::new(),
-                    tag: match (row.findings.is_empty(), row.findings.iter().any(|one| one.repair.is_some())) {
+                    tag: match (row.findings.is_empty(), row.findings.iter().any(likely)) {
                         (true, _) => Some(("good", "i-ok", self.t.registry.tag_ready.as_str())),
                         (_, true) => Some(("info", "i-info", self.t.registry.tag_repair.as_str())),
                         _ => None,
@@ -248,6 +248,11 @@ impl Reader<'_> {
             key: name,
         }
     }
+}
+
+/// True for a finding that says which value is likely meant.
+fn likely(finding: &super::super::model::Finding) -> bool {
+    finding.repair.as_ref().is_some_and(|repair| repair.put.is_some())
 }
 
 /// Reads the key after which a page begins.

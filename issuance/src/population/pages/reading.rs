@@ -1,6 +1,8 @@
 //! The second reading of form DC01: another officer types the fields that matter from the paper without seeing what was
 //! typed before; what differs is shown, and what both read alike enters the register.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use serde_json::json;
 
@@ -92,7 +94,7 @@ impl FormAct {
             Ok(form) => (called(&form, t), None),
             Err(error) => (t.registry.reading.clone(), Some(Trouble::of(&error.into(), t))),
         };
-        let (wrongs, doubts) = (problem.map(|problem| wrongs(problem, t)).unwrap_or_default(), Default::default());
+        let (wrongs, doubts) = (problem.map(|problem| wrongs(problem, t)).unwrap_or_default(), BTreeMap::new());
         let drawn = Drawn {
             typed: second,
             wrongs: &wrongs,
@@ -127,9 +129,10 @@ impl FormAct {
     async fn compared(&self, second: &Typed) -> Result<Compared, Problem> {
         let look = async |deed: &mut Deed<Officer>| {
             let (form, differs) = forms::compare(deed, &self.register, self.id, second).await?;
-            let foreseen = match differs.is_empty() {
-                true => Some(Box::pin(forms::foresee(deed, &self.register, &form)).await?),
-                false => None,
+            let foreseen = if differs.is_empty() {
+                Some(Box::pin(forms::foresee(deed, &self.register, &form)).await?)
+            } else {
+                None
             };
             Ok::<_, FormError>((form, differs, foreseen))
         };
@@ -137,8 +140,10 @@ impl FormAct {
         let t = self.t();
         let written = |typed: &Typed, name: &str| {
             let text = typed.text(name);
-            let place =
-                name.ends_with(".unit").then(|| units::read(text, self.register.reference(), self.today()).ok());
+            let place = name
+                .rsplit_once('.')
+                .is_some_and(|(_, part)| part == "unit")
+                .then(|| units::read(text, self.register.reference(), self.today()).ok());
             let place = place.flatten().map(|place| units::write(&place, self.register.reference(), self.today()));
             let text = place.unwrap_or_else(|| text.to_owned());
             if text.is_empty() { t.file.nothing.clone() } else { text }

@@ -129,6 +129,11 @@ impl Frame {
         ::pages::ICONS
     }
 
+    /// True for an officer who changes the register.
+    pub(crate) fn declares(&self) -> bool {
+        self.visitor.as_ref().is_some_and(|visitor| visitor.officer.may(Permission::Declare))
+    }
+
     /// Returns the office of the officer, in words.
     pub(crate) fn unit(&self) -> String {
         let office = self.visitor.as_ref().map_or("", |visitor| visitor.officer.office.as_str());
