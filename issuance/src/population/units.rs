@@ -129,13 +129,11 @@ fn found(
             if name.is_empty() || !fits(&name, first) {
                 continue;
             }
-            let place = match table {
-                Table::Districts => {
-                    let province = entry.within.unwrap_or_default();
-                    of_code(&format!("{province}/{}", entry.code), reference, on)
-                }
-                _ => of_code(&entry.code, reference, on),
+            let code = match (table, &entry.within) {
+                (Table::Districts, Some(province)) => format!("{province}/{}", entry.code),
+                _ => entry.code,
             };
+            let place = of_code(&code, reference, on);
             let Some(place) = place else { continue };
             if lies_in(&place, table, above, reference, on) {
                 let written = write(&place, reference, on);

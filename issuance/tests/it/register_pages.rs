@@ -364,7 +364,8 @@ async fn a_change_is_proposed_with_evidence_and_a_second_officer_sees_what_follo
         let page = office.first.reads(&format!("{place}?kind=died")).await;
         let died = [("kind", "died"), ("died", "20/11/2026"), ("source", "civil-status"), ("document", "Trích lục 1")];
         let tomorrow = (house.clock.today() + Duration::days(1)).to_string();
-        let ahead = over(&died, &[("died", tomorrow.as_str())]);
+        let later = [("died", tomorrow.as_str())];
+        let ahead = over(&died, &later);
         let said = office.first.sends(&place, &fields(&page, &ahead)).await;
         assert!(said.status == 422 && said.says("id=\"died-err\"") && said.says("Ngày này chưa đến"), "{}", said.text);
         let said = office.first.sends(&place, &fields(&page, &died)).await;
