@@ -82,7 +82,7 @@ impl Files {
 const STYLESHEET: &str = include_str!("../assets/app.css");
 
 /// The files that are sent as they are.
-const PLAIN: [(&str, &[u8]); 11] = [
+const PLAIN: [(&str, &[u8]); 12] = [
     ("be-vietnam-pro-latin-400.woff2", include_bytes!("../assets/fonts/be-vietnam-pro-latin-400.woff2")),
     ("be-vietnam-pro-latin-600.woff2", include_bytes!("../assets/fonts/be-vietnam-pro-latin-600.woff2")),
     ("be-vietnam-pro-vietnamese-400.woff2", include_bytes!("../assets/fonts/be-vietnam-pro-vietnamese-400.woff2")),
@@ -94,6 +94,7 @@ const PLAIN: [(&str, &[u8]); 11] = [
     ("noto-sans-latin-400.woff2", include_bytes!("../assets/fonts/noto-sans-latin-400.woff2")),
     ("noto-sans-latin-600.woff2", include_bytes!("../assets/fonts/noto-sans-latin-600.woff2")),
     ("office.js", include_bytes!("../assets/office.js")),
+    ("register.js", include_bytes!("../assets/register.js")),
 ];
 
 #[cfg(test)]

@@ -88,6 +88,21 @@ async function seen(name, path) {
   await chooses("theme", "light");
 }
 
+// A walk that another test gives stands alone.
+if (given.walk) {
+  const signsIn = async (username) => {
+    await to("/pages/sign-in");
+    await page.fill("#username", username);
+    await page.fill("#password", given.password);
+    await Promise.all([page.waitForURL("**/pages"), page.keyboard.press("Enter")]);
+  };
+  const signsOut = () => Promise.all([page.waitForURL("**/pages/sign-in?left=yes"), page.locator("form[action='/pages/sign-out'] button").click()]);
+  await (await import(`./${given.walk}.mjs`)).walk({ page, context, given, to, text, must, judged, measured, seen, signsIn, signsOut, out });
+  await browser.close();
+  if (faults.length > 0) console.error(faults.join("\n"));
+  process.exit(faults.length > 0 ? 1 : 0);
+}
+
 // Without a session every page leads to the door, and back to where it was asked for.
 await to(`/pages/approvals/${given.first}`);
 must(page.url().includes("/pages/sign-in?next="), "door", page.url());

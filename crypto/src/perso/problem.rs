@@ -176,6 +176,8 @@ catalogue! {
     FeePaymentUnfit "fee-payment-unfit" Request
     FeeUnpaid "fee-unpaid" Request
     FormForeign "form-foreign" Request
+    FormMovedOn "form-moved-on" Request
+    FormUnknown "form-unknown" Request
     HashMalformed "hash-malformed" Request
     HoursUnfit "hours-unfit" Request
     IdempotencyKeyInUse "idempotency-key-in-use" Service
@@ -248,6 +250,7 @@ catalogue! {
     ProvinceUnassigned "province-unassigned" Request
     QuarantinedUnknown "quarantined-unknown" Request
     QueryMalformed "query-malformed" Request
+    ReadingsDiffer "readings-differ" Request
     ReasonMissing "reason-missing" Request
     ReasonUnfit "reason-unfit" Request
     RecallUnfit "recall-unfit" Request

@@ -9,7 +9,7 @@ use time::Date;
 
 use crate::ground::ids::{
     ApplicationId, BatchId, BookingId, BoxId, CardBatchId, CardId, CaseId, CountId, DeliveryId, DeputyId,
-    DestructionId, FindingId, HoldId, LeaseId, NoticeId, OfficerId, OrderId, PersonId, ProductionBatchId,
+    DestructionId, FindingId, FormId, HoldId, LeaseId, NoticeId, OfficerId, OrderId, PersonId, ProductionBatchId,
     QuarantinedId, RecallId, StationId,
 };
 use crate::ground::{Caller, OfficeCode, Permission};
@@ -235,6 +235,22 @@ words! {
         ContactChanged = "contact-changed",
         /// Where a citizen wants to be told was read.
         ContactRead = "contact-read",
+        /// An officer began to type a paper form DC01.
+        DeclarationFormBegun = "declaration-form-begun",
+        /// A second officer's reading of a paper form was compared with what was typed.
+        DeclarationFormCompared = "declaration-form-compared",
+        /// A paper form was dropped.
+        DeclarationFormDropped = "declaration-form-dropped",
+        /// What was typed of a paper form was kept.
+        DeclarationFormKept = "declaration-form-kept",
+        /// What was typed of a paper form was read.
+        DeclarationFormRead = "declaration-form-read",
+        /// A paper form went back to the officer who typed it.
+        DeclarationFormReturned = "declaration-form-returned",
+        /// A paper form was sent to be read a second time.
+        DeclarationFormSent = "declaration-form-sent",
+        /// The paper forms of an office were listed.
+        DeclarationFormsListed = "declaration-forms-listed",
         /// Rows of a file of declarations entered the register or its quarantine; without the names of the persons.
         DeclarationsImported = "declarations-imported",
         /// An officer was appointed to stand in for another.
@@ -550,6 +566,8 @@ pub enum Object {
     Destruction(DestructionId),
     /// What a reconciliation found.
     Finding(FindingId),
+    /// A paper form DC01 on its way into the register.
+    Form(FormId),
     /// An installation, by its identifier.
     Installation(uuid::Uuid),
     /// A legal hold.
@@ -617,6 +635,7 @@ impl fmt::Display for Object {
             Self::Deputy(id) => write!(f, "deputy/{id}"),
             Self::Destruction(id) => write!(f, "destruction/{id}"),
             Self::Finding(id) => write!(f, "finding/{id}"),
+            Self::Form(id) => write!(f, "form/{id}"),
             Self::Installation(id) => write!(f, "installation/{id}"),
             Self::LegalHold(id) => write!(f, "legal-hold/{id}"),
             Self::NumberLease(id) => write!(f, "number-lease/{id}"),

@@ -61,6 +61,8 @@ pub mod of {
         FeeEntry;
         /// A document that a restored database does not know.
         Finding;
+        /// A paper form DC01 on its way into the register.
+        Form;
         /// A legal hold.
         Hold;
         /// A lease of numbers for life.
@@ -142,6 +144,8 @@ pub type EntryId = Id<of::Entry>;
 pub type FeeEntryId = Id<of::FeeEntry>;
 /// Identifier of what a reconciliation found.
 pub type FindingId = Id<of::Finding>;
+/// Identifier of a paper form DC01 on its way into the register.
+pub type FormId = Id<of::Form>;
 /// Identifier of a legal hold.
 pub type HoldId = Id<of::Hold>;
 /// Identifier of a lease of numbers.

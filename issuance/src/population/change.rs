@@ -151,6 +151,67 @@ pub async fn withdraw(deed: &mut Deed<Officer>, id: ChangeId) -> Result<(), Chan
     Ok(())
 }
 
+/// Turns a proposal down, for a reason that stands in the trail.
+///
+/// # Errors
+/// [`ChangeError`]
+pub async fn turn_down(deed: &mut Deed<Officer>, id: ChangeId, reason: &str) -> Result<(), ChangeError> {
+    let proposed = open_change(deed, id).await?;
+    let by = deed.decision();
+    store_history::end(deed.tx(), id, "withdrawn", &by).await?;
+    let entry = Entry::new(Action::PersonChangeWithdrawn, Object::Person(proposed.person), Purpose::Update);
+    deed.enter(entry.about(proposed.person).of(&proposed.office).because(reason)).await?;
+    Ok(())
+}
+
+/// What a second officer looks at before a change is applied.
+#[derive(Debug)]
+pub struct Weighed {
+    /// The proposal.
+    pub proposed: Proposed,
+    /// The person as the register holds one now.
+    pub registered: Registered,
+    /// What an officer should look at in the record that would be.
+    pub findings: Vec<Finding>,
+    /// What would follow outside the register; `None` where the change can no longer be applied.
+    pub consequences: Option<Consequences>,
+}
+
+/// Reads a proposed change with the person, and says what would follow if it is applied now. The reading is recorded.
+///
+/// # Errors
+/// [`ChangeError`]
+pub async fn weigh(deed: &mut Deed<Officer>, register: &Register, id: ChangeId) -> Result<Weighed, ChangeError> {
+    let proposed = read(deed, id).await?;
+    let registered = store::person(deed, proposed.person).await?.ok_or(ChangeError::PersonUnknown)?;
+    let after = applied(&registered.person, &proposed.changes).ok();
+    let declared = after.as_ref().map(super::model::Declaration::from);
+    let judged = declared.and_then(|one| check::examine(&one, register.reference(), deed.today()).ok());
+    let state = register.reference().state();
+    let (findings, consequences) = match judged {
+        Some((after, findings)) => (findings, Some(history::consequences(&registered.person, &after, state))),
+        None => (vec![], None),
+    };
+    Ok(Weighed { proposed, registered, findings, consequences })
+}
+
+/// Returns a page of the changes of an office that wait for a second officer, oldest first, each with whether its row
+/// is to be believed. Of the persons nothing is answered but that something waits.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn waiting(
+    deed: &mut Deed<Officer>,
+    after: ChangeId,
+    most: i64,
+) -> Result<Vec<(crate::store::Record, bool)>, StoreError> {
+    let office = deed.actor().office.clone();
+    let rows = store_history::open_changes(deed.tx(), &office, after, most).await?;
+    let asked = Object::Asked("register-changes".into());
+    deed.enter(Entry::new(Action::PersonsSought, asked, Purpose::Update).of(&office)).await?;
+    Ok(rows)
+}
+
 /// Returns a proposed change, whatever became of it.
 ///
 /// # Errors

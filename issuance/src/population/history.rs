@@ -80,7 +80,7 @@ impl EventKind {
     }
 
     /// The fields of a declaration that this kind may touch; `None`: all.
-    const fn fields(self) -> Option<&'static [&'static str]> {
+    pub(super) const fn fields(self) -> Option<&'static [&'static str]> {
         match self {
             // Of a declaration, a merge or a split: these are proposed by verbs of their own.
             Self::Declared | Self::Absorbed | Self::Merged | Self::Released | Self::Restored | Self::Divided => {

@@ -337,6 +337,76 @@ pub async fn withdraw(deed: &mut Deed<Officer>, id: MergeId) -> Result<(), Merge
     Ok(())
 }
 
+/// Turns a proposal down, for a reason that stands in the trail.
+///
+/// # Errors
+/// [`MergeError`]
+pub async fn turn_down(deed: &mut Deed<Officer>, id: MergeId, reason: &str) -> Result<(), MergeError> {
+    let proposed = open_merge(deed, id).await?;
+    let by = deed.decision();
+    store::end(deed.tx(), id, "withdrawn", &by).await?;
+    for person in [Some(proposed.person), proposed.other].into_iter().flatten() {
+        let entry = Entry::new(Action::PersonMergeWithdrawn, Object::Person(person), Purpose::Update);
+        deed.enter(entry.about(person).of(&proposed.office).because(reason)).await?;
+    }
+    Ok(())
+}
+
+/// What a second officer looks at before records are merged or split.
+#[derive(Debug)]
+pub struct Weighed {
+    /// The proposal.
+    pub proposed: ProposedMerge,
+    /// The record that survives, or is split.
+    pub survivor: Registered,
+    /// The other record.
+    pub other: Option<Registered>,
+    /// What would follow for the record that survives; `None` where the proposal can no longer be applied.
+    pub consequences: Option<Consequences>,
+    /// What would follow for the other one.
+    pub of_other: Consequences,
+}
+
+/// Reads a proposed merge or split with both records, and says what would follow. The reading is a record about each
+/// person.
+///
+/// # Errors
+/// [`MergeError`]
+pub async fn weigh(deed: &mut Deed<Officer>, register: &Register, id: MergeId) -> Result<Weighed, MergeError> {
+    let proposed = read(deed, id).await?;
+    let survivor = super::store::person(deed, proposed.person).await?.ok_or(ChangeError::PersonUnknown)?;
+    let other = match proposed.other {
+        Some(other) => super::store::person(deed, other).await?,
+        None => None,
+    };
+    let after = applied(&survivor.person, &proposed.changes).ok();
+    let state = register.reference().state();
+    let consequences = after.map(|after| history::consequences(&survivor.person, &after, state));
+    let of_other = match proposed.kind {
+        MergeKind::Merge => Consequences { merged_into: Some(survivor.id), ..Consequences::default() },
+        MergeKind::Undo => Consequences { restored: true, ..Consequences::default() },
+        MergeKind::Split => Consequences::default(),
+    };
+    Ok(Weighed { proposed, survivor, other, consequences, of_other })
+}
+
+/// Returns a page of the merges and splits of an office that wait for a second officer, oldest first, each with whether
+/// its row is to be believed. Of the persons nothing is answered but that something waits.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn waiting(
+    deed: &mut Deed<Officer>,
+    after: MergeId,
+    most: i64,
+) -> Result<Vec<(crate::store::Record, bool)>, StoreError> {
+    let office = deed.actor().office.clone();
+    let rows = store::open(deed.tx(), &office, after, most).await?;
+    let asked = Object::Asked("register-merges".into());
+    deed.enter(Entry::new(Action::PersonsSought, asked, Purpose::Update).of(&office)).await?;
+    Ok(rows)
+}
+
 /// Returns a proposed merge or split, whatever became of it. The reading is a record about each person.
 ///
 /// # Errors

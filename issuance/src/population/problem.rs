@@ -5,6 +5,7 @@ use crypto::perso::problem::ProblemCode as Code;
 use super::PopulationError;
 use super::change::ChangeError;
 use super::check::Declined;
+use super::forms::FormError;
 use super::history::ChangeUnfit;
 use super::import::quarantine::QuarantineError;
 use super::merge::MergeError;
@@ -23,6 +24,28 @@ impl From<PopulationError> for Problem {
             E::OtherOffice(source) => source.into(),
             E::Store(source) => source.into(),
             E::Unknown => Self::new(Code::PersonUnknown).detail(error),
+        }
+    }
+}
+
+impl From<FormError> for Problem {
+    fn from(error: FormError) -> Self {
+        use FormError as E;
+        match error {
+            E::Change(source) => source.into(),
+            E::Declined(declined) => of_declined(&declined, ""),
+            E::Differs(fields) => fields.iter().fold(Self::new(Code::ReadingsDiffer), |problem, field| {
+                problem.field(format!("/{field}"), Code::ReadingsDiffer, "the two readings differ")
+            }),
+            E::MovedOn => Self::new(Code::FormMovedOn),
+            E::OtherOffice(source) => source.into(),
+            E::SameOfficer => Self::new(Code::SecondOfficerNeeded),
+            E::Store(source) => source.into(),
+            E::TooLong(ref field) => {
+                let at = format!("/{}", field.replace('.', "/"));
+                Self::new(Code::TextTooLong).detail(&error).field(at, Code::TextTooLong, "shorten it")
+            }
+            E::Unknown => Self::new(Code::FormUnknown),
         }
     }
 }

@@ -3,6 +3,7 @@
 pub mod campaign;
 pub mod duplicates;
 pub mod first;
+pub mod forms;
 pub mod history;
 pub mod import;
 pub mod merge;
@@ -46,6 +47,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(120, "0120_population_verdicts_of_two_offices"),
     migration!(115, "0115_population_first_load"),
     migration!(132, "0132_population_row_cost"),
+    migration!(209, "0209_population_declaration_forms"),
     migration!(230, "0230_population_joined_names"),
 ];
 

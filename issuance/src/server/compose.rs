@@ -103,7 +103,7 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 42] = [
+pub const SEALED: [&Sealed; 43] = [
     &access::OFFICER,
     &access::STATION,
     &cards::CARD,
@@ -146,6 +146,7 @@ pub const SEALED: [&Sealed; 42] = [
     &production::BODY_DOUBT,
     &applications::FEE_TILL,
     &bookings::OFFICE_HOURS,
+    &population::DECLARATION_FORM,
 ];
 
 /// Opens the keys of the folder, which must be the authority's that the settings name.

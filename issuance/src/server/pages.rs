@@ -12,11 +12,11 @@ use crypto::perso::problem::ProblemCode;
 use super::Offices;
 use crate::ground::Permission;
 use crate::web::html::{
-    APPROVALS, Asked, COUNTER, Dress, Filled, Frame, HAND_OVER, HOME, PERSONS, PageRoutes, Place, READINGS, Shown,
-    Visitor, local, page, texts, to,
+    APPROVALS, Asked, COUNTER, Dress, Filled, Frame, HAND_OVER, HOME, PERSONS, PageRoutes, Place, READINGS, REGISTER,
+    Shown, Visitor, local, page, texts, to,
 };
 use crate::web::{Desk, Named, Problem, Right};
-use crate::{access, applications, production};
+use crate::{access, applications, population, production};
 
 /// All pages of this service.
 pub(super) fn pages() -> PageRoutes<Offices> {
@@ -27,6 +27,7 @@ pub(super) fn pages() -> PageRoutes<Offices> {
         .post(Right::Anyone, "/pages/look", look)
         .merge(access::pages())
         .merge(applications::pages())
+        .merge(population::pages())
         .merge(production::pages())
 }
 
@@ -55,6 +56,9 @@ async fn home(State(desk): State<Desk>, dress: Dress, visitor: Visitor, asked: A
     }
     if officer.may(Permission::ReadPerson) {
         works.push((PERSONS, &*t.persons.tab, t.persons.home.clone()));
+    }
+    if officer.may(Permission::Declare) {
+        works.push((REGISTER, &*t.registry.title, t.registry.home.clone()));
     }
     if officer.may(Permission::ReadAudit) {
         works.push((READINGS, &*t.readings.tab, t.readings.home.clone()));

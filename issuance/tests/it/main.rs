@@ -67,6 +67,7 @@ mod reading;
 mod reconciliation;
 mod register_checks;
 mod register_history;
+mod register_pages;
 mod register_rules;
 mod rekey;
 mod renewals;

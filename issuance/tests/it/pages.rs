@@ -612,7 +612,23 @@ fn missing() -> Option<&'static str> {
     None
 }
 
-const CHROMIUM: &str = "/usr/bin/chromium";
+pub const CHROMIUM: &str = "/usr/bin/chromium";
+
+/// Walks pages in a browser, as the script of this name has it. Returns what it tells; nothing where there is no browser.
+pub async fn walked(given: &Value) -> Option<String> {
+    if let Some(why) = missing() {
+        println!("SKIPPED: the pages are not opened in a browser: {why}");
+        return None;
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/pages/run.mjs");
+    let out = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/pages");
+    let mut browser = Command::new("node");
+    browser.arg(script).env("PAGES", given.to_string()).env("MODULES", modules()).env("OUT", &out);
+    let said = tokio::task::spawn_blocking(move || browser.output()).await.unwrap().unwrap();
+    let told = [&said.stdout, &said.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    assert!(said.status.success(), "{}", told.concat());
+    Some(told.concat())
+}
 
 /// One run: each page at three widths, in both languages, light, dark and with contrast, looked at by axe-core; and an
 /// officer who decides by single keys.

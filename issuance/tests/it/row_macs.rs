@@ -150,6 +150,7 @@ mod tampered {
             ("body_doubt", 0),
             ("fee_till", 0),
             ("office_hours", 0),
+            ("declaration_form", 0),
         ];
         assert_eq!(verified.tables, tables);
         let (code, said) = verify_command(offices, database.as_deref());

@@ -127,6 +127,8 @@ const OUTSIDE: &[(&str, usize, &str)] = &[
     ("select closed_application by closed_at, dossier_erased_at", 1, UPKEEP),
     ("select closed_application by closed_at, portrait_erased_at", 1, UPKEEP),
     ("select contact by nothing", 1, WALK),
+    ("select declaration_form by id, office, state", 1, LIST),
+    ("select declaration_form by nothing", 1, WALK),
     ("select destruction by id, office", 1, LIST),
     ("select destruction by nothing", 1, WALK),
     ("select document by id, state", 3, BY_ID),

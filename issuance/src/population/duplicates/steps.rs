@@ -141,6 +141,21 @@ pub(in crate::population) async fn of_declaration(
     Ok((told(deed, compared.likely, (vec![], None), occasion).await?, findings))
 }
 
+/// Compares a person whose declaration is not in the register yet, and changes nothing. Returns those who are probably
+/// the same one, each recorded, and what an officer should look at.
+///
+/// # Errors
+/// [`StoreError`]
+pub(in crate::population) async fn foreseen(
+    deed: &mut Deed<Officer>,
+    person: &Person,
+) -> Result<(Vec<Alike>, Vec<Finding>), StoreError> {
+    let compared = compare(deed.tx(), person, None, None).await?;
+    let findings = compared.findings();
+    let occasion = Occasion { purpose: Purpose::Declaration, case: None };
+    Ok((told(deed, compared.likely, (vec![], None), occasion).await?, findings))
+}
+
 /// Returns the persons who may be one with a registered person, best first, each recorded: probable ones (from
 /// [`SHOWN_FROM`] on), and those about whom an officer may want to think.
 ///

@@ -49,6 +49,8 @@ pub(crate) enum Place {
     Persons,
     /// Who looked at whom.
     Readings,
+    /// The register: declarations, changes, merges, quarantine, figures.
+    Register,
 }
 
 /// A way in the head of the page.
@@ -94,6 +96,9 @@ impl Frame {
             if visitor.officer.may(Permission::ReadPerson) {
                 tab(Place::Persons, PERSONS, &t.persons.tab);
             }
+            if visitor.officer.may(Permission::Declare) {
+                tab(Place::Register, REGISTER, &t.registry.tab);
+            }
             if visitor.officer.may(Permission::ReadAudit) {
                 tab(Place::Readings, READINGS, &t.readings.tab);
             }
@@ -122,6 +127,11 @@ impl Frame {
     #[expect(clippy::unused_self, reason = "templates reach it through the frame")]
     pub(crate) fn icons(&self) -> &'static str {
         ::pages::ICONS
+    }
+
+    /// True for an officer who changes the register.
+    pub(crate) fn declares(&self) -> bool {
+        self.visitor.as_ref().is_some_and(|visitor| visitor.officer.may(Permission::Declare))
     }
 
     /// Returns the office of the officer, in words.
@@ -156,6 +166,8 @@ pub(crate) const APPROVALS: &str = "/pages/approvals";
 pub(crate) const HAND_OVER: &str = "/pages/hand-over";
 /// The page where people are looked for.
 pub(crate) const PERSONS: &str = "/pages/persons";
+/// The page of the register.
+pub(crate) const REGISTER: &str = "/pages/register";
 /// The page of who looked at a person.
 pub(crate) const READINGS: &str = "/pages/readings";
 

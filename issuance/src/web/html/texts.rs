@@ -102,6 +102,26 @@ texts! {
             title outcome outcome_wrong allowed upheld reason reason_hint submit barred allowed_done upheld_done
         }
         receipt: ReceiptTexts { title form says old handed citizen officer sign back print }
+        registry: RegistryTexts {
+            tab title home lead begin_form ways find_person figures campaign see_all next_page back
+            back_person nameless reading reading_says reading_none changes changes_says changes_none merges
+            merges_says merges_none quarantine quarantine_says quarantine_none begun begun_says begun_none
+            form_called line tag_other tag_returned tag_ready tag_repair part_of hint_unit hint_date
+            hint_number hint_old hint_ethnic hint_religion hint_nationality hint_form perhaps group_person
+            group_places group_parents group_household group_rest form_lead came_back came_back_says
+            read_otherwise checked checked_none keep check send dismiss dismiss_do reason reason_hint
+            doubles reading_lead sent_by second second_says compare compared alike differ differ_says
+            first_reading second_reading rest to_look_at enter give_back whole_file undo undo_says undo_do
+            document document_hint source source_hint confidence on_form since change put_beside new_values
+            new_values_says evidence propose propose_says proposed_by applied_by withdrawn_by decide own
+            own_says apply apply_merge apply_undo apply_split take_back turn_down old_and_new old new
+            follows follows_nothing second_person merge merge_says swap beside survivor merged take merge_do
+            open_person person against nothing_against replay repair shape raw whole_row columns
+            other_columns correct correct_says drop_row country persons right right_says enough enough_says
+            clean clean_says living living_says living_term verified unit units csv no_persons
+            no_persons_says place_unknown entered expected behind behind_by on_time done_on done_on_says
+            all_entered never_at_this_rate mark_says handed_in no_plan no_plan_says
+        }
     }
     tables {
         /// Looks at a person's data.
@@ -138,6 +158,26 @@ texts! {
         sex
         /// Stages of an application.
         stage
+        /// What a kind of change is for.
+        change
+        /// How sure a fact is.
+        confidence
+        /// What follows from a change of the register.
+        consequence
+        /// How fields and their parts are called in forms of the register.
+        label
+        /// Marital statuses.
+        marital
+        /// What becomes of records.
+        merging
+        /// What was done on a page of the register.
+        registry_done
+        /// What became of a row in quarantine.
+        row_state
+        /// What the rules of the register say, and what to do.
+        rule
+        /// From whom a fact comes.
+        source
     }
 }
 
