@@ -8,8 +8,8 @@ create table dossier_tally (
     due_on TEXT,
     n INTEGER not null
 );
-create index dossier_tally_office on dossier_tally (office);
-create index dossier_tally_owner on dossier_tally (owner_office) where owner_office is not null;
+create index dossier_tally_office on dossier_tally (office, state, n);
+create index dossier_tally_owner on dossier_tally (owner_office, due_on, n) where owner_office is not null;
 insert into dossier_tally (office, owner_office, state, due_on, n)
     select office, owner_office, stage, due_on, count(*) from application group by office, owner_office, stage, due_on;
 create trigger dossier_counted after insert on application begin

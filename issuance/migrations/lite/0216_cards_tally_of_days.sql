@@ -6,7 +6,7 @@ create table card_day_tally (
     day TEXT not null,
     n INTEGER not null
 );
-create index card_day_tally_day on card_day_tally (day, office);
+create index card_day_tally_day on card_day_tally (day, office, n);
 insert into card_day_tally (office, day, n) select office, issued, count(*) from card group by office, issued;
 create trigger card_day_counted after insert on card begin
     insert into card_day_tally (office, day, n) values (new.office, new.issued, 1);

@@ -6,7 +6,7 @@ create table card_day_tally (
     day date not null,
     n bigint not null
 );
-create index card_day_tally_day on card_day_tally (day, office);
+create index card_day_tally_day on card_day_tally (day, office, n);
 insert into card_day_tally (office, day, n) select office, issued, count(*) from card group by office, issued;
 create function card_day_counted() returns trigger language plpgsql as $$
 begin

@@ -5,9 +5,9 @@ use time::{Duration, OffsetDateTime};
 
 use super::{AccessError, store};
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
-use crate::ground::{Id, OfficeCode};
 use crate::ground::actor::Service;
 use crate::ground::ids::StationId;
+use crate::ground::{Id, OfficeCode};
 use crate::keys::RollOver;
 use crate::store::{Record, StoreError, Tx};
 
@@ -34,7 +34,8 @@ pub const TAMPERED: &str = "changed-by-another-hand";
 /// # Errors
 /// [`StoreError`]
 pub async fn listed(tx: &mut Tx, now: OffsetDateTime) -> Result<Vec<Listed>, StoreError> {
-    let mut all = tx.judged_rows(&store::STATION).await?.iter().map(|row| read(row, now)).collect::<Result<Vec<_>, _>>()?;
+    let mut all =
+        tx.judged_rows(&store::STATION).await?.iter().map(|row| read(row, now)).collect::<Result<Vec<_>, _>>()?;
     all.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(all)
 }

@@ -1,7 +1,7 @@
 //! The figures of an office, a province or the country, and how they are kept for a minute.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use time::{Date, OffsetDateTime};
@@ -19,7 +19,14 @@ use crate::store::StoreError;
 
 /// What this office has: the figures of the country, looked at once a minute for all who ask. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Dashboards(Arc<Mutex<Option<(Instant, Arc<Country>)>>>);
+pub struct Dashboards(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    kept: RwLock<Option<(Instant, Arc<Country>)>>,
+    /// Held by the one who looks.
+    looks: Mutex<()>,
+}
 
 /// The figures of an office.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -78,23 +85,46 @@ impl Country {
 }
 
 impl Dashboards {
-    /// Returns the figures of every office: those of up to a minute ago.
+    /// Returns the figures of every office: those of up to a minute ago, or older ones of today while they are read anew.
     ///
     /// # Errors
     /// [`StoreError`]
     pub(super) async fn country(&self, deeds: &Deeds) -> Result<Arc<Country>, StoreError> {
-        // Who asks while the tallies are read waits for that one look, and reads no tally.
-        let mut kept = self.0.lock().await;
-        // By the clock of the State too: a day that is over changes what is late.
-        let (now, today) = (deeds.source().now(), deeds.source().clock().today());
-        if let Some((_, country)) = kept.as_ref().filter(|(read, country)| {
-            read.elapsed() < KEPT && deeds.source().clock().day_of(country.at) == today && now - country.at < KEPT
-        }) {
-            return Ok(Arc::clone(country));
+        if let Some(country) = self.kept(deeds, FRESH) {
+            return Ok(country);
         }
+        if let Some(country) = self.kept(deeds, USABLE) {
+            let (this, deeds) = (self.clone(), deeds.clone());
+            tokio::spawn(async move {
+                let Ok(_looks) = this.0.looks.try_lock() else { return };
+                if let Err(error) = this.look(&deeds).await {
+                    tracing::warn!(%error, "the figures of the country could not be read");
+                }
+            });
+            return Ok(country);
+        }
+        let _looks = self.0.looks.lock().await;
+        match self.kept(deeds, FRESH) {
+            Some(country) => Ok(country),
+            None => self.look(deeds).await,
+        }
+    }
+
+    async fn look(&self, deeds: &Deeds) -> Result<Arc<Country>, StoreError> {
         let country = Arc::new(look(deeds, None).await?);
+        let mut kept = self.0.kept.write().expect("the lock is held for a copy only");
         *kept = Some((Instant::now(), Arc::clone(&country)));
         Ok(country)
+    }
+
+    /// Returns the figures that are kept, if they are younger than this and of today: a day that is over changes what is
+    /// late.
+    fn kept(&self, deeds: &Deeds, age: Duration) -> Option<Arc<Country>> {
+        let kept = self.0.kept.read().expect("the lock is held for a copy only");
+        let (read, country) = kept.as_ref()?;
+        let (now, clock) = (deeds.source().now(), deeds.source().clock());
+        let young = read.elapsed() < age && now - country.at < age && clock.day_of(country.at) == clock.today();
+        young.then(|| Arc::clone(country))
     }
 }
 
@@ -128,5 +158,8 @@ pub(super) fn first_day(today: Date) -> Date {
 
 /// The cards of so many days are told.
 pub(super) const DAYS: i64 = 30;
-/// The figures of the country are kept for so long: reading the tallies of all offices takes longer than a page should.
-const KEPT: Duration = Duration::from_mins(1);
+/// The figures of the country are read anew after so long: reading the tallies of all offices takes longer than a page
+/// should.
+const FRESH: Duration = Duration::from_mins(1);
+/// While they are read anew, those of so long ago are shown, with their moment.
+const USABLE: Duration = Duration::from_mins(10);

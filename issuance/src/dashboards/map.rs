@@ -102,7 +102,8 @@ mod tests {
             assert_eq!(known, codes.contains(code.as_str()), "{code}");
         }
         let islands = ARCHIPELAGOS.iter().map(|(_, _, column, row)| (*column, *row));
-        let places: BTreeSet<(u32, u32)> = TILES.iter().map(|(_, column, row)| (*column, *row)).chain(islands).collect();
+        let places: BTreeSet<(u32, u32)> =
+            TILES.iter().map(|(_, column, row)| (*column, *row)).chain(islands).collect();
         assert_eq!(places.len(), TILES.len() + ARCHIPELAGOS.len());
         assert!(ARCHIPELAGOS.iter().all(|(_, province, ..)| codes.contains(province)));
     }

@@ -186,7 +186,8 @@ impl Scope {
         }
         if let Some(province) = asks("province") {
             officer.may_act_for(&national)?;
-            let province = province.parse().map_err(|_| Problem::new(ProblemCode::QueryMalformed).detail("`province`"))?;
+            let province =
+                province.parse().map_err(|_| Problem::new(ProblemCode::QueryMalformed).detail("`province`"))?;
             return Ok(Self::Province(province));
         }
         Ok(if officer.office == national { Self::Country } else { Self::Office(officer.office.clone()) })
@@ -291,10 +292,7 @@ impl Sheet<'_> {
         Dashboard {
             frame,
             title,
-            at: fill(
-                if matches!(scope, Scope::Office(_)) { &t.at } else { &t.at_kept },
-                &[("at", &at)],
-            ),
+            at: fill(if matches!(scope, Scope::Office(_)) { &t.at } else { &t.at_kept }, &[("at", &at)]),
             back,
             total: self.total(&figures),
             stages: self.stages(&figures),
@@ -377,10 +375,7 @@ impl Sheet<'_> {
         Days {
             says: fill(&t.days_says, &[("from", &from), ("to", &to), ("n", &made), ("most", &highest)]),
             columns: columns.collect(),
-            lines: [0, top / 2, top]
-                .into_iter()
-                .map(|n| (PLOT_TOP + PLOT_HEIGHT - height(n), self.count(n)))
-                .collect(),
+            lines: [0, top / 2, top].into_iter().map(|n| (PLOT_TOP + PLOT_HEIGHT - height(n), self.count(n))).collect(),
             first: from,
             last: to,
             none: most == 0,
@@ -425,7 +420,8 @@ impl Sheet<'_> {
                 (from <= to).then(|| (class, format!("{}–{}{unit}", self.count(from), self.count(to))))
             }
         });
-        let beside = self.country.offices.keys().filter(|office| self.country.province(office).is_none()).count() as u64;
+        let beside =
+            self.country.offices.keys().filter(|office| self.country.province(office).is_none()).count() as u64;
         let (width, height) = corner(7, 23);
         Map {
             says: fill(&t.map_says, &[("measure", measure.name(self.t))]),
@@ -464,20 +460,18 @@ impl Sheet<'_> {
             .into_iter()
             .map(|(code, figures)| (self.province(&code), Some(format!("{DASHBOARD}?province={code}")), figures))
             .collect();
-        all.extend(
-            self.country
-                .offices
-                .iter()
-                .filter(|(office, _)| self.country.province(office).is_none())
-                .map(|(office, figures)| (self.office(office), Some(format!("{DASHBOARD}?office={office}")), figures.clone())),
-        );
+        all.extend(self.country.offices.iter().filter(|(office, _)| self.country.province(office).is_none()).map(
+            |(office, figures)| (self.office(office), Some(format!("{DASHBOARD}?office={office}")), figures.clone()),
+        ));
         self.rows(&self.t.dashboard.provinces, &self.t.dashboard.province, all)
     }
 
     fn offices(&self, code: &str) -> Rows {
-        let of_province = self.country.offices.iter().filter(|(office, _)| self.country.province(office).as_deref() == Some(code));
-        let all = of_province
-            .map(|(office, figures)| (self.office(office), Some(format!("{DASHBOARD}?office={office}")), figures.clone()));
+        let of_province =
+            self.country.offices.iter().filter(|(office, _)| self.country.province(office).as_deref() == Some(code));
+        let all = of_province.map(|(office, figures)| {
+            (self.office(office), Some(format!("{DASHBOARD}?office={office}")), figures.clone())
+        });
         self.rows(&self.t.dashboard.offices, &self.t.dashboard.office_head, all.collect())
     }
 

@@ -126,8 +126,7 @@ impl Doing {
 
     /// All of them.
     #[cfg(test)]
-    pub const ALL: [Self; 6] =
-        [Self::Silent, Self::Shut, Self::NoBlanks, Self::Writing, Self::Ready, Self::Revoked];
+    pub const ALL: [Self; 6] = [Self::Silent, Self::Shut, Self::NoBlanks, Self::Writing, Self::Ready, Self::Revoked];
 }
 
 /// A station.
@@ -181,7 +180,9 @@ async fn batches(tx: &mut Tx, office: &OfficeCode, now: OffsetDateTime) -> Resul
         let batch = kept::read(&row)?;
         // A batch that is closed says itself what became of it.
         let progress = match batch.state {
-            CardBatchState::Closed | CardBatchState::Drafted => Progress { counts: items::Counts::default(), begun: false },
+            CardBatchState::Closed | CardBatchState::Drafted => {
+                Progress { counts: items::Counts::default(), begun: false }
+            }
             CardBatchState::Released | CardBatchState::Paused => card_batches::progress(tx, batch.id, now).await?,
         };
         batches.push(FloorBatch::new(&batch, &progress, !holds));
@@ -327,7 +328,8 @@ async fn failures(tx: &mut Tx, office: &OfficeCode) -> Result<Vec<Failed>, Store
         if !holds {
             continue;
         }
-        let (ChipState::Spoiled { account, .. } | ChipState::Destroyed { account, .. }) = row.json("state_data")? else {
+        let (ChipState::Spoiled { account, .. } | ChipState::Destroyed { account, .. }) = row.json("state_data")?
+        else {
             continue;
         };
         match found.iter_mut().find(|known| known.reason == account.reason) {

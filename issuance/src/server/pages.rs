@@ -12,8 +12,8 @@ use crypto::perso::problem::ProblemCode;
 use super::Offices;
 use crate::ground::Permission;
 use crate::web::html::{
-    APPROVALS, Asked, COUNTER, DASHBOARD, Dress, FACTORY, Filled, Frame, HAND_OVER, HOME, PERSONS, PageRoutes, Place, READINGS, Shown,
-    Visitor, local, page, texts, to,
+    APPROVALS, Asked, COUNTER, DASHBOARD, Dress, FACTORY, Filled, Frame, HAND_OVER, HOME, PERSONS, PageRoutes, Place,
+    READINGS, Shown, Visitor, local, page, texts, to,
 };
 use crate::web::{Desk, Named, Problem, Right};
 use crate::{access, applications, dashboards, production};

@@ -80,11 +80,7 @@ pub async fn by_stage(tx: &mut Tx, office: Option<&OfficeCode>) -> Result<Vec<(S
 ///
 /// # Errors
 /// [`StoreError`]
-pub async fn by_age(
-    tx: &mut Tx,
-    office: Option<&OfficeCode>,
-    today: Date,
-) -> Result<Vec<(String, Ages)>, StoreError> {
+pub async fn by_age(tx: &mut Tx, office: Option<&OfficeCode>, today: Date) -> Result<Vec<(String, Ages)>, StoreError> {
     let (long, soon) = (today - Duration::days(LONG), today + Duration::days(SOON));
     let rows = match office {
         Some(office) => {

@@ -15,10 +15,10 @@ use crate::deed::Deed;
 use crate::ground::ids::{CardBatchId, StationId};
 use crate::ground::text::{MOST_OF_REASON, SomeWords};
 use crate::ground::{Officer, Permission};
+use crate::production::ProductionError;
 use crate::production::card_batches::{self, CardBatch, CardBatchState};
 use crate::production::floor::FloorBatch;
 use crate::production::store::card_batches as store;
-use crate::production::ProductionError;
 use crate::store::Tx;
 use crate::web::html::{
     Asked, Dress, FACTORY, Filled, Frame, Place, Shown, Trouble, Visitor, fill, page, page_about, texts, to,
@@ -215,8 +215,11 @@ impl Act {
         officer.may_act_for(&batch.office)?;
         let progress = card_batches::progress(&mut tx, batch.id, now).await?;
         let ready = card_batches::ready(&mut tx, batch.id, source.clock().today()).await?;
-        let names: BTreeMap<StationId, String> =
-            stations::of_office(&mut tx, &batch.office, now, MOST_STATIONS).await?.into_iter().map(|one| (one.id, one.name)).collect();
+        let names: BTreeMap<StationId, String> = stations::of_office(&mut tx, &batch.office, now, MOST_STATIONS)
+            .await?
+            .into_iter()
+            .map(|one| (one.id, one.name))
+            .collect();
         let (items, more) = self.items(&mut tx, after, &names, words).await?;
         let floor = FloorBatch::new(&batch, &progress, false);
         let keeps = officer.may(Permission::Stock);
@@ -242,7 +245,8 @@ impl Act {
         };
         let silent = |until: OffsetDateTime| if until < now { &*t.factory.lease_over } else { "" };
         let stations = self.stations(&mut tx, &names).await?.into_iter().map(|row| {
-            let until = row.until.map_or_else(String::new, |at| format!("{} {}", written::moment(at, offset), silent(at)));
+            let until =
+                row.until.map_or_else(String::new, |at| format!("{} {}", written::moment(at, offset), silent(at)));
             (row.name, words.count(row.writing), until, words.count(row.done))
         });
         let moment = |at| written::moment(at, offset);
@@ -268,16 +272,13 @@ impl Act {
     }
 
     /// Returns what each station did for the batch.
-    async fn stations(
-        &self,
-        tx: &mut Tx,
-        names: &BTreeMap<StationId, String>,
-    ) -> Result<Vec<StationRow>, Problem> {
+    async fn stations(&self, tx: &mut Tx, names: &BTreeMap<StationId, String>) -> Result<Vec<StationRow>, Problem> {
         let unnamed = &texts(self.dress.language).factory.by_station;
         let mut stations: BTreeMap<StationId, StationRow> = BTreeMap::new();
         for (station, stage, n, until) in items::by_station(tx, self.id).await? {
             let name = names.get(&station).unwrap_or(unnamed);
-            let row = stations.entry(station).or_insert_with(|| StationRow { name: name.clone(), ..StationRow::default() });
+            let row =
+                stations.entry(station).or_insert_with(|| StationRow { name: name.clone(), ..StationRow::default() });
             if stage == "in-production" {
                 (row.writing, row.until) = (n, until);
             } else if items::is_card(&stage) {
@@ -305,7 +306,8 @@ impl Act {
             let stage: String = row.get("stage")?;
             let id = item.application.to_string();
             let lease = item.lease.as_ref();
-            let station = lease.map(|lease| names.get(&lease.station).cloned().unwrap_or_else(|| t.factory.by_station.clone()));
+            let station =
+                lease.map(|lease| names.get(&lease.station).cloned().unwrap_or_else(|| t.factory.by_station.clone()));
             shown.push(ItemRow {
                 place: item.place,
                 reference: id[id.len() - 6..].to_uppercase(),
@@ -320,7 +322,8 @@ impl Act {
                 tampered: !holds,
             });
         }
-        let next = shown.last().filter(|_| more).map(|last| format!("{FACTORY}/batches/{}?after={}", self.id, last.place));
+        let next =
+            shown.last().filter(|_| more).map(|last| format!("{FACTORY}/batches/{}?after={}", self.id, last.place));
         Ok((shown, next))
     }
 }
