@@ -41,13 +41,13 @@ export async function factory({ page, context, to, text, must, seen, judged, mea
   await shot("draft-wrong");
   await page.fill("#most", "5");
   await send("form[action='/pages/factory/batches'] button[type=submit]");
-  must((await text()).includes("Đã lập lô"), "draft", "is not told");
+  must((await text()).includes("Đã lập mẻ"), "draft", "is not told");
   const draft = await page.locator("article", { hasText: "chờ người thứ hai" }).locator("a").first().getAttribute("href");
   await seen("batch-draft", draft);
-  must((await text()).includes("Bạn đã lập lô này"), "draft", "does not say who releases it");
+  must((await text()).includes("Bạn đã lập mẻ này"), "draft", "does not say who releases it");
   await second.goto(page.url().split("/pages")[0] + draft, { waitUntil: "load" });
   await Promise.all([second.waitForURL("**done=released"), second.locator("form[action$='/release'] button").click()]);
-  must((await second.locator("main").innerText()).includes("Lô đã được cho chạy"), "release", "is not told");
+  must((await second.locator("main").innerText()).includes("Mẻ đã được cho chạy"), "release", "is not told");
   await second.screenshot({ path: `${out}/batch-released-1280-vi-light.png`, fullPage: true });
 
   // The end of the session is told to the page that follows.

@@ -2,7 +2,7 @@
 -- change adds rows and updates none, so that no writer waits for another; the service adds the rows up from time to time.
 create table dossier_tally (
     id bigserial primary key,
-    office text not null,
+    office text collate "C" not null,
     owner_office text,
     state text not null,
     due_on date,

@@ -224,8 +224,8 @@ async fn officer(gate: &Gate, shown: Shown, path: &str) -> Result<(Officer, Stri
     Ok((officer, username))
 }
 
-/// True while the session whose cookie this is goes on: not ended, not left alone for too long, its officer at work with
-/// the same roles at the same office. Asked for an answer that lasts, it is no sign of life.
+/// True while the session whose cookie this is goes on: not ended, not left alone for too long, its officer at work
+/// with the same roles at the same office. Asked for an answer that lasts, it is no sign of life.
 ///
 /// # Errors
 /// [`StoreError`]

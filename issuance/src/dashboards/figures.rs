@@ -85,7 +85,8 @@ impl Country {
 }
 
 impl Dashboards {
-    /// Returns the figures of every office: those of up to a minute ago, or older ones of today while they are read anew.
+    /// Returns the figures of every office: those of up to a minute ago, or older ones of today
+    /// while they are read anew.
     ///
     /// # Errors
     /// [`StoreError`]
@@ -117,8 +118,8 @@ impl Dashboards {
         Ok(country)
     }
 
-    /// Returns the figures that are kept, if they are younger than this and of today: a day that is over changes what is
-    /// late.
+    /// Returns the figures that are kept, if they are younger than this and of today: a day that is
+    /// over changes what is late.
     fn kept(&self, deeds: &Deeds, age: Duration) -> Option<Arc<Country>> {
         let kept = self.0.kept.read().expect("the lock is held for a copy only");
         let (read, country) = kept.as_ref()?;

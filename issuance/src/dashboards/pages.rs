@@ -1,4 +1,5 @@
-//! The page of the figures: of the officer's office; at the national office of the country, of a province, of an office.
+//! The page of the figures: of the officer's office; at the national office of the country, of
+//! a province, of an office.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

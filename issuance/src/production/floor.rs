@@ -1,5 +1,6 @@
-//! What goes on in the factory of an office at a moment: its batches of cards, its stations, what failed, its stock. Told
-//! by what the service has written down; a reader that hangs, or a cable that is out, it knows by the silence alone.
+//! What goes on in the factory of an office at a moment: its batches of cards, its stations, what failed,
+//! its stock. Told by what the service has written down; a reader that hangs, or a cable that is out, it
+//! knows by the silence alone.
 
 use std::collections::BTreeMap;
 
@@ -362,8 +363,8 @@ struct Said {
     remedy: String,
 }
 
-/// Returns cause and remedy of a failure in a language, by its code in `docs/failure-codes.md`; `None` for words that are
-/// no code.
+/// Returns cause and remedy of a failure in a language, by its code in `docs/failure-codes.md`; `None`
+/// for words that are no code.
 pub(super) fn remedy(reason: &str, vietnamese: bool) -> Option<(&'static str, &'static str)> {
     if let Some(known) = OF_STATIONS.get(reason) {
         let said = if vietnamese { &known.vi } else { &known.en };

@@ -1,5 +1,5 @@
-//! The floors of factories as open pages follow them: one look at the database a tick for each office, shared by all who
-//! watch it; none while no page is open.
+//! The floors of factories as open pages follow them: one look at the database a tick for each office, shared by all
+//! who watch it; none while no page is open.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};

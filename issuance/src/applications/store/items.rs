@@ -370,8 +370,8 @@ pub async fn counts(tx: &mut Tx, batch: CardBatchId, since: OffsetDateTime) -> R
     Ok(counts)
 }
 
-/// Returns how far the applications of a batch are that a station has or had last: station, stage, how many, and the last
-/// moment of their leases.
+/// Returns how far the applications of a batch are that a station has or had last: station, stage, how many, and the
+/// last moment of their leases.
 ///
 /// # Errors
 /// [`StoreError`]

@@ -1,5 +1,5 @@
-//! SQL of what is counted of applications by office, stage and due day. Written by triggers of `application`; it decides
-//! nothing, and carries no MAC (ADR 0021).
+//! SQL of what is counted of applications by office, stage and due day. Written by triggers of `application`; it
+//! decides nothing, and carries no MAC (ADR 0021).
 
 use std::collections::BTreeMap;
 
@@ -170,13 +170,15 @@ impl Key {
 }
 
 /// Adds up what is counted of the next offices after this one: one row for each change becomes one row for each office,
-/// stage and due day. Beside other writers nothing is lost or counted twice, since only rows that it deletes are added up.
-/// Returns the last of those offices; `None` after the last one of all.
+/// stage and due day. Beside other writers nothing is lost or counted twice, since only rows that it deletes are added
+/// up. Returns the last of those offices; `None` after the last one of all.
 ///
 /// # Errors
 /// [`StoreError`]
 pub async fn add_up(tx: &mut Tx, after: &str) -> Result<Option<String>, StoreError> {
-    let sql = sql!("select office from dossier_tally where office > $1 group by office order by office limit $2");
+    let sql = sql!(
+        "select office, count(*) as n from dossier_tally where office > $1 group by office order by office limit $2"
+    );
     let offices = tx.all(sql, args![after, OFFICES]).await?;
     let Some(last) = offices.last() else { return Ok(None) };
     let last: String = last.get("office")?;

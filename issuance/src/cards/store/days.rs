@@ -1,5 +1,5 @@
-//! SQL of how many cards were made at an office on a day. Written by triggers of `card`; it decides nothing, and carries
-//! no MAC (ADR 0021).
+//! SQL of how many cards were made at an office on a day. Written by triggers of `card`; it decides nothing, and
+//! carries no MAC (ADR 0021).
 
 use time::Date;
 
@@ -35,8 +35,8 @@ pub async fn made(
     rows.iter().map(|row| Ok((row.get("office")?, row.get("day")?, row.number("n")?))).collect()
 }
 
-/// Counts cards again by office and day, and returns where the tally says otherwise: office and day in one word, what it
-/// says, what there is.
+/// Counts cards again by office and day, and returns where the tally says otherwise: office and day in one word,
+/// what it says, what there is.
 ///
 /// # Errors
 /// [`StoreError`]

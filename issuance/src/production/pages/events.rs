@@ -1,5 +1,5 @@
-//! What goes on in a factory, sent to open pages as it happens (server-sent events). A stream ends with the session that
-//! opened it and with the service; it is no sign of life of its officer.
+//! What goes on in a factory, sent to open pages as it happens (server-sent events). A stream ends with the session
+//! that opened it and with the service; it is no sign of life of its officer.
 
 use std::convert::Infallible;
 use std::pin::Pin;

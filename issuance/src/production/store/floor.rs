@@ -44,25 +44,19 @@ pub(in crate::production) async fn heard(
     office: &OfficeCode,
     station: StationId,
 ) -> Result<Option<OffsetDateTime>, StoreError> {
-    // Three accounts, of each the end of an index.
-    let sql = sql!(
-        "select at from (
-             select at from (select at from posting
-                             where from_account = $1 and what in ('initialised', 'bound', 'personalized', 'spoiled')
-                             order by id desc limit 1) of_blanks
-             union all
-             select at from (select at from posting
-                             where from_account = $2 and what in ('initialised', 'bound', 'personalized', 'spoiled')
-                             order by id desc limit 1) of_initialised
-             union all
-             select at from (select at from posting
-                             where from_account = $3 and what in ('initialised', 'bound', 'personalized', 'spoiled')
-                             order by id desc limit 1) of_bound
-         ) heard order by at desc limit 1"
-    );
-    let account = |state: &str| format!("station/{office}/{station}/{state}");
-    let row = tx.one(sql, args![account("delivered"), account("initialised"), account("bound")]).await?;
-    row.map(|row| row.get("at")).transpose()
+    // One account after the other: each is the end of an index.
+    let mut last = None;
+    for state in ["delivered", "initialised", "bound"] {
+        let sql = sql!(
+            "select at from posting
+             where from_account = $1 and what in ('initialised', 'bound', 'personalized', 'spoiled')
+             order by id desc limit 1"
+        );
+        if let Some(row) = tx.one(sql, args![format!("station/{office}/{station}/{state}")]).await? {
+            last = last.max(Some(row.get("at")?));
+        }
+    }
+    Ok(last)
 }
 
 /// Returns the chips of an office that were spoiled last, the newest first, each with when and whether its MAC holds.
