@@ -11,7 +11,8 @@
 //! 5. [`holds`] (what must not be erased), [`population`], [`cards`], [`numbering`], [`notices`] (what citizens are
 //!    told), [`bookings`] (place and time), [`applications`], [`production`], [`trust`], [`retention`] (what is kept no
 //!    longer is erased)
-//! 6. [`server`] puts them together; [`cli`] is the command line
+//! 6. [`dashboards`] (figures of offices and provinces)
+//! 7. [`server`] puts them together; [`cli`] is the command line
 //!
 //! A test holds the order, SQL included (`issuance/tests/it/order.rs`). In an office `model.rs` is pure,
 //! `steps.rs` holds the verbs over a [`deed::Deed`], `store.rs` the SQL, `api.rs` the handlers,
@@ -23,6 +24,7 @@ pub mod audit;
 pub mod bookings;
 pub mod cards;
 pub mod cli;
+pub mod dashboards;
 pub mod deed;
 pub mod ground;
 pub mod holds;

@@ -207,8 +207,9 @@ async function signsIn(username, password) {
 async function signsOut() {
   await Promise.all([page.waitForURL("**/pages/sign-in?left=yes"), page.locator("form[action='/pages/sign-out'] button").click()]);
 }
-const tools = { page, to, text, must, seen, judged, measured, out, signsIn, signsOut };
+const tools = { page, context, given, to, text, must, seen, judged, measured, out, signsIn, signsOut };
 await (await import("./person.mjs")).people(tools, given.people);
+await (await import("./factory.mjs")).factory(tools, given.factory);
 
 await browser.close();
 if (faults.length > 0) {

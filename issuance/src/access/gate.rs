@@ -216,12 +216,31 @@ async fn officer(gate: &Gate, shown: Shown, path: &str) -> Result<(Officer, Stri
         return Err(problem);
     }
     // Noted at most once in a while, so that reading does not become writing.
-    if now - seen_at > settings.session_idle / 10 && path != BY_ITSELF {
+    if now - seen_at > settings.session_idle / 10 && !BY_ITSELF.contains(&path) {
         let mut tx = gate.deeds.db().begin_upkeep().await?;
         store::session_seen(&mut tx, officer.session, now).await?;
         tx.commit().await?;
     }
     Ok((officer, username))
+}
+
+/// True while the session whose cookie this is goes on: not ended, not left alone for too long, its officer at work
+/// with the same roles at the same office. Asked for an answer that lasts, it is no sign of life.
+///
+/// # Errors
+/// [`StoreError`]
+pub(crate) async fn goes_on(
+    access: &Access,
+    deeds: &Deeds,
+    token_hash: &[u8; 32],
+    officer: &Officer,
+) -> Result<bool, StoreError> {
+    let (now, mut tx) = (deeds.source().now(), deeds.db().begin_read().await?);
+    let session = store::session(&mut tx, &access.settings, token_hash, now).await?;
+    Ok(session.is_some_and(|session| {
+        let now = &session.officer;
+        now.id == officer.id && now.office == officer.office && now.roles == officer.roles
+    }))
 }
 
 /// True if a caller whom the gate let in may still come in: the session was not ended, the officer not disabled or
@@ -318,6 +337,6 @@ const OWN_MATTERS: [&str; 8] = [
 /// What an officer may do before a password that another hand chose is changed.
 const WITH_AN_OLD_PASSWORD: [&str; 4] =
     ["/api/v1/me/password", "/api/v1/sessions/current", "/pages/password", "/pages/sign-out"];
-/// A page that is open asks for this by itself, so that it is no sign of an officer at the desk: the
+/// A page that is open asks for these by itself, so that they are no sign of an officer at the desk: the
 /// session of an empty chair ends.
-const BY_ITSELF: &str = "/pages/approvals/queue";
+const BY_ITSELF: [&str; 2] = ["/pages/approvals/queue", "/pages/factory/events"];

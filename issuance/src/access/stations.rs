@@ -5,11 +5,11 @@ use time::{Duration, OffsetDateTime};
 
 use super::{AccessError, store};
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
-use crate::ground::Id;
 use crate::ground::actor::Service;
 use crate::ground::ids::StationId;
+use crate::ground::{Id, OfficeCode};
 use crate::keys::RollOver;
-use crate::store::{StoreError, Tx};
+use crate::store::{Record, StoreError, Tx};
 
 /// A station, as the owner of the key file sees it.
 #[derive(Debug)]
@@ -34,20 +34,35 @@ pub const TAMPERED: &str = "changed-by-another-hand";
 /// # Errors
 /// [`StoreError`]
 pub async fn listed(tx: &mut Tx, now: OffsetDateTime) -> Result<Vec<Listed>, StoreError> {
-    let mut all = Vec::new();
-    for (row, holds) in tx.judged_rows(&store::STATION).await? {
-        let (revoked, expires_at): (Option<OffsetDateTime>, _) = (row.get("revoked_at")?, row.get("expires_at")?);
-        let state = match revoked {
-            _ if !holds => TAMPERED,
-            Some(_) => "revoked",
-            None if expires_at <= now => "expired",
-            None => "in-use",
-        };
-        let (name, office) = (row.get("name")?, row.get("office")?);
-        all.push(Listed { id: Id::of(&row, "id")?, name, office, state, expires_at });
-    }
+    let mut all =
+        tx.judged_rows(&store::STATION).await?.iter().map(|row| read(row, now)).collect::<Result<Vec<_>, _>>()?;
     all.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(all)
+}
+
+/// Returns at most so many stations of an office, in the order of their enrolment.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn of_office(
+    tx: &mut Tx,
+    office: &OfficeCode,
+    now: OffsetDateTime,
+    most: i64,
+) -> Result<Vec<Listed>, StoreError> {
+    store::lists::stations_at(tx, office, most).await?.iter().map(|row| read(row, now)).collect()
+}
+
+fn read((row, holds): &(Record, bool), now: OffsetDateTime) -> Result<Listed, StoreError> {
+    let (revoked, expires_at): (Option<OffsetDateTime>, _) = (row.get("revoked_at")?, row.get("expires_at")?);
+    let state = match revoked {
+        _ if !holds => TAMPERED,
+        Some(_) => "revoked",
+        None if expires_at <= now => "expired",
+        None => "in-use",
+    };
+    let (name, office) = (row.get("name")?, row.get("office")?);
+    Ok(Listed { id: Id::of(row, "id")?, name, office, state, expires_at })
 }
 
 /// Who has certificates that [end with a roll-over](RollOver::ends) of the authority.

@@ -11,6 +11,7 @@ pub mod paper_archive;
 pub mod payments;
 pub mod progress;
 pub mod register_checks;
+pub mod tally;
 
 use time::OffsetDateTime;
 
@@ -44,6 +45,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(205, "0205_applications_made_ahead"),
     migration!(207, "0207_applications_makers"),
     migration!(208, "0208_applications_by_due_day"),
+    migration!(215, "0215_applications_tally_of_queues"),
 ];
 
 /// Applications carry a MAC.

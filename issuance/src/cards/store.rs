@@ -1,5 +1,6 @@
 //! SQL of the cards.
 
+pub mod days;
 pub(super) mod lists;
 
 use crypto::identity::CardSerial;
@@ -24,6 +25,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(85, "0085_cards_tally"),
     migration!(172, "0172_cards_body"),
     migration!(187, "0187_cards_recalled"),
+    migration!(216, "0216_cards_tally_of_days"),
 ];
 
 /// Cards carry a MAC.

@@ -209,6 +209,14 @@ pub async fn offices_of_province(tx: &mut Tx, province: ProvinceCode) -> Result<
     Ok(of_province.map(|unit| unit.code).collect())
 }
 
+/// Returns the units of the authority as they are now, by code.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn all_units(tx: &mut Tx) -> Result<Vec<Unit>, StoreError> {
+    store::units(tx, None, u16::MAX).await
+}
+
 /// Returns how many units stand directly below a unit and are not dissolved.
 ///
 /// # Errors

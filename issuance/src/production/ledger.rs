@@ -77,6 +77,12 @@ impl Place {
         }
     }
 
+    /// True where chips of several states may be.
+    #[must_use]
+    pub(super) const fn has_states(self) -> bool {
+        self.state().is_none()
+    }
+
     /// The one state that chips have there; none where the account says it.
     const fn state(self) -> Option<ChipStateName> {
         match self {

@@ -21,11 +21,13 @@ pub mod ends;
 mod ends_api;
 mod error;
 pub mod findings;
+mod floor;
 pub mod intake;
 pub mod ledger;
 mod ledger_api;
 mod ledger_picture;
 mod lists;
+mod live;
 mod misses;
 pub mod model;
 mod opening;
@@ -52,7 +54,7 @@ pub use disagreements::{disagreements, open_cases_of_disagreements};
 pub use error::ProductionError;
 pub use ledger_picture::picture;
 pub use opening::open_chips_of_before;
-pub(crate) use pages::pages;
+pub(crate) use pages::{in_factory, pages};
 use serde::{Deserialize, Serialize};
 pub use store::batches::{PRODUCTION_BATCH, open_batches};
 pub use store::body_doubts::BODY_DOUBT;
@@ -128,6 +130,7 @@ pub struct Production {
     secrets: Secrets,
     misses: misses::Misses,
     round: print_jobs::Round,
+    live: live::Live,
     settings: Settings,
 }
 
@@ -153,6 +156,7 @@ impl Production {
             secrets,
             misses: misses::Misses::default(),
             round: print_jobs::Round::default(),
+            live: live::Live::default(),
             settings: Settings::default(),
         }
     }
@@ -161,6 +165,11 @@ impl Production {
     #[must_use]
     pub fn with_settings(self, settings: Settings) -> Self {
         Self { settings, ..self }
+    }
+
+    /// Ends the streams of pages that follow what goes on in a factory: the service stops.
+    pub fn end_streams(&self) {
+        self.live.end();
     }
 
     /// Within how many working days a box is received.

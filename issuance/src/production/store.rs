@@ -9,6 +9,7 @@ pub(super) mod counts;
 pub(super) mod dissolutions;
 pub(super) mod ends;
 pub(super) mod findings;
+pub(super) mod floor;
 pub(super) mod ledger;
 pub(super) mod lists;
 pub(super) mod print_jobs;
@@ -52,6 +53,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(200, "0200_production_evidence_of_cases"),
     migration!(201, "0201_production_order_of_postings"),
     migration!(206, "0206_production_bodies_and_seals"),
+    migration!(217, "0217_production_unclosed_batches"),
 ];
 
 /// Write-offs that wait for their witness carry a MAC.

@@ -11,6 +11,7 @@ use crate::access::{Access, FirstOfficerError, make_first_officer, note_certifie
 use crate::applications::Counter;
 use crate::bookings::Bookings;
 use crate::cards::CardProfile;
+use crate::dashboards::Dashboards;
 use crate::deed::{DeedError, Deeds};
 use crate::ground::objects::{ObjectError, Objects};
 use crate::ground::{Clock, Randomness, Source};
@@ -55,6 +56,8 @@ pub struct Offices {
     pub counter: Counter,
     /// Production.
     pub production: Production,
+    /// The figures of offices and provinces.
+    pub dashboards: Dashboards,
     /// The registry of cards.
     pub cards: cards::Settings,
     /// What is kept no longer.
@@ -405,6 +408,7 @@ impl Offices {
             web: settings.web.clone(),
             pages: settings.pages,
             cards: settings.cards.clone(),
+            dashboards: Dashboards::default(),
             access: Access::new(settings.access.clone(), TlsAuthority::open(&store)?),
             numbers,
             notices: Notices::new(settings.notices.clone(), register.clone())

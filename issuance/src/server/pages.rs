@@ -12,11 +12,11 @@ use crypto::perso::problem::ProblemCode;
 use super::Offices;
 use crate::ground::Permission;
 use crate::web::html::{
-    APPROVALS, Asked, COUNTER, Dress, Filled, Frame, HAND_OVER, HOME, PERSONS, PageRoutes, Place, READINGS, REGISTER,
-    Shown, Visitor, local, page, texts, to,
+    APPROVALS, Asked, COUNTER, DASHBOARD, Dress, FACTORY, Filled, Frame, HAND_OVER, HOME, PERSONS, PageRoutes, Place,
+    READINGS, REGISTER, Shown, Visitor, local, page, texts, to,
 };
 use crate::web::{Desk, Named, Problem, Right};
-use crate::{access, applications, population, production};
+use crate::{access, applications, dashboards, population, production};
 
 /// All pages of this service.
 pub(super) fn pages() -> PageRoutes<Offices> {
@@ -29,6 +29,7 @@ pub(super) fn pages() -> PageRoutes<Offices> {
         .merge(applications::pages())
         .merge(population::pages())
         .merge(production::pages())
+        .merge(dashboards::pages())
 }
 
 /// The beginning: what each role of the officer does.
@@ -51,6 +52,9 @@ async fn home(State(desk): State<Desk>, dress: Dress, visitor: Visitor, asked: A
     if officer.may(Permission::Decide) {
         works.push((APPROVALS, &*t.home.approvals, applications::waiting(&desk, officer, t).await?));
     }
+    if officer.may(Permission::ReadStock) {
+        works.push((FACTORY, &*t.factory.tab, production::in_factory(&desk, officer, t).await?));
+    }
     if officer.may(Permission::HandOver) {
         works.push((HAND_OVER, &*t.handing.tab, applications::waiting_cards(&desk, officer, t).await?));
     }
@@ -62,6 +66,9 @@ async fn home(State(desk): State<Desk>, dress: Dress, visitor: Visitor, asked: A
     }
     if officer.may(Permission::ReadAudit) {
         works.push((READINGS, &*t.readings.tab, t.readings.home.clone()));
+    }
+    if officer.may(Permission::ListApplications) {
+        works.push((DASHBOARD, &*t.dashboard.tab, dashboards::summary(&desk, officer, dress.language).await?));
     }
     let frame = Frame::new(&dress, Some(&visitor), Place::Home);
     page(&Home { frame, works, changed: asked.some("changed").is_some() })

@@ -124,6 +124,8 @@ impl Service {
     pub async fn stop(self) {
         let Self { offices, stop, mut serving, worker, .. } = self;
         worker.abort();
+        // A stream is a request under way that would never finish.
+        offices.production.end_streams();
         let _ = stop.send(true);
         if tokio::time::timeout(GRACE, &mut serving).await.is_err() {
             tracing::warn!("requests under way were cut; their transactions are rolled back");

@@ -49,10 +49,12 @@ impl Verified {
             verified.faults.extend(faults.into_iter().map(|id| (table.table, id)));
         }
         let mut tx = db.begin_read().await?;
-        for of in ["application", "card", "chip", "fee_entry"] {
+        for of in ["application", "card", "chip", "dossier", "card of a day", "fee_entry"] {
             let all = match of {
                 "application" => applications::store::miscounted(&mut tx).await?,
                 "card" => cards::store::miscounted(&mut tx).await?,
+                "card of a day" => cards::store::days::miscounted(&mut tx).await?,
+                "dossier" => applications::store::tally::miscounted(&mut tx).await?,
                 "fee_entry" => applications::store::payments::miscounted(&mut tx).await?,
                 _ => production::miscounted(&mut tx).await?,
             };

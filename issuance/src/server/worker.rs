@@ -290,8 +290,23 @@ async fn purge_expired(offices: &Offices) -> Result<(), JobError> {
     add_up(db, cards::store::add_up).await?;
     add_up(db, production::add_up).await?;
     add_up(db, production::add_up_ledger).await?;
+    let mut after = Some(String::new());
+    while let Some(office) = after {
+        let mut tx = db.begin_upkeep().await?;
+        after = applications::store::tally::add_up(&mut tx, &office).await?;
+        tx.commit().await?;
+    }
+    let today = offices.deeds().source().clock().today();
+    for ago in 0..DAYS_OF_CARDS {
+        let mut tx = db.begin_upkeep().await?;
+        cards::store::days::add_up(&mut tx, today - time::Duration::days(ago)).await?;
+        tx.commit().await?;
+    }
     Ok(population::quality::add_up(db).await?)
 }
+
+/// Cards are written down on the day of their issue: of the days before these nothing is left to be added up.
+const DAYS_OF_CARDS: i64 = 3;
 
 /// Adds up what is counted, a piece in each transaction.
 async fn add_up(db: &Db, piece: impl AsyncFn(&mut Tx) -> Result<bool, StoreError>) -> Result<(), StoreError> {

@@ -26,6 +26,7 @@ mod dossier_histories;
 mod duplicates;
 mod examples;
 mod factors;
+mod factory_pages;
 mod folder;
 mod four_eyes;
 mod generate;

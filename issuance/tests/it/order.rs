@@ -27,6 +27,7 @@ const ORDER: &[&str] = &[
     "production",
     "trust",
     "retention",
+    "dashboards",
     "server",
     "cli",
 ];

@@ -112,6 +112,13 @@ impl Browser {
         Sheet { status, headers, text: String::from_utf8_lossy(&response.bytes().await.unwrap()).into_owned() }
     }
 
+    /// Opens a stream, whose pieces are read one by one.
+    pub async fn follows(&self, path: &str) -> reqwest::Response {
+        let session = self.session.as_deref().unwrap_or_default();
+        let request = self.client.get(format!("{}{path}", self.address));
+        request.header(COOKIE, format!("__Host-look=vi.light; __Host-session={session}")).send().await.unwrap()
+    }
+
     /// Sends a form from one of our own pages.
     pub async fn sends(&self, path: &str, form: &[(&str, &str)]) -> Sheet {
         self.asks(Method::POST, path, &[("sec-fetch-site", "same-origin")], Some(form)).await
@@ -660,8 +667,9 @@ async fn an_officer_decides_in_a_real_browser_and_nothing_is_in_the_way() {
     std::fs::File::create(&large).unwrap().set_len(50 << 20).unwrap();
     let photograph = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/portrait/photograph.jpg");
     let today = house.clock.today();
+    let factory = Box::pin(crate::factory_pages::for_browser(&house)).await;
     let given = json!({
-        "people": people,
+        "people": people, "factory": factory,
         "counter": {"username": "hang.vu", "number": number, "person": person, "name": name, "large": large,
             "photograph": photograph},
         "address": format!("https://{}", house.service.address()), "chromium": CHROMIUM,

@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::house::{Caller, House, NIL, on_both};
-use crate::pages::Browser;
+use crate::pages::{Browser, Sheet};
 
 /// Who may call a route, as the law divides the work.
 #[derive(Clone, Copy, Debug)]
@@ -301,7 +301,17 @@ const PAGES: &[(&str, &str, Who)] = &[
     // The faces of a card, for who reads the card by the API.
     ("GET", "/pages/cards/{id}/back.png", Officers(&[HandOver])),
     ("GET", "/pages/cards/{id}/front.png", Officers(&[HandOver])),
+    ("GET", "/pages/dashboard", Officers(&[Approver, Capture, HandOver, Registrar, Stock])),
     ("GET", "/pages/design", Anyone),
+    ("GET", "/pages/factory", Officers(&[Stock])),
+    ("POST", "/pages/factory/batches", Officers(&[Stock])),
+    ("GET", "/pages/factory/batches/{id}", Officers(&[Stock])),
+    ("POST", "/pages/factory/batches/{id}/cancellation", Officers(&[Stock])),
+    ("POST", "/pages/factory/batches/{id}/closing", Officers(&[Stock])),
+    ("POST", "/pages/factory/batches/{id}/pause", Officers(&[Stock])),
+    ("POST", "/pages/factory/batches/{id}/release", Officers(&[Stock])),
+    ("POST", "/pages/factory/batches/{id}/resumption", Officers(&[Stock])),
+    ("GET", "/pages/factory/events", Officers(&[Stock])),
     ("GET", "/pages/hand-over", Officers(&[HandOver])),
     ("POST", "/pages/hand-over", Officers(&[HandOver])),
     ("GET", "/pages/hand-over/{id}", Officers(&[HandOver])),
@@ -375,6 +385,13 @@ async fn each_page_for_each_role() {
     let stranger = Browser::new(&house);
     let asks = async |browser: &Browser, method: &str, path: &str| {
         let path = path.replace("{id}", NIL).replace("{name}", "x");
+        if path.ends_with("/events") {
+            // A stream that is open does not end by itself.
+            let stream = browser.follows(&path).await;
+            let (status, headers) = (stream.status().as_u16(), stream.headers().clone());
+            let text = if status == 200 { String::new() } else { stream.text().await.unwrap() };
+            return Sheet { status, text, headers };
+        }
         if method == "POST" { browser.sends(&path, &[]).await } else { browser.reads(&path).await }
     };
     for (method, path, who) in PAGES {

@@ -27,6 +27,9 @@ const BATCH: &str = "the items of a batch are on its machine; each of their appl
 /// Of an office that ends.
 const ENDS: &str = "an office that is dissolved: every machine says what it has of it, some hundred rows at a time";
 
+/// The page of a factory.
+const FLOOR: &str = "the page of a factory: every machine gives the last postings of an account, by an index, and the limits are merged";
+
 /// Left out of the queue.
 const QUEUE: &str =
     "a page of a queue, by office; for each application of it, an index of the items says whether a batch has it";
@@ -48,6 +51,7 @@ const OUTSIDE: &[(&str, usize, &str)] = &[
     ("select application by application_id, due_on, kind, moves, owner", 1, FEW),
     ("select application by application_id, id, moves, owner, owner_office, registered_at, until", 1, LIST),
     ("select application by application_id, id, kind, moved_at, moves, stage", 1, UPKEEP),
+    ("select application by batch_id, station_id", 1, BATCH),
     ("select application by due_on", 1, FEW),
     ("select application by due_on, id, owner", 1, UPKEEP),
     ("select application by due_on, id, owner, owner_office, registered_at", 1, LIST),
@@ -60,7 +64,7 @@ const OUTSIDE: &[(&str, usize, &str)] = &[
     ("select application by id, office, registered_at, stage", 1, LIST),
     ("select application by id, moves, office, officer_id, registered_at, until", 1, LIST),
     ("select application by id, owner, owner_office, registered_at", 1, LIST),
-    ("select application by nothing", 2, WALK),
+    ("select application by nothing", 3, WALK),
     ("select application by owner", 1, FEW),
     ("select application by owner, owner_office", 2, LIST),
     ("select application by stage", 1, FEW),
@@ -102,10 +106,11 @@ const OUTSIDE: &[(&str, usize, &str)] = &[
     ("select card by id, office", 1, LIST),
     ("select card by id, office, serial, status", 1, LIST),
     ("select card by id, office, status", 1, LIST),
-    ("select card by nothing", 2, WALK),
+    ("select card by nothing", 3, WALK),
     ("select card by serial, status", 2, KEYS),
     ("select card by sod_sha256", 1, VALUE),
     ("select card by suspended_until", 1, UPKEEP),
+    ("select chip by to_account", 1, FLOOR),
     ("select chip by box_id, custody, office, posting_id, state", 1, WALK),
     ("select chip by box_id, custody, office, state", 2, LIST),
     ("select chip by custody, id, office, state", 1, LIST),
@@ -202,6 +207,8 @@ const OUTSIDE: &[(&str, usize, &str)] = &[
     ("select portrait by name", 1, VALUE),
     ("select portrait by nothing", 1, WALK),
     ("select quarantined by batch_id, line", 1, LIST),
+    ("select posting by from_account, what", 1, FLOOR),
+    ("select posting by to_account", 1, FLOOR),
     ("select posting by box_id, custody, office, posting_id, state", 1, WALK),
     ("select posting by delivery_id, from_account, id, place, posting_id, serial, to_account", 1, UPKEEP),
     ("select posting by delivery_id, from_account, serial, to_account", 1, BY_ID),
@@ -281,7 +288,7 @@ const OUTSIDE: &[(&str, usize, &str)] = &[
     ("select made_ahead by batch_id, day, moves, object, outcome, stage", 1, BATCH),
     ("select card_batch by id, office", 1, LIST),
     ("select card_batch by nothing", 1, WALK),
-    ("select card_batch by office, state", 2, LIST),
+    ("select card_batch by office, state", 4, LIST),
     ("select card_batch by state", 1, FEW),
     ("select body_doubt by nothing", 1, WALK),
     ("select print_job by id, state", 2, UPKEEP),
@@ -302,8 +309,8 @@ const OUTSIDE: &[(&str, usize, &str)] = &[
     ("select closed_application by application_id, closed_at, office", 1, ENDS),
     ("select number_lease by expires_at, office, returned_at", 1, ENDS),
     ("select production_batch by closed_at, office", 1, ENDS),
-    ("select stock_box by ended_at, from_office, received_at, to_office", 1, ENDS),
-    ("select stock_case by from_office, office, state", 1, ENDS),
+    ("select stock_box by ended_at, from_office, received_at, to_office", 2, ENDS),
+    ("select stock_case by from_office, office, state", 2, ENDS),
 ];
 
 /// Where the rows of a table lie.

@@ -40,6 +40,20 @@ pub(in crate::access) async fn stations(
     tx.all_judged(&STATION, sql, args![office, after, most]).await
 }
 
+/// Returns at most so many stations that stand at an office, by enrolment, each with whether its MAC holds.
+pub(in crate::access) async fn stations_at(
+    tx: &mut Tx,
+    office: &OfficeCode,
+    most: i64,
+) -> Result<Vec<(Record, bool)>, StoreError> {
+    let sql = sql!(
+        "select id, name, office, fingerprint, certificate, made_at, expires_at, revoked_at, revocation_reason,
+                next_fingerprint, next_certificate, next_made_at, next_expires_at, version, mac
+         from station where office = $1 order by id limit $2"
+    );
+    tx.all_judged(&STATION, sql, args![office, most]).await
+}
+
 /// An open session of an officer.
 pub(in crate::access) struct OpenSession {
     pub id: SessionId,

@@ -370,6 +370,24 @@ pub async fn counts(tx: &mut Tx, batch: CardBatchId, since: OffsetDateTime) -> R
     Ok(counts)
 }
 
+/// Returns how far the applications of a batch are that a station has or had last: station, stage, how many, and the
+/// last moment of their leases.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn by_station(
+    tx: &mut Tx,
+    batch: CardBatchId,
+) -> Result<Vec<(StationId, String, u64, Option<OffsetDateTime>)>, StoreError> {
+    let sql = sql!(
+        "select i.station_id, a.stage, count(*) as n, max(i.lease_until) as until
+         from batch_item i join application a on a.id = i.application_id
+         where i.batch_id = $1 and i.station_id is not null group by i.station_id, a.stage order by i.station_id, a.stage"
+    );
+    let read = |row: &Record| Ok((Id::of(row, "station_id")?, row.get("stage")?, row.number("n")?, row.get("until")?));
+    tx.all(sql, args![batch]).await?.iter().map(read).collect()
+}
+
 /// True for a stage at which there is a card.
 #[must_use]
 pub fn is_card(stage: &str) -> bool {

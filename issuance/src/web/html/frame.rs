@@ -39,8 +39,12 @@ pub(crate) enum Place {
     Approvals,
     /// The counter.
     Counter,
+    /// The figures of offices and provinces.
+    Dashboard,
     /// A page that the head does not name.
     Elsewhere,
+    /// The factory.
+    Factory,
     /// The hand-over of cards.
     HandOver,
     /// The beginning.
@@ -90,6 +94,9 @@ impl Frame {
             if visitor.officer.may(Permission::Decide) {
                 tab(Place::Approvals, APPROVALS, &t.layout.approvals);
             }
+            if visitor.officer.may(Permission::ReadStock) {
+                tab(Place::Factory, FACTORY, &t.factory.tab);
+            }
             if visitor.officer.may(Permission::HandOver) {
                 tab(Place::HandOver, HAND_OVER, &t.handing.tab);
             }
@@ -101,6 +108,9 @@ impl Frame {
             }
             if visitor.officer.may(Permission::ReadAudit) {
                 tab(Place::Readings, READINGS, &t.readings.tab);
+            }
+            if visitor.officer.may(Permission::ListApplications) {
+                tab(Place::Dashboard, DASHBOARD, &t.dashboard.tab);
             }
             roles = visitor.officer.roles.iter().map(|role| t.word(&t.role, role.name())).collect();
         }
@@ -162,6 +172,10 @@ pub(crate) const ASSETS: &str = "/pages/assets/";
 pub(crate) const COUNTER: &str = "/pages/counter";
 /// The page of the decisions.
 pub(crate) const APPROVALS: &str = "/pages/approvals";
+/// The page of the factory.
+pub(crate) const FACTORY: &str = "/pages/factory";
+/// The page of the figures.
+pub(crate) const DASHBOARD: &str = "/pages/dashboard";
 /// The page where cards are handed over.
 pub(crate) const HAND_OVER: &str = "/pages/hand-over";
 /// The page where people are looked for.

@@ -18,7 +18,9 @@ use axum::response::{IntoResponse, Response};
 pub(crate) use cookies::{cookie_token_hash, forgotten_session, has_session, page_token_hash, session_cookie};
 pub(crate) use dress::{Dress, is_page, local};
 pub(crate) use filled::{Asked, Filled, asked_here};
-pub(crate) use frame::{APPROVALS, COUNTER, Frame, HAND_OVER, PERSONS, Place, READINGS, REGISTER, Trouble, Visitor};
+pub(crate) use frame::{
+    APPROVALS, COUNTER, DASHBOARD, FACTORY, Frame, HAND_OVER, PERSONS, Place, READINGS, REGISTER, Trouble, Visitor,
+};
 pub(crate) use routes::PageRoutes;
 use serde::{Deserialize, Serialize};
 pub(crate) use texts::{Texts, fill, texts};

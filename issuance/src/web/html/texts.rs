@@ -101,6 +101,26 @@ texts! {
         hearing: HearingTexts {
             title outcome outcome_wrong allowed upheld reason reason_hint submit barred allowed_done upheld_done
         }
+        dashboard: DashboardTexts {
+            tab home country office at at_kept back_country back_province print total open late share cards_today
+            cards cards_made stages stages_says stage picture number ages ages_says age long_late just_late due_today
+            due_soon due_later days days_says day no_cards no_cards_says as_table map map_says map_hint island
+            measure measure_do beside provinces province offices office_head state in_time watch needs_help no_rows
+            no_rows_says more
+        }
+        factory: FactoryTexts {
+            tab title lead reload home_none home_some at batches batch no_batches no_batches_says more_batches
+            draft_waits drafted released closed paused_because good of rate rate_unit left left_says left_none
+            minutes hours spoiled waiting leased dropped progress stations no_stations no_stations_says more_stations
+            heard heard_never blanks chip orders certificate readers_says failures no_failures no_failures_says
+            failures_says cause remedy no_remedy chips last by_officer by_station stock differs adds_up cases account
+            no_stock no_stock_says boxes box_way way due draft draft_says most most_hint most_wrong priority
+            priority_hint priority_wrong draft_do done_drafted done_released done_paused done_resumed done_cancelled
+            done_closed other_office other_office_do over over_says back far waits_second release_says close_says
+            close_not_yet ready lease_over release resume close pause pause_says pause_do cancel cancel_says
+            cancel_do drop_draft drop_draft_says drop_draft_do reason by_stations station lease items no_items
+            no_items_says nameless place application stage used more_items
+        }
         receipt: ReceiptTexts { title form says old handed citizen officer sign back print }
         registry: RegistryTexts {
             tab title home lead begin_form ways find_person figures campaign see_all next_page back
@@ -124,12 +144,22 @@ texts! {
         }
     }
     tables {
+        /// Accounts of the stock.
+        account
         /// Looks at a person's data.
         action
         /// What speaks against two persons being one.
         against
+        /// States of a batch of cards.
+        batch
         /// States of a card.
         card
+        /// What chips are.
+        chip
+        /// What a station does.
+        doing
+        /// What is to be done about a station that does so.
+        doing_says
         /// What speaks for two persons being one.
         duplicate
         /// Events of the register.

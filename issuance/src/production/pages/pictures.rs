@@ -6,16 +6,16 @@ use axum::extract::{FromRef, State};
 use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
 
-use super::Production;
-use super::card_faces::{self, Which};
 use crate::deed::{Deed, Occasion};
 use crate::ground::ids::CardId;
 use crate::ground::{Officer, Permission};
+use crate::production::Production;
+use crate::production::card_faces::{self, Which};
 use crate::web::html::{PageRoutes, Shown, Visitor};
 use crate::web::{Desk, Named, Right};
 
-/// The pages of this office.
-pub(crate) fn pages<S: Clone + Send + Sync + 'static>() -> PageRoutes<S>
+/// The pictures.
+pub(super) fn pages<S: Clone + Send + Sync + 'static>() -> PageRoutes<S>
 where
     Desk: FromRef<S>,
     Production: FromRef<S>,
