@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod administration_pages;
 mod appeals;
 mod archive;
 mod at_once;

@@ -494,7 +494,7 @@ async fn a_page_of_another_office_is_closed_and_a_problem_is_a_page() {
     let browser = Browser::of(&house, "khoi.do").await;
     let said = browser.reads(&format!("/pages/approvals/{id}")).await;
     assert!(
-        said.status == 403 && said.says("Hồ sơ này thuộc đơn vị khác") && said.says("other-office"),
+        said.status == 403 && said.says("Việc này thuộc đơn vị khác") && said.says("other-office"),
         "{}",
         said.text
     );

@@ -18,7 +18,10 @@ use axum::response::{IntoResponse, Response};
 pub(crate) use cookies::{cookie_token_hash, forgotten_session, has_session, page_token_hash, session_cookie};
 pub(crate) use dress::{Dress, is_page, local};
 pub(crate) use filled::{Asked, Filled, asked_here};
-pub(crate) use frame::{APPROVALS, COUNTER, Frame, HAND_OVER, PERSONS, Place, READINGS, Trouble, Visitor};
+pub(crate) use frame::{
+    ADMINISTRATION, APPROVALS, CALENDAR, COUNTER, DEPUTIES, Frame, HAND_OVER, KEYS, OFFICERS, PERSONS, PROPOSALS,
+    Place, READINGS, STATIONS, TABLES, Trouble, UNITS, Visitor,
+};
 pub(crate) use routes::PageRoutes;
 use serde::{Deserialize, Serialize};
 pub(crate) use texts::{Texts, fill, texts};
@@ -83,5 +86,7 @@ pub(crate) fn to(place: &str) -> Response {
 pub(crate) const HOME: &str = "/pages";
 /// The page where officers sign in.
 pub(crate) const DOOR: &str = "/pages/sign-in";
+/// The page where officers set a password with a one-time token.
+pub(crate) const FIRST_PASSWORD: &str = "/pages/first-password";
 /// The page where officers change their password.
 pub(crate) const PASSWORD: &str = "/pages/password";
