@@ -194,6 +194,7 @@ async function signsOut() {
 }
 const tools = { page, to, text, must, seen, judged, measured, out, signsIn, signsOut };
 await (await import("./person.mjs")).people(tools, given.people);
+await (await import("./administration.mjs")).administration(tools, given.administration);
 
 await browser.close();
 if (faults.length > 0) {

@@ -219,7 +219,8 @@ async fn set(
         Err(problem) if problem.status().is_server_error() => Err(problem),
         Err(problem) => {
             let problem = match problem.code() {
-                ProblemCode::HoursUnfit if problem.errors().is_empty() => about(ProblemCode::HoursUnfit, "rows"),
+                // The verb names the fields of the API; here all of it is one.
+                ProblemCode::HoursUnfit => about(ProblemCode::HoursUnfit, "rows"),
                 _ => problem,
             };
             page_about(&problem, &sheet(&desk, &dress, &visitor, &code, Some(typed), (Some(&problem), unfit)).await?)

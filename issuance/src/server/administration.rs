@@ -244,11 +244,11 @@ async fn keys(State(desk): State<Desk>, State(watch): State<Watch>, dress: Dress
         }
     };
     let list = match keys.revocation_list.as_ref().map(|list| (list.revoked, list.next_update)) {
-        None => ("bad-t", "i-no", t.keys.list_unreadable.clone()),
-        Some((_, Some(next))) if next <= now => ("bad-t", "i-no", fill(&t.keys.list_over, &[("day", &day(next))])),
+        None => ("c-bad", "i-no", t.keys.list_unreadable.clone()),
+        Some((_, Some(next))) if next <= now => ("c-bad", "i-no", fill(&t.keys.list_over, &[("day", &day(next))])),
         Some((revoked, next)) => {
             let next = next.map_or_else(|| "?".to_owned(), day);
-            ("good", "i-ok", fill(&t.keys.list, &[("n", &count(revoked as u64)), ("day", &next)]))
+            ("c-good", "i-ok", fill(&t.keys.list, &[("n", &count(revoked as u64)), ("day", &next)]))
         }
     };
     page(&KeysPage {

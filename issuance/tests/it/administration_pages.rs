@@ -4,7 +4,7 @@
 use issuance::ground::Role;
 use issuance::{args, sql};
 use rcgen::{CertificateParams, KeyPair};
-use serde_json::json;
+use serde_json::{Value, json};
 use time::Duration;
 
 use crate::house::{Caller, House, NIL, PASSWORD, client, on_both};
@@ -111,6 +111,8 @@ async fn an_officer_counts_once_another_administrator_confirmed_and_sets_a_passw
         Browser::of(house, "lan.nguyễn").await;
         let shown = second.reads(&file).await;
         assert!(shown.says("đang làm việc") && shown.says("bằng mật khẩu"), "{}", shown.text);
+        let found = second.reads(&format!("{PLACE}/officers?name=Lan.Nguyen")).await;
+        assert!(found.says("lan.nguyễn") && found.says("1 cán bộ"), "without marks: {}", found.text);
         let looked = sql!("select count(*) as n from v_audit_entry where action = 'officers-listed' and object = $1");
         let object = format!("officer/{}", file.rsplit('/').next().unwrap());
         assert!(house.count(looked, args![object]).await >= 3, "each look at a file is in the trail");
@@ -188,7 +190,7 @@ async fn an_administrator_of_an_office_sees_that_office_and_wrong_passwords_are_
     on_both(async |house| {
         let (admin, _) = administrators(house).await;
         for (name, roles, office) in [
-            ("đỗ.mai", &[Role::Registrar][..], "o-1"),
+            ("do.mai", &[Role::Registrar][..], "o-1"),
             ("far", &[Role::Registrar], "o-2"),
             ("local", &[Role::Admin], "o-1"),
         ] {
@@ -196,11 +198,11 @@ async fn an_administrator_of_an_office_sees_that_office_and_wrong_passwords_are_
         }
         let local = Browser::of(house, "local").await;
         let list = local.reads(&format!("{PLACE}/officers?name=do.mai")).await;
-        assert!(list.says("đỗ.mai") && list.says("1 cán bộ"), "without marks: {}", list.text);
+        assert!(list.says("do.mai") && list.says("1 cán bộ"), "{}", list.text);
         let all = local.reads(&format!("{PLACE}/officers")).await;
         assert!(!all.says("far") && !all.says("id=\"office\""), "{}", all.text);
         let by_role = admin.reads(&format!("{PLACE}/officers?role=registrar")).await;
-        assert!(by_role.says("far") && by_role.says("đỗ.mai") && !by_role.says(">local<"), "{}", by_role.text);
+        assert!(by_role.says("far") && by_role.says("do.mai") && !by_role.says(">local<"), "{}", by_role.text);
         let far = format!("{PLACE}/officers/{}", officer_id(&admin, "far").await);
         let closed = local.reads(&far).await;
         assert!(closed.status == 403 && closed.says("other-office") && !closed.says("far"), "{}", closed.text);
@@ -215,7 +217,7 @@ async fn an_administrator_of_an_office_sees_that_office_and_wrong_passwords_are_
         let file = format!("{PLACE}/officers/{}", officer_id(&admin, "do.mai").await);
         assert!(!admin.reads(&file).await.says("bị khóa đến"));
         for _ in 0..7 {
-            house.anyone().signs_in("đỗ.mai", "not the password").await;
+            house.anyone().signs_in("do.mai", "not the password").await;
         }
         let locked = admin.reads(&file).await;
         assert!(locked.says("bị khóa đến") && locked.says("từ 127.0.0.1"), "{}", locked.text);
@@ -237,6 +239,7 @@ fn request() -> (String, String) {
 async fn a_station_is_enrolled_by_its_request_warned_of_in_time_and_revoked() {
     on_both(async |house| {
         let (admin, _) = administrators(house).await;
+        house.officer("local", &[Role::Admin], "o-2").await;
         let (place, (csr, key)) = (format!("{PLACE}/stations"), request());
         assert!(admin.reads(&place).await.says("Chưa có trạm nào"));
         let new = async |form: &[(&str, &str)], file: &str| {
@@ -279,7 +282,6 @@ async fn a_station_is_enrolled_by_its_request_warned_of_in_time_and_revoked() {
         assert!(shown.says("mất máy") && !shown.says("/revocation"), "{}", shown.text);
         let said = station_at_work.post("/api/v1/station/personalization/orders", "k-2", json!({})).await;
         assert_eq!(said.code(), "station-revoked", "{said:?}");
-        house.officer("local", &[Role::Admin], "o-2").await;
         let local = Browser::of(house, "local").await;
         assert!(!local.reads(&place).await.says("Trạm 1"));
         for path in [station.clone(), format!("{station}/certificate.pem")] {
@@ -474,4 +476,23 @@ async fn the_keys_are_told_by_purpose_and_time_before_they_run_out_and_none_is_s
         assert!(admin.reads(PLACE).await.says("khóa cần chú ý"));
     })
     .await;
+}
+
+/// What the walk in a browser (`tests/pages/administration.mjs`) needs: a request of a station, a unit, and officers.
+pub async fn for_browser(house: &House) -> Value {
+    let long = "nguyen.thi.huong.thu.nguyet.quynh.trang.thuy.duong.ngoc.bich";
+    let (_, officer) = house.appointed(long, &[Role::HandOver, Role::Registrar, Role::Auditor], "o-1").await;
+    for (name, role) in [("tuyet.lam", Role::Approver), ("hoa.tran", Role::HandOver), ("binh.cao", Role::Capture)] {
+        house.officer(name, &[role], "o-1").await;
+    }
+    let unit =
+        json!({"code": "003-001", "kind": "district", "province": "003", "name": "Quận Mẫu", "parent": "national"});
+    assert_eq!(house.admin.post("/api/v1/units", "unit", unit).await.status, 201);
+    house.station("maker-1").await;
+    let day = json!({"day": "2027-04-29", "kind": "holiday", "name": "nghỉ hoán đổi", "reason": "thông báo 12"});
+    assert_eq!(house.admin.post("/api/v1/calendar/days", "day", day).await.status, 200);
+    let today = house.clock.today();
+    json!({"password": PASSWORD, "officer": officer, "csr": request().0, "unit": "003-001", "absent": "tuyet.lam",
+        "deputy": "hoa.tran", "excluded": "binh.cao", "today": today.to_string(),
+        "tomorrow": (today + Duration::days(1)).to_string()})
 }

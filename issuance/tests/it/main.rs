@@ -88,6 +88,7 @@ mod status;
 mod stock_document;
 mod stock_offices;
 mod store;
+mod tasks;
 mod texts;
 mod traces;
 mod trust_bundle;

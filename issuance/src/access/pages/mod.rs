@@ -1,5 +1,6 @@
 //! The pages of this office: the door, an officer's own password, and the administration of officers and stations.
 
+mod officer;
 mod officers;
 mod proposals;
 mod stations;
@@ -36,8 +37,8 @@ where
         .get(administers, OFFICERS, officers::list)
         .post(administers, OFFICERS, officers::appoint)
         .get(administers, "/pages/administration/officers/new", officers::form)
-        .get(administers, "/pages/administration/officers/{id}", officers::open)
-        .post(administers, "/pages/administration/officers/{id}", officers::act)
+        .get(administers, "/pages/administration/officers/{id}", officer::open)
+        .post(administers, "/pages/administration/officers/{id}", officer::act)
         .get(administers, PROPOSALS, proposals::list)
         .get(administers, "/pages/administration/proposals/{id}", proposals::open)
         .post(administers, "/pages/administration/proposals/{id}/confirmation", proposals::confirm)

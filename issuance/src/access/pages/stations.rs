@@ -1,5 +1,5 @@
-//! The pages of stations: what is enrolled, what runs out, a certificate for a request that was made at the station, and
-//! the end of one.
+//! The pages of stations: what is enrolled, what runs out, a certificate for a request that was made at the station,
+//! and the end of one.
 
 use askama::Template;
 use axum::extract::State;
