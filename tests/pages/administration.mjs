@@ -127,6 +127,7 @@ export async function administration({ page, to, text, must, seen, judged, measu
   await page.fill("#deputy", given.deputy);
   await done(() => page.locator("section[aria-labelledby=appoint] button[type=submit]").click());
   must((await text()).includes("chờ quản trị viên thứ hai"), "deputies", "a deputy who waits is not told");
+  must(await page.inputValue("#absent") === "", "deputies", "what was typed stands in the form after it was sent");
   await glanced("deputies-waiting");
 
   await glanced("tables", `${place}/tables`);

@@ -550,9 +550,9 @@ fn judge(status: &Status, settings: &Settings) -> Vec<Finding> {
         findings.push(Finding { severity, about: about.to_owned(), says });
     };
     for one in status.certificates.iter().filter(|one| one.in_use) {
-        of_certificate(one, now, settings.keys.signing_key_limit).into_iter().for_each(|(severity, says)| {
+        for (severity, says) in of_certificate(one, now, settings.keys.signing_key_limit) {
             find(severity, &one.file, says);
-        });
+        }
     }
     if let Some(left) = &status.tls_roll_over {
         let says = match (left.stations.len(), left.officers.len()) {

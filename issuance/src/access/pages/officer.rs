@@ -46,12 +46,8 @@ struct File {
     proposals: Vec<(String, String, String)>,
     certificates: Vec<Certificate>,
     deputies: Vec<String>,
-    /// What can be done about the officer; nothing about oneself.
-    acts: bool,
+    may: May,
     national: bool,
-    in_service: bool,
-    /// True for an administrator, whose end waits for a second one.
-    by_two: bool,
     role_choices: Vec<Choice>,
     excluded: Option<String>,
     typed: Typed,
@@ -59,7 +55,32 @@ struct File {
     trouble: Option<Trouble>,
 }
 
+/// What an administrator may do about an officer.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum May {
+    /// All that concerns an officer in service.
+    Change,
+    /// The same, of an administrator, whose end waits for a second one.
+    ChangeByTwo,
+    /// Nothing: it is the administrator's own account.
+    Nothing,
+    /// Bring the officer back.
+    Return,
+}
+
 impl File {
+    fn acts(&self) -> bool {
+        self.may != May::Nothing
+    }
+
+    fn in_service(&self) -> bool {
+        matches!(self.may, May::Change | May::ChangeByTwo)
+    }
+
+    fn by_two(&self) -> bool {
+        self.may == May::ChangeByTwo
+    }
+
     fn wrong(&self, field: &str) -> Option<&str> {
         self.trouble.as_ref().filter(|trouble| trouble.is_about(field)).map(|trouble| trouble.title.as_str())
     }
@@ -204,10 +225,13 @@ async fn file(
                 if waits { format!("{said} ({})", t.officers.deputy_waits) } else { said }
             })
             .collect(),
-        acts: id != visitor.officer.id,
+        may: match account.disabled_at {
+            _ if id == visitor.officer.id => May::Nothing,
+            Some(_) => May::Return,
+            None if !changed && account.roles.contains(&Role::Admin) => May::ChangeByTwo,
+            None => May::Change,
+        },
         national: visitor.officer.office == OfficeCode::national(),
-        in_service: account.disabled_at.is_none(),
-        by_two: !changed && account.roles.contains(&Role::Admin),
         role_choices: roles(t, |role| match typed.act.as_str() {
             "roles" => typed.roles.contains(&role),
             _ => account.roles.contains(&role),
