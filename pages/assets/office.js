@@ -57,21 +57,24 @@ document.addEventListener("click", (event) => {
   else fold.open = true;
 });
 
+// What was typed for an act is done with once the act is: with a value, of the fields that begin so, before they are filled again.
+const forget = (begins) => {
+  for (const name of Object.keys(sessionStorage)) {
+    if (name.startsWith(`kept ${begins}`)) sessionStorage.removeItem(name);
+  }
+};
+const done = document.querySelector("[data-done]");
+if (done?.dataset.done) forget(done.dataset.done);
+
 // What is typed into a long field is kept by this window until it is sent: a session may end meanwhile.
 for (const field of document.querySelectorAll("[data-keep]")) {
   const name = `kept ${field.dataset.keep}`;
   if (!field.value) field.value = sessionStorage.getItem(name) ?? "";
   field.addEventListener("input", () => sessionStorage.setItem(name, field.value));
 }
-document.addEventListener("DOMContentLoaded", () => {
-  // A decision was taken: what was typed for it is done with. With a value, of the fields that begin so.
-  const done = document.querySelector("[data-done]");
-  if (done) {
-    for (const name of Object.keys(sessionStorage)) {
-      if (name.startsWith(`kept ${done.dataset.done}`)) sessionStorage.removeItem(name);
-    }
-  }
-});
+
+// Without a value it is a decision, and the fields are those of the next application: what they were filled with stays in them.
+if (done && !done.dataset.done) forget("");
 
 // A sheet is printed.
 document.addEventListener("click", (event) => {

@@ -210,6 +210,7 @@ async function signsOut() {
 const tools = { page, context, given, to, text, must, seen, judged, measured, out, signsIn, signsOut };
 await (await import("./person.mjs")).people(tools, given.people);
 await (await import("./factory.mjs")).factory(tools, given.factory);
+await (await import("./administration.mjs")).administration(tools, given.administration);
 
 await browser.close();
 if (faults.length > 0) {

@@ -192,34 +192,34 @@ struct All {}
 
 /// A client certificate of an officer, or the grant of one.
 #[derive(Debug, Serialize, ToSchema)]
-struct CertificateItem {
+pub(super) struct CertificateItem {
     /// Identifier.
-    id: CertificateId,
+    pub(super) id: CertificateId,
     /// The officer.
-    officer_id: OfficerId,
+    pub(super) officer_id: OfficerId,
     /// SHA-256 of the certificate (DER), hexadecimal; none while it is granted and not enrolled.
-    fingerprint: Option<String>,
+    pub(super) fingerprint: Option<String>,
     /// Until when the token of the grant enrols it.
     #[serde(with = "time::serde::rfc3339")]
-    token_expires_at: OffsetDateTime,
+    pub(super) token_expires_at: OffsetDateTime,
     /// The moment of the enrolment.
     #[serde(with = "time::serde::rfc3339::option")]
-    made_at: Option<OffsetDateTime>,
+    pub(super) made_at: Option<OffsetDateTime>,
     /// It ends then.
     #[serde(with = "time::serde::rfc3339::option")]
-    expires_at: Option<OffsetDateTime>,
+    pub(super) expires_at: Option<OffsetDateTime>,
     /// Since when it is revoked.
     #[serde(with = "time::serde::rfc3339::option")]
-    revoked_at: Option<OffsetDateTime>,
+    pub(super) revoked_at: Option<OffsetDateTime>,
     /// Why it was revoked.
-    revocation_reason: Option<String>,
+    pub(super) revocation_reason: Option<String>,
     /// The certificate that it renews.
-    renews: Option<CertificateId>,
+    pub(super) renews: Option<CertificateId>,
     /// True for a record that was changed by another hand: nothing of it is to be believed, and it opens nothing.
-    tampered: bool,
+    pub(super) tampered: bool,
 }
 
-fn item((row, holds): &(Record, bool)) -> Result<(CertificateId, CertificateItem), StoreError> {
+pub(super) fn item((row, holds): &(Record, bool)) -> Result<(CertificateId, CertificateItem), StoreError> {
     let id = Id::of(row, "id")?;
     let item = CertificateItem {
         id,
@@ -317,15 +317,28 @@ async fn revoke_certificate(
     Write { stamp, body }: Write<Reason>,
 ) -> Answered {
     desk.write(officer, stamp, async |deed| {
-        let owner = store::owner(deed.tx(), id).await?.ok_or(AccessError::OfficerCertificateUnknown)?;
-        let office = super::store::office_of_officer(deed.tx(), owner).await?;
-        let office = office.ok_or(AccessError::OfficerCertificateUnknown)?;
-        deed.actor().may_act_for(&office)?;
-        let revoked_at =
-            revoke(deed, &access, id, (owner, &office), body.reason.as_str(), Purpose::Administration).await?;
+        let revoked_at = revoke_of_officer(deed, &access, id, body.reason.as_str()).await?;
         Ok::<_, AccessError>(CertificateRevocation { id, revoked_at })
     })
     .await
+}
+
+/// Revokes the certificate or the grant of an officer for whom the administrator acts. Returns the moment of its first
+/// revocation.
+///
+/// # Errors
+/// [`AccessError::OfficerCertificateUnknown`], [`AccessError::OtherOffice`], [`AccessError::LastCertificate`]
+pub(super) async fn revoke_of_officer(
+    deed: &mut Deed<Officer>,
+    access: &Access,
+    id: CertificateId,
+    reason: &str,
+) -> Result<OffsetDateTime, AccessError> {
+    let owner = store::owner(deed.tx(), id).await?.ok_or(AccessError::OfficerCertificateUnknown)?;
+    let office = super::store::office_of_officer(deed.tx(), owner).await?;
+    let office = office.ok_or(AccessError::OfficerCertificateUnknown)?;
+    deed.actor().may_act_for(&office)?;
+    revoke(deed, access, id, (owner, &office), reason, Purpose::Administration).await
 }
 
 async fn revoke(

@@ -8,6 +8,7 @@ mod first_officer;
 mod gate;
 mod lists;
 mod model;
+mod officers;
 mod pages;
 mod passwords;
 mod problem;
@@ -26,12 +27,12 @@ pub use first_officer::{FirstOfficer, FirstOfficerError, make_first_officer};
 pub(crate) use gate::goes_on;
 pub use gate::{Gate, gate, page_gate, still_in};
 pub use model::AccessError;
-pub(crate) use pages::pages;
+pub(crate) use pages::{ending_stations, pages, waiting_proposals};
 use serde::{Deserialize, Serialize};
 pub use steps::note_certified_keys;
 pub(crate) use steps::{
-    knows_officer, name_of_officer, office_of_officer_in_service, office_of_station, officer_at, officer_of_name,
-    officers_with, post_of_officer,
+    called, knows_officer, name_of_officer, office_of_officer_in_service, office_of_station, officer_at,
+    officer_of_name, officers_with, post_of_officer,
 };
 pub use store::certificates::{CERTIFICATE, certificates_in_use};
 pub use store::deputies::DEPUTY;

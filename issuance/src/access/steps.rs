@@ -223,6 +223,18 @@ pub(crate) async fn name_of_officer(tx: &mut Tx, id: OfficerId) -> Result<Option
     store::lists::username(tx, id).await
 }
 
+/// Returns the name of an officer's account; of one whose row another hand changed, the identifier.
+///
+/// # Errors
+/// [`StoreError`]
+pub(crate) async fn called(tx: &mut Tx, id: OfficerId) -> Result<String, StoreError> {
+    match store::lists::username(tx, id).await {
+        Ok(Some(name)) => Ok(name),
+        Ok(None) | Err(StoreError::Tampered { .. }) => Ok(id.to_string()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Refuses a name that is empty or longer than 64 characters.
 ///
 /// # Errors

@@ -8,6 +8,7 @@
 
 mod api;
 pub mod model;
+mod pages;
 mod problem;
 mod register_changes;
 pub mod steps;
@@ -16,6 +17,7 @@ mod told;
 pub mod upkeep;
 
 pub use api::{BookingOfApplication, routes};
+pub(crate) use pages::pages;
 use serde::{Deserialize, Serialize};
 pub use steps::BookingError;
 pub use store::{BOOKING, MIGRATIONS, OFFICE_HOURS, to_be_moved};

@@ -121,6 +121,23 @@ pub(crate) async fn last_words(
     Ok(row.map(|row| row.get::<Option<String>>("reason")).transpose()?.flatten())
 }
 
+/// Returns when this was done to an object since a moment, the newest first and at most so many, each with the words of
+/// the record.
+pub(crate) async fn last_times(
+    tx: &mut Tx,
+    object: &str,
+    action: Action,
+    since: OffsetDateTime,
+    most: i64,
+) -> Result<Vec<(OffsetDateTime, String)>, StoreError> {
+    let begin: EntryId = Id::first_at(since);
+    let sql = sql!(
+        "select at, reason from audit_entry where object = $1 and action = $2 and id >= $3 order by id desc limit $4"
+    );
+    let rows = tx.all(sql, args![object, action.word(), begin, most]).await?;
+    rows.iter().map(|row| Ok((row.get("at")?, row.get::<Option<String>>("reason")?.unwrap_or_default()))).collect()
+}
+
 /// Returns the moment of the last record about this object that was made until then.
 pub(crate) async fn last_record_about(
     tx: &mut Tx,

@@ -1,7 +1,7 @@
 //! What the folder holds that runs out: certificates, the revocation list, and the signatures that keys may still make.
 
 use crypto::pki::Certificate;
-use crypto::suite::VerifyingKey;
+use crypto::suite::{Curve, VerifyingKey};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use serde::Serialize;
@@ -25,6 +25,8 @@ pub struct Held {
     pub purpose: &'static str,
     /// True if the service works with it today; false for one that was succeeded and that cards still carry.
     pub in_use: bool,
+    /// The algorithm of its key: `ECDSA P-256`, `RSA`.
+    pub algorithm: &'static str,
     /// Serial number, in hexadecimal.
     pub serial: String,
     /// First moment of validity.
@@ -113,6 +115,21 @@ pub async fn inventory(
     Ok((held, list))
 }
 
+/// Returns the algorithm of the certified key.
+fn algorithm(one: &Certificate) -> &'static str {
+    match one.verifying_key() {
+        Ok(VerifyingKey::Ec(public)) => match public.curve() {
+            Curve::P256 => "ECDSA P-256",
+            Curve::P384 => "ECDSA P-384",
+            Curve::P521 => "ECDSA P-521",
+            Curve::BrainpoolP256r1 => "ECDSA brainpoolP256r1",
+            Curve::BrainpoolP384r1 => "ECDSA brainpoolP384r1",
+        },
+        Ok(VerifyingKey::Rsa(_)) => "RSA",
+        Err(_) => "?",
+    }
+}
+
 const ROLL_OVER: &str = "issuance rotate tls-authority, then reload";
 const FINISH: &str = "issuance rotate tls-authority --finish, then reload";
 
@@ -121,6 +138,7 @@ fn of(one: &Certificate, file: &str, purpose: &'static str, in_use: bool, revoke
         file: format!("{file}.der"),
         purpose,
         in_use,
+        algorithm: algorithm(one),
         serial: one.serial().to_string(),
         not_before: one.not_before(),
         not_after: one.not_after(),

@@ -9,9 +9,11 @@ pub mod calendar;
 mod deputies_api;
 pub mod holidays;
 pub mod model;
+mod pages;
 mod problem;
 pub mod steps;
 mod store;
 
 pub use api::routes;
+pub(crate) use pages::{pages, waiting_days, waiting_deputies};
 pub use store::MIGRATIONS;

@@ -156,6 +156,16 @@ impl Reference {
         all
     }
 
+    /// Returns the days on which a table changed, the first one first.
+    #[must_use]
+    pub fn changed_on(&self, table: Table) -> Vec<Date> {
+        let versions = self.changes.iter().filter(|((of, _), _)| *of == table).flat_map(|(_, versions)| versions);
+        let mut days: Vec<Date> = versions.flat_map(|version| [version.from, version.until]).flatten().collect();
+        days.sort_unstable();
+        days.dedup();
+        days
+    }
+
     fn versions(&self, table: Table, code: &str) -> Option<&[Version]> {
         if self.changes.is_empty() {
             return None;

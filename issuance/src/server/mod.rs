@@ -1,5 +1,6 @@
 //! Puts the offices together and runs them: settings, router, TLS, worker, service. No office imports it.
 
+mod administration;
 pub mod backup;
 mod codes;
 mod compose;

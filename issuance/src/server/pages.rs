@@ -9,14 +9,14 @@ use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
 use crypto::perso::problem::ProblemCode;
 
-use super::Offices;
+use super::{Offices, administration};
 use crate::ground::Permission;
 use crate::web::html::{
-    APPROVALS, Asked, COUNTER, DASHBOARD, Dress, FACTORY, Filled, Frame, HAND_OVER, HOME, PERSONS, PageRoutes, Place,
-    READINGS, REGISTER, Shown, Visitor, local, page, texts, to,
+    ADMINISTRATION, APPROVALS, Asked, COUNTER, DASHBOARD, Dress, FACTORY, Filled, Frame, HAND_OVER, HOME, PERSONS,
+    PageRoutes, Place, READINGS, REGISTER, Shown, Visitor, local, page, texts, to,
 };
 use crate::web::{Desk, Named, Problem, Right};
-use crate::{access, applications, dashboards, population, production};
+use crate::{access, applications, bookings, dashboards, offices, population, production};
 
 /// All pages of this service.
 pub(super) fn pages() -> PageRoutes<Offices> {
@@ -25,7 +25,10 @@ pub(super) fn pages() -> PageRoutes<Offices> {
         .get(Right::Anyone, "/pages/assets/{name}", asset)
         .get(Right::Anyone, "/pages/design", design)
         .post(Right::Anyone, "/pages/look", look)
+        .merge(administration::pages())
         .merge(access::pages())
+        .merge(offices::pages())
+        .merge(bookings::pages())
         .merge(applications::pages())
         .merge(population::pages())
         .merge(production::pages())
@@ -69,6 +72,9 @@ async fn home(State(desk): State<Desk>, dress: Dress, visitor: Visitor, asked: A
     }
     if officer.may(Permission::ListApplications) {
         works.push((DASHBOARD, &*t.dashboard.tab, dashboards::summary(&desk, officer, dress.language).await?));
+    }
+    if officer.may(Permission::Administer) {
+        works.push((ADMINISTRATION, &*t.administration.tab, administration::waiting(&desk, officer, t).await?));
     }
     let frame = Frame::new(&dress, Some(&visitor), Place::Home);
     page(&Home { frame, works, changed: asked.some("changed").is_some() })

@@ -426,6 +426,30 @@ async fn ledger(tx: &mut Tx, clock: &Clock) -> Result<Ledger, StartError> {
     })
 }
 
+/// Looks at the keys alone: the certificates of the folder, the revocation list, and the master keys of cards.
+///
+/// # Errors
+/// [`StartError`]
+pub(super) async fn keys_of(settings: &Settings, store: &KeyStore, db: &Db) -> Result<Keys, StartError> {
+    let mut tx = db.begin_read().await?;
+    let (certificates, revocation_list) = keys::inventory(store, &mut tx, &settings.keys).await?;
+    let stock = production::figures(&mut tx).await?;
+    let card_masters = card_masters(store, &mut tx, &stock.chips).await?;
+    Ok(Keys { certificates, revocation_list, card_masters, signing_key_limit: settings.keys.signing_key_limit })
+}
+
+/// What the folder has of keys: never a key itself.
+pub(super) struct Keys {
+    /// Certificates, those in use first.
+    pub(super) certificates: Vec<Held>,
+    /// The revocation list; none if it cannot be read.
+    pub(super) revocation_list: Option<RevocationList>,
+    /// The versions of the master key of cards.
+    pub(super) card_masters: Vec<CardMaster>,
+    /// So many signatures a key makes.
+    pub(super) signing_key_limit: u64,
+}
+
 /// Counts the chips of each version: of the only one without reading them.
 async fn card_masters(store: &KeyStore, tx: &mut Tx, chips: &[(String, u64)]) -> Result<Vec<CardMaster>, StartError> {
     let versions = keys::CardKeys::versions(store)?;
@@ -487,6 +511,37 @@ fn disk_of(folder: &Path) -> Option<Disk> {
     })
 }
 
+/// What an administrator must do or know about a certificate in use, or its key.
+pub(super) fn of_certificate(one: &Held, now: OffsetDateTime, signing_key_limit: u64) -> Vec<(Severity, String)> {
+    let mut found = Vec::new();
+    if one.revoked {
+        found.push((Severity::Critical, format!("revoked; it signs nothing more: {}", one.remedy)));
+    }
+    if one.not_before > now {
+        let from = moment(one.not_before);
+        found.push((Severity::Critical, format!("is valid from {from} only: is this computer's clock right?")));
+    }
+    let (end, verb) =
+        if one.signs_until < one.not_after { (one.signs_until, "may sign") } else { (one.not_after, "is valid") };
+    // What the authority certified ends with it, so another one is needed a year before.
+    let early = (one.file == "tls-ca.pem" && end - now <= AUTHORITY_IS_ROLLED_OVER).then_some(Severity::Notice);
+    if let Some(severity) = Severity::of_end(end, now).or(early) {
+        found.push((severity, format!("{verb} until {}: {}", moment(end), one.remedy)));
+    }
+    if let Some(left) = one.signatures_left {
+        let severity = match left.saturating_mul(100) / signing_key_limit.max(1) {
+            _ if left == 0 => Some(Severity::Critical),
+            0..1 => Some(Severity::Warning),
+            1..10 => Some(Severity::Notice),
+            _ => None,
+        };
+        if let Some(severity) = severity {
+            found.push((severity, format!("its key may make {left} signatures more: {}", one.remedy)));
+        }
+    }
+    found
+}
+
 /// What in all this an administrator must do or know, the worst first.
 fn judge(status: &Status, settings: &Settings) -> Vec<Finding> {
     let now = status.at;
@@ -495,30 +550,8 @@ fn judge(status: &Status, settings: &Settings) -> Vec<Finding> {
         findings.push(Finding { severity, about: about.to_owned(), says });
     };
     for one in status.certificates.iter().filter(|one| one.in_use) {
-        if one.revoked {
-            find(Severity::Critical, &one.file, format!("revoked; it signs nothing more: {}", one.remedy));
-        }
-        if one.not_before > now {
-            let from = moment(one.not_before);
-            find(Severity::Critical, &one.file, format!("is valid from {from} only: is this computer's clock right?"));
-        }
-        let (end, verb) =
-            if one.signs_until < one.not_after { (one.signs_until, "may sign") } else { (one.not_after, "is valid") };
-        // What the authority certified ends with it, so another one is needed a year before.
-        let early = (one.file == "tls-ca.pem" && end - now <= AUTHORITY_IS_ROLLED_OVER).then_some(Severity::Notice);
-        if let Some(severity) = Severity::of_end(end, now).or(early) {
-            find(severity, &one.file, format!("{verb} until {}: {}", moment(end), one.remedy));
-        }
-        if let Some(left) = one.signatures_left {
-            let severity = match left.saturating_mul(100) / settings.keys.signing_key_limit.max(1) {
-                _ if left == 0 => Some(Severity::Critical),
-                0..1 => Some(Severity::Warning),
-                1..10 => Some(Severity::Notice),
-                _ => None,
-            };
-            if let Some(severity) = severity {
-                find(severity, &one.file, format!("its key may make {left} signatures more: {}", one.remedy));
-            }
+        for (severity, says) in of_certificate(one, now, settings.keys.signing_key_limit) {
+            find(severity, &one.file, says);
         }
     }
     if let Some(left) = &status.tls_roll_over {

@@ -60,6 +60,14 @@ impl Watch {
         Ok(())
     }
 
+    /// Looks at the keys alone.
+    ///
+    /// # Errors
+    /// [`StartError`]
+    pub(super) async fn keys(&self, deeds: &Deeds) -> Result<status::Keys, StartError> {
+        status::keys_of(&self.settings, &self.store, deeds.db()).await
+    }
+
     /// Logs what was found at the last look, so that it is said again each day.
     pub(super) fn say(&self) {
         for finding in self.latest().iter().flat_map(|status| &status.findings) {

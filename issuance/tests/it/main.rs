@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod administration_pages;
 mod appeals;
 mod archive;
 mod at_once;
@@ -89,6 +90,7 @@ mod status;
 mod stock_document;
 mod stock_offices;
 mod store;
+mod tasks;
 mod texts;
 mod traces;
 mod trust_bundle;

@@ -501,7 +501,7 @@ async fn a_page_of_another_office_is_closed_and_a_problem_is_a_page() {
     let browser = Browser::of(&house, "khoi.do").await;
     let said = browser.reads(&format!("/pages/approvals/{id}")).await;
     assert!(
-        said.status == 403 && said.says("Hồ sơ này thuộc đơn vị khác") && said.says("other-office"),
+        said.status == 403 && said.says("Việc này thuộc đơn vị khác") && said.says("other-office"),
         "{}",
         said.text
     );
@@ -597,13 +597,13 @@ async fn a_reader_chooses_language_and_colours_and_comes_back_to_the_page() {
 }
 
 /// Where `tests/setup.sh test` puts what the browser test needs.
-fn modules() -> PathBuf {
+pub fn modules() -> PathBuf {
     let cache = std::env::var_os("HOME").map_or_else(|| "/root".into(), PathBuf::from);
     cache.join(".cache/citizen-card/pages")
 }
 
 /// Why the pages cannot be opened here.
-fn missing() -> Option<&'static str> {
+pub fn missing() -> Option<&'static str> {
     let node = Command::new("node").arg("--version").output().ok();
     let version = node.and_then(|said| String::from_utf8(said.stdout).ok()).unwrap_or_default();
     let major: u32 = version.trim_start_matches('v').split('.').next().and_then(|text| text.parse().ok()).unwrap_or(0);
@@ -666,10 +666,11 @@ async fn an_officer_decides_in_a_real_browser_and_nothing_is_in_the_way() {
     let large = house.folder.path().join("large.jpg");
     std::fs::File::create(&large).unwrap().set_len(50 << 20).unwrap();
     let photograph = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/portrait/photograph.jpg");
+    let administration = Box::pin(crate::administration_pages::for_browser(&house)).await;
     let today = house.clock.today();
     let factory = Box::pin(crate::factory_pages::for_browser(&house)).await;
     let given = json!({
-        "people": people, "factory": factory,
+        "people": people, "factory": factory, "administration": administration,
         "counter": {"username": "hang.vu", "number": number, "person": person, "name": name, "large": large,
             "photograph": photograph},
         "address": format!("https://{}", house.service.address()), "chromium": CHROMIUM,

@@ -90,6 +90,7 @@ const OUTSIDE: &[(&str, usize, &str)] = &[
     ("update archive_request by id", 4, BY_ID),
     ("update classification by application_id", 4, BY_ID),
     ("select audit_entry by id", 1, FEW),
+    ("select audit_entry by action, id, object", 1, FEW),
     ("select audit_entry by id, object", 1, FEW),
     ("select audit_entry by nothing", 1, FEW),
     ("select booking by application_id", 1, BY_ID),

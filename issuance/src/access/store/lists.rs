@@ -2,8 +2,9 @@
 
 use time::OffsetDateTime;
 
-use super::{OFFICER, STATION};
+use super::{OFFICER, SESSION, STATION};
 use crate::access::Settings;
+use crate::access::officers::LastSession;
 use crate::ground::ids::{OfficerId, SessionId, StationId};
 use crate::ground::{Id, OfficeCode};
 use crate::store::{Record, StoreError, Tx};
@@ -23,6 +24,26 @@ pub(in crate::access) async fn officers(
          from officer where (office = $1 or $1 = 'national') and id > $2 order by id limit $3"
     );
     tx.all_judged(&OFFICER, sql, args![office, after, most]).await
+}
+
+/// Returns an officer, with whether the MAC of the row holds.
+pub(in crate::access) async fn officer(tx: &mut Tx, id: OfficerId) -> Result<Option<(Record, bool)>, StoreError> {
+    Ok(tx.all_judged(&OFFICER, OFFICER.one, args![id]).await?.pop())
+}
+
+/// Returns the last session of an officer that is kept, if no other hand changed it.
+pub(in crate::access) async fn last_session(tx: &mut Tx, id: OfficerId) -> Result<Option<LastSession>, StoreError> {
+    let sql = sql!(
+        "select id, token_hash, officer_id, opened_at, seen_at, expires_at, closed_at, certificate,
+                version, mac
+         from session where officer_id = $1 order by id desc limit 1"
+    );
+    let judged = tx.all_judged(&SESSION, sql, args![id]).await?.pop();
+    let last = judged.filter(|(_, holds)| *holds).map(|(row, _)| {
+        let certificate = row.get::<Option<Vec<u8>>>("certificate")?.is_some();
+        Ok(LastSession { opened_at: row.get("opened_at")?, certificate })
+    });
+    last.transpose()
 }
 
 /// As [`officers`], for stations.
@@ -52,6 +73,11 @@ pub(in crate::access) async fn stations_at(
          from station where office = $1 order by id limit $2"
     );
     tx.all_judged(&STATION, sql, args![office, most]).await
+}
+
+/// Returns a station, with whether the MAC of the row holds.
+pub(in crate::access) async fn station(tx: &mut Tx, id: StationId) -> Result<Option<(Record, bool)>, StoreError> {
+    Ok(tx.all_judged(&STATION, STATION.one, args![id]).await?.pop())
 }
 
 /// An open session of an officer.

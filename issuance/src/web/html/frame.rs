@@ -35,6 +35,8 @@ impl<S: Sync> FromRequestParts<S> for Visitor {
 /// Where a page stands among the others.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Place {
+    /// The administration of officers, offices, stations and keys.
+    Administration,
     /// The decisions of the second officer.
     Approvals,
     /// The counter.
@@ -112,6 +114,9 @@ impl Frame {
             if visitor.officer.may(Permission::ListApplications) {
                 tab(Place::Dashboard, DASHBOARD, &t.dashboard.tab);
             }
+            if visitor.officer.may(Permission::Administer) {
+                tab(Place::Administration, ADMINISTRATION, &t.administration.tab);
+            }
             roles = visitor.officer.roles.iter().map(|role| t.word(&t.role, role.name())).collect();
         }
         Self {
@@ -150,6 +155,24 @@ impl Frame {
         fill(&self.t.layout.unit, &[("office", office)])
     }
 
+    /// Returns the ways between the pages of the administration; the one of this word is the present one.
+    pub(crate) fn administration(&self, here: &str) -> Vec<Tab> {
+        let t = &self.t.administration;
+        [
+            ("overview", ADMINISTRATION, &*t.overview),
+            ("proposals", PROPOSALS, &t.proposals),
+            ("officers", OFFICERS, &t.officers),
+            ("deputies", DEPUTIES, &t.deputies),
+            ("offices", UNITS, &t.offices),
+            ("calendar", CALENDAR, &t.calendar),
+            ("stations", STATIONS, &t.stations),
+            ("tables", TABLES, &t.tables),
+            ("keys", KEYS, &t.keys),
+        ]
+        .map(|(word, href, text)| Tab { href, text, current: word == here })
+        .into()
+    }
+
     /// Returns the themes, each with its word, its name and whether it is chosen.
     pub(crate) fn themes(&self) -> Vec<(&'static str, &'static str, bool)> {
         let name = |theme| match theme {
@@ -166,6 +189,24 @@ impl Frame {
     }
 }
 
+/// The beginning of the administration.
+pub(crate) const ADMINISTRATION: &str = "/pages/administration";
+/// What waits for a second administrator about officers.
+pub(crate) const PROPOSALS: &str = "/pages/administration/proposals";
+/// The officers.
+pub(crate) const OFFICERS: &str = "/pages/administration/officers";
+/// Who stands in for whom.
+pub(crate) const DEPUTIES: &str = "/pages/administration/deputies";
+/// The offices.
+pub(crate) const UNITS: &str = "/pages/administration/offices";
+/// The calendar of working days.
+pub(crate) const CALENDAR: &str = "/pages/administration/calendar";
+/// The stations.
+pub(crate) const STATIONS: &str = "/pages/administration/stations";
+/// The tables of places.
+pub(crate) const TABLES: &str = "/pages/administration/tables";
+/// The state of the keys.
+pub(crate) const KEYS: &str = "/pages/administration/keys";
 /// Where the files of the pages are.
 pub(crate) const ASSETS: &str = "/pages/assets/";
 /// The page of the counter.

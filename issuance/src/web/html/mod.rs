@@ -19,7 +19,8 @@ pub(crate) use cookies::{cookie_token_hash, forgotten_session, has_session, page
 pub(crate) use dress::{Dress, is_page, local};
 pub(crate) use filled::{Asked, Filled, asked_here};
 pub(crate) use frame::{
-    APPROVALS, COUNTER, DASHBOARD, FACTORY, Frame, HAND_OVER, PERSONS, Place, READINGS, REGISTER, Trouble, Visitor,
+    ADMINISTRATION, APPROVALS, CALENDAR, COUNTER, DASHBOARD, DEPUTIES, FACTORY, Frame, HAND_OVER, KEYS, OFFICERS,
+    PERSONS, PROPOSALS, Place, READINGS, REGISTER, STATIONS, TABLES, Trouble, UNITS, Visitor,
 };
 pub(crate) use routes::PageRoutes;
 use serde::{Deserialize, Serialize};
@@ -85,5 +86,7 @@ pub(crate) fn to(place: &str) -> Response {
 pub(crate) const HOME: &str = "/pages";
 /// The page where officers sign in.
 pub(crate) const DOOR: &str = "/pages/sign-in";
+/// The page where officers set a password with a one-time token.
+pub(crate) const FIRST_PASSWORD: &str = "/pages/first-password";
 /// The page where officers change their password.
 pub(crate) const PASSWORD: &str = "/pages/password";

@@ -142,6 +142,63 @@ texts! {
             no_persons_says place_unknown entered expected behind behind_by on_time done_on done_on_says
             all_entered never_at_this_rate mark_says handed_in no_plan no_plan_says
         }
+        administration: AdministrationTexts {
+            tab title lead ways overview proposals officers deputies offices calendar stations tables keys waits_none
+            waits_some officers_says deputies_says offices_says calendar_says stations_says stations_end tables_says
+            keys_says keys_alarm office_hint office_own reason reason_hint
+        }
+        officers: OfficersTexts {
+            title new new_says new_do new_name_hint find name name_hint office role role_hint role_any role_none roles
+            roles_hint excluded state state_hint state_service state_ended state_all made found more none none_says
+            recorded stands_changed stands_ended stands_open stands_due stands_token stands_without account last
+            last_none last_one last_two refused refused_one locked lock_says waits waits_open stands_for has_deputy
+            deputy_waits certificates cert_none cert_none_says cert_ends cert_use cert_granted cert_lapsed cert_ended
+            cert_revoked cert_not_yet acts acts_says act_roles propose_roles act_office new_office propose_office
+            act_reset reset_says propose_reset act_certificate certificate_says propose_certificate act_revoke
+            revoke_says act_end end_says end_do end_by_two propose_end act_enable enable_says propose_enable own
+            done_proposed done_effective done_ended done_revoked
+        }
+        proposals: ProposalsTexts {
+            title lead waiting none none_says officer change by at until offline what roles_now appoint certificate
+            disable enable reset to_office to_roles alone alone_waits confirm withdraw done_withdrawn token token_once
+            token_password token_certificate token_until token_print token_done
+        }
+        first_password: FirstPasswordTexts {
+            way title lead code code_hint submit done
+        }
+        stations: StationsTexts {
+            title lead new new_says new_do all none none_says more name name_hint csr csr_hint csr_file csr_file_hint
+            in_use days_left ended revoked revoked_why certificate made ends next download authority renews revoke
+            revoke_says done_enrolled done_revoked
+        }
+        units: UnitsTexts {
+            title find sought sought_hint found none none_says code code_hint name kind province province_hint parent
+            since ended_tag ended ended_into make make_do now hours officers deputies change change_says change_do
+            history by from_start done_made done_changed
+        }
+        calendar: CalendarTexts {
+            title lead days day weekday name name_hint kind off worked working unknown computed announced
+            from_settings propose propose_says propose_do reason_hint to_work to_rest own confirm done_proposed
+            done_confirmed
+        }
+        deputies: DeputiesTexts {
+            title lead choose of_office none none_says for_word lends proposed appointed acting over confirm another
+            end end_do appoint appoint_says absent deputy name_hint from from_hint to period_hint appoint_do
+            why_appointer why_nothing why_oneself why_office why_overlaps why_further why_roles why_past why_reversed
+            why_long done_appointed done_proposed done_confirmed done_ended
+        }
+        hours: HoursTexts {
+            title lead versions since in_force later over none none_says closed weekday from to minutes desks set
+            set_says since_hint rows rows_hint set_do done row_wrong why_desks why_overlap why_from why_slot why_many
+        }
+        tables: TablesTexts {
+            title lead show table table_hint provinces districts communes day day_hint day_wrong within within_hint
+            versions unchanged first shown ahead on more none none_says name name_en from until successor from_files
+        }
+        keys: KeysTexts {
+            title lead all purpose algorithm from until signs_until days signatures succeeded fine notice warning
+            critical list_title list list_over list_unreadable by_hand masters masters_says version in_stock in_cards
+        }
     }
     tables {
         /// Accounts of the stock.
@@ -208,6 +265,12 @@ texts! {
         rule
         /// From whom a fact comes.
         source
+        /// What a key of the service is for.
+        key_purpose
+        /// What an office is.
+        unit_kind
+        /// The days of the week.
+        weekday
     }
 }
 

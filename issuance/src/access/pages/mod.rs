@@ -1,19 +1,28 @@
-//! The pages of this office: the door, and an officer's own password.
+//! The pages of this office: the door, an officer's own password, and the administration of officers and stations.
+
+mod officer;
+mod officers;
+mod proposals;
+mod stations;
 
 use askama::Template;
 use axum::Json;
 use axum::extract::{ConnectInfo, FromRef, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+pub(crate) use proposals::waiting_proposals;
+pub(crate) use stations::ending_stations;
 use zeroize::Zeroizing;
 
 use super::Access;
 use super::api::unhurried;
 use super::steps::{self, Attempt, Door};
+use crate::ground::Permission;
 use crate::ground::text::Login;
 use crate::web::html::{
-    Asked, DOOR, Dress, Filled, Frame, HOME, PASSWORD, PageRoutes, Place, Shown, Trouble, Visitor, cookie_token_hash,
-    forgotten_session, local, page, page_about, session_cookie, texts, to,
+    Asked, DOOR, Dress, FIRST_PASSWORD, Filled, Frame, HOME, OFFICERS, PASSWORD, PROPOSALS, PageRoutes, Place,
+    STATIONS, Shown, Trouble, Visitor, cookie_token_hash, forgotten_session, local, page, page_about, session_cookie,
+    texts, to,
 };
 use crate::web::{Desk, Peer, Problem, Right};
 
@@ -23,7 +32,26 @@ where
     Access: FromRef<S>,
     Desk: FromRef<S>,
 {
+    let administers = Right::Officer(Permission::Administer);
     PageRoutes::new()
+        .get(administers, OFFICERS, officers::list)
+        .post(administers, OFFICERS, officers::appoint)
+        .get(administers, "/pages/administration/officers/new", officers::form)
+        .get(administers, "/pages/administration/officers/{id}", officer::open)
+        .post(administers, "/pages/administration/officers/{id}", officer::act)
+        .get(administers, PROPOSALS, proposals::list)
+        .get(administers, "/pages/administration/proposals/{id}", proposals::open)
+        .post(administers, "/pages/administration/proposals/{id}/confirmation", proposals::confirm)
+        .post(administers, "/pages/administration/proposals/{id}/withdrawal", proposals::withdraw)
+        .get(administers, STATIONS, stations::list)
+        .post(administers, STATIONS, stations::enrol)
+        .get(administers, "/pages/administration/stations/new", stations::form)
+        .get(administers, "/pages/administration/stations/tls-ca.pem", stations::authority)
+        .get(administers, "/pages/administration/stations/{id}", stations::open)
+        .get(administers, "/pages/administration/stations/{id}/certificate.pem", stations::certificate)
+        .post(administers, "/pages/administration/stations/{id}/revocation", stations::revoke)
+        .get(Right::Anyone, FIRST_PASSWORD, first_password)
+        .post(Right::Anyone, FIRST_PASSWORD, set_first_password)
         .get(Right::Anyone, DOOR, door)
         .post(Right::Anyone, DOOR, sign_in)
         .post(Right::SignedIn, "/pages/sign-out", sign_out)
@@ -40,13 +68,15 @@ struct DoorPage {
     next: String,
     username: String,
     left: bool,
+    /// A password was set with a one-time token a moment ago.
+    set: bool,
     trouble: Option<Trouble>,
 }
 
 async fn door(dress: Dress, asked: Asked) -> Shown {
     let next = asked.some("next").and_then(local).unwrap_or_default().to_owned();
     let (frame, left) = (Frame::new(&dress, None, Place::Elsewhere), asked.some("left").is_some());
-    page(&DoorPage { frame, next, username: String::new(), left, trouble: None })
+    page(&DoorPage { frame, next, username: String::new(), left, set: asked.some("set").is_some(), trouble: None })
 }
 
 /// Opens a session in the browser. Its token opens the pages and not the API.
@@ -79,7 +109,7 @@ async fn sign_in(
             let trouble = Some(Trouble::of(&problem, texts(dress.language)));
             let frame = Frame::new(&dress.at(DOOR), None, Place::Elsewhere);
             let (next, username) = (filled.text("next").to_owned(), filled.text("username").to_owned());
-            page_about(&problem, &DoorPage { frame, next, username, left: false, trouble })
+            page_about(&problem, &DoorPage { frame, next, username, left: false, set: false, trouble })
         }
     }
 }
@@ -132,6 +162,46 @@ async fn change_password(
             let trouble = Some(Trouble::of(&problem, texts(dress.language)));
             let frame = Frame::new(&dress.at(PASSWORD), Some(&visitor), Place::Elsewhere);
             page_about(&problem, &PasswordPage { frame, token: visitor.token, trouble })
+        }
+    }
+}
+
+/// The password that an officer sets with a one-time token: the first one, or the one after a reset.
+#[derive(Template)]
+#[template(path = "first-password.html")]
+struct FirstPassword {
+    frame: Frame,
+    /// The token, as it was typed.
+    typed: String,
+    trouble: Option<Trouble>,
+}
+
+async fn first_password(dress: Dress) -> Shown {
+    let frame = Frame::new(&dress, None, Place::Elsewhere);
+    page(&FirstPassword { frame, typed: String::new(), trouble: None })
+}
+
+async fn set_first_password(
+    State(access): State<Access>,
+    State(desk): State<Desk>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    dress: Dress,
+    filled: Filled,
+) -> Shown {
+    // A token is printed in groups, and typed as it is printed.
+    let token: String = filled.text("code").chars().filter(|c| !c.is_whitespace()).collect();
+    let (token, new) = (token.to_lowercase(), Zeroizing::new(filled.text("new").to_owned()));
+    let set = steps::set_first_password(&access, desk.deeds(), &token, new, peer.origin);
+    match unhurried(&access, Box::pin(set)).await {
+        Ok(()) => Ok(to(&format!("{DOOR}?set=yes"))),
+        Err(error) => {
+            let problem = Problem::from(error);
+            if problem.status().is_server_error() && problem.waits().is_none() {
+                return Err(problem);
+            }
+            let trouble = Some(Trouble::of(&problem, texts(dress.language)));
+            let frame = Frame::new(&dress.at(FIRST_PASSWORD), None, Place::Elsewhere);
+            page_about(&problem, &FirstPassword { frame, typed: filled.text("code").to_owned(), trouble })
         }
     }
 }
