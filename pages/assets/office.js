@@ -64,11 +64,10 @@ for (const field of document.querySelectorAll("[data-keep]")) {
   field.addEventListener("input", () => sessionStorage.setItem(name, field.value));
 }
 document.addEventListener("DOMContentLoaded", () => {
-  // A decision was taken: what was typed for it is done with. With a value, of the fields that begin so.
-  const done = document.querySelector("[data-done]");
-  if (done) {
+  // A decision was taken: what was typed for it is done with, in the fields that are named so, and in no others.
+  for (const done of document.querySelectorAll("[data-done]")) {
     for (const name of Object.keys(sessionStorage)) {
-      if (name.startsWith(`kept ${done.dataset.done}`)) sessionStorage.removeItem(name);
+      if (name.startsWith("kept ") && name.includes(done.dataset.done)) sessionStorage.removeItem(name);
     }
   }
 });
