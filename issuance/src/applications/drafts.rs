@@ -157,7 +157,7 @@ async fn keep(
     let mut draft = of_application(deed, &application).await?;
     let before = draft.digest();
     change(&mut draft);
-    // Whoever sends it: an officer who took a bit of what is decided on does not decide on it.
+    // Also where another officer sends it: who took a bit of what is decided on does not decide on it.
     steps::involve_actor(deed, id).await?;
     let saved = deed.decision();
     store::drafts::put(deed.tx(), id, &draft, &saved).await?;

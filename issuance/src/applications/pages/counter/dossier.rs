@@ -40,7 +40,8 @@ use crate::{bookings, offices};
 struct Sheet {
     frame: Frame,
     file: File,
-    /// What was done a moment ago; and the beginning of the names of the fields that this window need not keep any more.
+    /// What was done a moment ago; and the beginning of the names of the fields that this
+    /// window need not keep any more.
     done: Option<Done>,
     trouble: Option<Trouble>,
 }
