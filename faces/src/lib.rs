@@ -21,6 +21,7 @@ mod svg;
 
 use std::fmt;
 
+use font::Font;
 pub use portrait::MAX_PORTRAIT;
 use resvg::usvg::{Options, Tree};
 use thiserror::Error;
@@ -239,6 +240,13 @@ impl Face {
         let options = Options { fontdb: font::database(), font_resolver: font::resolver(), ..Options::default() };
         Tree::from_str(&self.svg, &options).map_err(|error| FaceError::Drawing(error.to_string()))
     }
+}
+
+/// Returns the first letter of a text that no face can show, if there is one: so that a text is refused where it is
+/// typed, and not once its card is printed.
+#[must_use]
+pub fn unprintable(text: &str) -> Option<char> {
+    layout::printed(text).chars().find(|letter| Font::Bold.width(letter.encode_utf8(&mut [0; 4])).is_none())
 }
 
 /// Returns faces as one PDF, a page of the card's size for each. Texts are outlines: it looks the same on every

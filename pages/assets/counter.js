@@ -5,28 +5,65 @@
 // What is typed is kept when the field is left: a form that carries `data-autosave` names the place that says so.
 for (const form of document.querySelectorAll("form[data-autosave]")) {
   const says = document.getElementById(form.dataset.autosave);
-  const keep = async () => {
-    if (form.querySelector("[readonly]")) return;
-    const lost = () => { says.textContent = form.dataset.lost; };
+  const fields = [...form.querySelectorAll("[data-keep]:not([readonly])")];
+  const name = (field) => `kept ${field.dataset.keep}`;
+  const before = (field) => `${name(field)} before`;
+  const typed = () => fields.some((field) => field.value !== field.defaultValue);
+  const keepNow = async () => {
+    if (fields.length === 0) return false;
+    const sent = new URLSearchParams(new FormData(form));
+    const seen = document.querySelector("input[name=seen]");
+    if (seen) sent.set("seen", seen.value);
     try {
-      const sent = new URLSearchParams(new FormData(form));
       const said = await fetch(form.action, { method: "POST", body: sent, headers: { "hx-request": "true" } });
-      if (said.status !== 200) return lost();
+      if (said.status !== 200) throw new Error(said.status);
       says.textContent = await said.text();
-      for (const field of form.querySelectorAll("[data-keep]")) {
-        if (sent.get(field.name) === field.value) sessionStorage.removeItem(`kept ${field.dataset.keep}`);
-      }
+      const now = said.headers.get("draft-seen");
+      if (seen && now) seen.value = now;
     } catch {
-      lost();
+      says.textContent = form.dataset.lost;
+      return false;
     }
+    for (const field of fields) {
+      field.defaultValue = sent.get(field.name);
+      if (typed()) continue;
+      sessionStorage.removeItem(name(field));
+      sessionStorage.removeItem(before(field));
+    }
+    return true;
   };
+  // One after the other: what was typed last is kept last.
+  let keeping = Promise.resolve(true);
+  const keep = () => { keeping = keeping.then(keepNow); return keeping; };
   form.addEventListener("change", keep);
-  // What this window still has was never kept by the service: the session ended while it was typed.
-  for (const field of form.querySelectorAll("[data-keep]:not([readonly])")) {
-    const kept = sessionStorage.getItem(`kept ${field.dataset.keep}`);
-    if (kept === null || kept === field.value) continue;
-    field.value = kept;
-    keep();
+  // Another form about the same application waits until what was typed last is kept: else what is sent would lack it.
+  document.addEventListener("submit", (event) => {
+    const other = event.target;
+    if (other === form || !typed() || !other.action.startsWith(form.action.replace(/[^/]*$/, ""))) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    keeping = keeping.then(() => !typed() || keepNow());
+    keeping.then((kept) => {
+      if (kept) other.requestSubmit(event.submitter);
+      else fields[0].focus();
+    });
+  }, true);
+  for (const field of fields) {
+    const kept = sessionStorage.getItem(name(field));
+    const unchanged = (sessionStorage.getItem(before(field)) ?? field.defaultValue) === field.defaultValue;
+    field.addEventListener("input", () => {
+      if (sessionStorage.getItem(before(field)) === null) sessionStorage.setItem(before(field), field.defaultValue);
+    });
+    if (kept === null || kept === field.defaultValue) continue;
+    // What this window still has was never kept by the service: the session ended while it was typed.
+    if (unchanged) {
+      field.value = kept;
+      keep();
+      continue;
+    }
+    // Meanwhile something else was kept: that stands, and what was typed here is shown beside it.
+    field.value = field.defaultValue;
+    says.textContent = form.dataset.before.replace("{text}", () => kept);
   }
 }
 

@@ -57,14 +57,14 @@ document.addEventListener("click", (event) => {
   else fold.open = true;
 });
 
-// What was typed for an act is done with once the act is: with a value, of the fields that begin so, before they are filled again.
-const forget = (begins) => {
+// What was typed for an act is done with once the act is: in the fields that are named so, before they are filled again.
+const forget = (of) => {
   for (const name of Object.keys(sessionStorage)) {
-    if (name.startsWith(`kept ${begins}`)) sessionStorage.removeItem(name);
+    if (name.startsWith("kept ") && name.includes(of)) sessionStorage.removeItem(name);
   }
 };
-const done = document.querySelector("[data-done]");
-if (done?.dataset.done) forget(done.dataset.done);
+const acts = document.querySelectorAll("[data-done]");
+for (const act of acts) if (act.dataset.done) forget(act.dataset.done);
 
 // What is typed into a long field is kept by this window until it is sent: a session may end meanwhile.
 for (const field of document.querySelectorAll("[data-keep]")) {
@@ -73,8 +73,8 @@ for (const field of document.querySelectorAll("[data-keep]")) {
   field.addEventListener("input", () => sessionStorage.setItem(name, field.value));
 }
 
-// Without a value it is a decision, and the fields are those of the next application: what they were filled with stays in them.
-if (done && !done.dataset.done) forget("");
+// Without a value it is an act whose fields are not named: what they were filled with stays in them.
+if ([...acts].some((act) => !act.dataset.done)) forget("");
 
 // A sheet is printed.
 document.addEventListener("click", (event) => {

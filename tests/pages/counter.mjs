@@ -55,6 +55,25 @@ export async function counter({ page, context, given, to, text, must, judged, se
   must(await page.inputValue("#features") === "Nốt ruồi cách đuôi mắt phải 2 cm", "features", "are lost with the session");
   must(await page.evaluate(() => Object.keys(sessionStorage).length) === 0, "features", "stay in the window after they were kept");
 
+  // Another window kept something else meanwhile: that stands, and what was typed here is shown beside it.
+  await context.clearCookies({ name: "__Host-session" });
+  await page.fill("#features", "Sẹo ở cằm, gõ ở cửa sổ này");
+  await page.locator("#features").blur();
+  await page.waitForFunction(() => document.querySelector("#saved").textContent.includes("Chưa lưu được"));
+  const token = await page.inputValue("form[action$='/features'] [name=token]");
+  await context.addCookies(cookies);
+  const elsewhere = { form: { token, features: "Sẹo ở trán" }, headers: { "sec-fetch-site": "same-origin" }, maxRedirects: 0 };
+  must((await page.request.post(`${given.address}${path}/features`, elsewhere)).status() === 303, "features", "are not kept by another window");
+  await to(path);
+  must(await page.inputValue("#features") === "Sẹo ở trán", "features", "of another window are overwritten without a word");
+  must((await page.locator("#saved").innerText()).includes("Sẹo ở cằm, gõ ở cửa sổ này"), "features", "that were typed here are lost");
+  await judged("counter-elsewhere", "1280");
+  await page.screenshot({ path: `${out}/counter-elsewhere-1280-vi-light.png`, fullPage: true });
+  await page.fill("#features", "Nốt ruồi cách đuôi mắt phải 2 cm");
+  await page.locator("#features").blur();
+  await page.waitForFunction(() => document.querySelector("#saved").textContent.includes("lưu lúc"));
+  must(await page.evaluate(() => Object.keys(sessionStorage).length) === 0, "features", "stay in the window after they were kept");
+
   // A file that is too large is told of at its field, and nothing is sent; what is no JPEG is told by the service.
   await page.setInputFiles("#photograph", large);
   await page.locator("form[action$='/portrait'] button[type=submit]").click();
@@ -90,8 +109,11 @@ export async function counter({ page, context, given, to, text, must, judged, se
     const said = await page.request.get(`${given.address}${path}/${paper}`);
     must(said.status() === 200 && (await said.body()).subarray(0, 5).toString() === "%PDF-", paper, "is no PDF");
   }
+  // What was typed last goes out too, though the field was not left before the button was pressed.
   await to(path);
+  await page.fill("#features", "Nốt ruồi cách đuôi mắt phải 3 cm");
   await Promise.all([page.waitForURL("**done=sent"), page.locator("form[action$='/capture'] .btn-1").click()]);
+  must(await page.inputValue("#features") === "Nốt ruồi cách đuôi mắt phải 3 cm", "sent", "what was typed last did not go out");
   must((await text()).includes("Đã gửi hồ sơ đi duyệt"), "sent", "is not told");
   await page.screenshot({ path: `${out}/counter-sent-1280-vi-light.png`, fullPage: true });
   await Promise.all([page.waitForURL("**/pages/sign-in?left=yes"), page.locator("form[action='/pages/sign-out'] button").click()]);

@@ -145,7 +145,11 @@ await page.keyboard.press("d");
 await page.locator(".decisions .btn").first().click({ force: true });
 must(page.url().endsWith(given.blocked), "blocked", "an approval went out");
 
-// One key, one decision; the next application opens by itself.
+// One key, one decision; the next application opens by itself. A reason that was typed for another one waits for it.
+await to(`/pages/approvals/${given.third}`);
+await page.keyboard.press("c");
+await page.waitForSelector("#refuse[open]");
+await page.keyboard.type("Chưa xong.");
 await to(`/pages/approvals/${given.first}`);
 await Promise.all([page.waitForURL("**done=approved**"), page.keyboard.press("d")]);
 must((await text()).includes(`Đã duyệt hồ sơ ${given.first.slice(-6).toUpperCase()}`), "decision", "is not told");
@@ -172,7 +176,8 @@ await Promise.all([page.waitForURL("**done=returned**"), page.locator("#return b
 await to(`/pages/approvals/${given.third}`);
 await page.keyboard.press("c");
 await page.waitForSelector("#refuse[open]");
-await page.keyboard.type("Ảnh không phải của người nộp hồ sơ.");
+must(await page.inputValue("#refusal") === "Chưa xong.", "refuse", "a decision about another application takes what was typed for this one");
+await page.fill("#refusal", "Ảnh không phải của người nộp hồ sơ.");
 await page.reload();
 await page.keyboard.press("c");
 must(await page.inputValue("#refusal") === "Ảnh không phải của người nộp hồ sơ.", "refuse", "what was typed is lost when the page is loaded again");

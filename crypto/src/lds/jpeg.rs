@@ -45,7 +45,7 @@ impl Jpeg {
     /// # Errors
     /// [`JpegError`]
     pub fn parse(file: &[u8]) -> Result<Self, JpegError> {
-        let mut walk = Walk { file, at: 0, tables: Tables::default(), interval: 0, frame: None };
+        let mut walk = Walk { file, at: 0, tables: Tables::default(), interval: 0, scans: 0, frame: None };
         if walk.marker()? != SOI {
             return Err(JpegError::Malformed("no start marker"));
         }
@@ -94,6 +94,8 @@ struct Walk<'a> {
     tables: Tables,
     /// Units between two restart markers; 0: no such markers.
     interval: u16,
+    /// So many scans were begun.
+    scans: usize,
     frame: Option<Frame>,
 }
 
@@ -227,6 +229,10 @@ impl<'a> Walk<'a> {
     /// Walks one scan: header, then the blocks of its components, then on to the next marker.
     fn scan(&mut self) -> Result<(), JpegError> {
         let malformed = JpegError::Malformed("a scan that cannot be");
+        self.scans += 1;
+        if self.scans > MOST_SCANS {
+            return Err(JpegError::Malformed("more scans than a picture has"));
+        }
         let segment = self.segment()?;
         let frame = self.frame.as_mut().ok_or(malformed)?;
         let (count, rest) = segment.split_first().ok_or(malformed)?;
@@ -478,6 +484,9 @@ const DRI: u8 = 0xdd;
 const SOS: u8 = 0xda;
 /// More than any camera at a counter takes.
 const MOST_PIXELS: usize = 64_000_000;
+/// A picture has about ten scans. Each one goes through all blocks, here and in every decoder, and one without a
+/// coefficient has some tens of bytes: a small file of thousands would keep a processor busy for hours.
+const MOST_SCANS: usize = 100;
 
 #[cfg(test)]
 mod tests {
@@ -543,6 +552,27 @@ mod tests {
         let mut huge = Jpeg::plain(8, 8);
         huge[frame + 5..frame + 9].copy_from_slice(&[0xff; 4]);
         assert_eq!(Jpeg::parse(&huge), Err(JpegError::TooLarge));
+    }
+
+    #[test]
+    fn a_file_of_many_scans_is_refused_before_they_are_walked() {
+        // One block of no difference, then the rest of the spectrum, which is empty, again and again.
+        let of = |scans: usize| {
+            let mut file = Jpeg::plain(8, 8);
+            let at = |file: &[u8], marker| file.windows(2).position(|pair| pair == [0xff, marker]).unwrap();
+            let frame = at(&file, SOF0);
+            file[frame + 1] = SOF2;
+            let first = at(&file, SOS);
+            file.truncate(first);
+            file.extend([0xff, SOS, 0, 8, 1, 1, 0, 0, 0, 0, 0]);
+            file.extend([0xff, SOS, 0, 8, 1, 1, 0, 1, 63, 0, 0].repeat(scans - 1));
+            file.extend([0xff, EOI]);
+            file
+        };
+        assert!(Jpeg::parse(&of(MOST_SCANS)).is_ok());
+        for scans in [MOST_SCANS + 1, 100_000] {
+            assert_eq!(Jpeg::parse(&of(scans)), Err(JpegError::Malformed("more scans than a picture has")), "{scans}");
+        }
     }
 
     proptest::proptest! {

@@ -42,6 +42,15 @@ pub struct Taken {
     pub findings: Vec<Finding>,
 }
 
+/// A change of a draft that was kept.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Kept {
+    /// The name of what stood there before.
+    pub before: DraftDigest,
+    /// The name of what stands there now.
+    pub now: DraftDigest,
+}
+
 /// The name of what an officer saw of a draft, for the act that sends it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct DraftDigest(pub [u8; 32]);
@@ -104,9 +113,9 @@ pub async fn describe(
     counter: &Counter,
     id: ApplicationId,
     features: &str,
-) -> Result<Application, CounterError> {
+) -> Result<Kept, CounterError> {
     let features = tidy(features).unwrap_or_default();
-    if features.len() > steps::MAX_FEATURES {
+    if !steps::fits_a_card(&features) {
         return Err(CounterError::Features);
     }
     keep(deed, counter, id, |draft| draft.features = features).await
@@ -122,13 +131,13 @@ pub async fn take(
     counter: &Counter,
     id: ApplicationId,
     taken: Taken,
-) -> Result<Application, CounterError> {
+) -> Result<Kept, CounterError> {
     // Its name is noted at once: it is erased with the others of the application, also if it is never sent.
     let at = deed.at();
     let name = taken.name.clone();
-    let application = keep(deed, counter, id, |draft| draft.portrait = Some(taken)).await?;
+    let kept = keep(deed, counter, id, |draft| draft.portrait = Some(taken)).await?;
     closed::took(deed.tx(), id, &name, at).await?;
-    Ok(application)
+    Ok(kept)
 }
 
 /// Changes the draft of an application, which the officer has before them from now on.
@@ -137,7 +146,7 @@ async fn keep(
     counter: &Counter,
     id: ApplicationId,
     change: impl FnOnce(&mut Draft),
-) -> Result<Application, CounterError> {
+) -> Result<Kept, CounterError> {
     let application = steps::to_step(deed, id).await?;
     if !may_be_taken(&application) {
         return Err(TransitionError::NotFrom(application.stage.name()).into());
@@ -146,12 +155,15 @@ async fn keep(
         claims::claim(deed, counter, id).await?;
     }
     let mut draft = of_application(deed, &application).await?;
+    let before = draft.digest();
     change(&mut draft);
+    // Also where another officer sends it: who took a bit of what is decided on does not decide on it.
+    steps::involve_actor(deed, id).await?;
     let saved = deed.decision();
     store::drafts::put(deed.tx(), id, &draft, &saved).await?;
     let entry = Entry::new(Action::ApplicationDraftKept, Object::Application(id), Purpose::Capture);
     deed.enter(entry.about(application.person).of(&application.office)).await?;
-    Ok(application)
+    Ok(Kept { before, now: draft.digest() })
 }
 
 /// Sends what was taken: `→ Captured`. The officer names what that officer saw, and answers for a portrait that is

@@ -584,6 +584,24 @@ mod tests {
         }
     }
 
+    /// A small file whose every scan has a decoder go through all blocks.
+    #[test]
+    fn a_picture_of_thousands_of_empty_scans_is_not_decoded() {
+        let mut bomb = Jpeg::plain(640, 800);
+        let at = |file: &[u8], marker| file.windows(2).position(|pair| pair == [0xff, marker]).unwrap();
+        let frame = at(&bomb, 0xc0);
+        bomb[frame + 1] = 0xc2;
+        let first = at(&bomb, 0xda);
+        bomb.truncate(first);
+        bomb.extend([0xff, 0xda, 0, 8, 1, 1, 0, 0, 0, 0]);
+        bomb.extend([0; 1_000]);
+        // Each ends the band of a thousand blocks, one bit a block.
+        bomb.extend([&[0xff, 0xda, 0, 8, 1, 1, 0, 1, 63, 0][..], &[0; 1_000]].concat().repeat(200));
+        bomb.extend([0xff, 0xd9]);
+        assert_eq!(examined(&bomb).unwrap_err(), PortraitError::Damaged);
+        assert_eq!(passport_portrait(&bomb, None).unwrap_err(), PortraitError::Damaged);
+    }
+
     #[test]
     fn a_picture_that_announces_gigabytes_is_not_decoded() {
         let mut bomb = photograph(512, 512, 20);

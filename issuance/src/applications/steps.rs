@@ -169,7 +169,7 @@ pub(super) async fn captured(
     because: Option<String>,
 ) -> Result<Application, CounterError> {
     let mut application = to_step(deed, id).await?;
-    let features = tidy(features).filter(|text| text.len() <= MAX_FEATURES).ok_or(CounterError::Features)?;
+    let features = tidy(features).filter(|text| fits_a_card(text)).ok_or(CounterError::Features)?;
     let mut salt = [0; 16];
     deed.rng().fill_bytes(&mut salt);
     let taken = deed.decision();
@@ -636,8 +636,13 @@ pub(super) async fn close_case<A: Actor>(deed: &mut Deed<A>, application: &Appli
     population::store::close_to(deed.tx(), application.id, until).await
 }
 
+/// True for features that chip and body of a card can carry.
+pub(super) fn fits_a_card(features: &str) -> bool {
+    features.len() <= MAX_FEATURES && ::faces::unprintable(features).is_none()
+}
+
 /// Longest description of features in bytes: what DG13 takes.
-pub(super) const MAX_FEATURES: usize = crypto::lds::Dg13::MAX_TEXT;
+const MAX_FEATURES: usize = crypto::lds::Dg13::MAX_TEXT;
 
 /// Finds persons, also by a number for life that was cancelled: the person who had it. Returns whether there are more.
 ///
@@ -711,8 +716,8 @@ pub enum CounterError {
     /// An exemption without its ground.
     #[error("an exemption has a ground and evidence: POST /api/v1/applications/{{id}}/fee/exemption")]
     GroundMissing,
-    /// No features, or too many.
-    #[error("features: 1 to {MAX_FEATURES} bytes")]
+    /// No features, too many, or some that a card cannot show.
+    #[error("features: 1 to {MAX_FEATURES} bytes, in letters that a card can show")]
     Features,
     /// The day of a complaint.
     #[error("the complaint was made on a day from {0} to today")]

@@ -115,9 +115,21 @@ pub fn texts(bearer: &Bearer<'_>, profile: &CardProfile, reference: &Reference) 
     let expires = validity::expiry(person.birth, bearer.issued);
     let mut mrz = Td1::of_citizen(&bearer.number, person.full_name, person.sex, person.birth, expires)?;
     (mrz.issuing_state, mrz.nationality) = (profile.state.code.clone(), profile.state.code.clone());
-    let dg13 = Dg13::new(&particulars(bearer, profile, reference, expires))?.encode();
+    let particulars = particulars(bearer, profile, reference, expires);
+    printable(&particulars)?;
+    let dg13 = Dg13::new(&particulars)?.encode();
     let key = mrz.key();
     Ok(Texts { dg1: Dg1::Td1(mrz).encode()?, dg13, mrz: key, expires })
+}
+
+/// Refuses what a chip could hold and the body around it could not show.
+fn printable(particulars: &Particulars) -> Result<(), ComposeError> {
+    let Particulars { name, origin, residence, features, .. } = particulars;
+    let shown = [("name", name.as_str()), ("origin", origin), ("residence", residence), ("features", features)];
+    match shown.into_iter().find_map(|(field, text)| Some((field, ::faces::unprintable(text)?))) {
+        Some((field, letter)) => Err(ComposeError::Letter { field, letter }),
+        None => Ok(()),
+    }
 }
 
 /// Writes DG2, which needs no chip.
@@ -219,6 +231,14 @@ pub enum ComposeError {
     /// DG13.
     #[error("DG13: {0}")]
     Dg13(#[from] Dg13Error),
+    /// A letter that the font of the card has not.
+    #[error("the body of the card: the {field} has a letter that cannot be printed, U+{:04X}", u32::from(*letter))]
+    Letter {
+        /// What it stands in.
+        field: &'static str,
+        /// The letter.
+        letter: char,
+    },
     /// DG1.
     #[error("DG1: {0}")]
     Mrz(#[from] MrzError),

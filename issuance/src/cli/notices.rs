@@ -9,7 +9,7 @@ use super::{Outcome, Place, output};
 use crate::ground::actor::Service;
 use crate::ground::ids::NoticeId;
 use crate::ground::{Id, files};
-use crate::notices::{self, draw, sending, store};
+use crate::notices::{draw, sending, steps, store};
 use crate::server::{self, Look, Offices};
 
 /// What citizens are told in writing: what waits, letters to print, and what is due now.
@@ -112,6 +112,11 @@ async fn sent(offices: &Offices) -> Outcome {
 
 async fn printed(offices: &Offices, out: &Path, yes: bool) -> Outcome {
     files::private_folder(out)?;
+    // What a run left that ended in the middle of a letter.
+    files::sweep(out, |name| {
+        let letter = name.strip_suffix(".new").and_then(|rest| rest.split_once('.'));
+        letter.is_some_and(|(name, process)| steps::is_reference(name) && process.parse::<u32>().is_ok())
+    })?;
     let (mut written, mut after): (Vec<NoticeId>, NoticeId) = (Vec::new(), Id::nil());
     let (mut passed_over, mut overtaken) = (0_u64, 0_u64);
     loop {
@@ -120,7 +125,7 @@ async fn printed(offices: &Offices, out: &Path, yes: bool) -> Outcome {
         after = *last;
         for id in some {
             let mut deed = offices.deeds().open(Service).await?;
-            let letter = match notices::steps::print(&mut deed, &offices.notices, id).await {
+            let letter = match steps::print(&mut deed, &offices.notices, id).await {
                 Ok(Some(letter)) => letter,
                 Ok(None) => {
                     deed.commit().await?;
@@ -158,7 +163,7 @@ async fn printed(offices: &Offices, out: &Path, yes: bool) -> Outcome {
     confirm("Are they printed, and will they be posted? Then they wait no more.", yes)?;
     for id in &written {
         let mut deed = offices.deeds().open(Service).await?;
-        match notices::steps::printed(&mut deed, *id).await {
+        match steps::printed(&mut deed, *id).await {
             Ok(_) => deed.commit().await?,
             Err(error) if error.is_of_one() => {
                 output::complain(format_args!("notice {id} is printed and not noted as posted: {error}"));

@@ -5,6 +5,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, chown};
 use std::path::Path;
+use std::time::Duration;
 
 use super::failpoint;
 
@@ -61,6 +62,36 @@ pub fn remove(path: &Path) -> io::Result<()> {
     fs::remove_file(path)?;
     path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
+
+/// Removes what writers that died left half written in a folder: of the files whose names `is_ours` knows, those that
+/// were not written to for an hour. A folder that is not there has none.
+///
+/// # Errors
+/// The file system's.
+pub fn sweep(folder: &Path, is_ours: impl Fn(&str) -> bool) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if !entry.file_name().to_str().is_some_and(&is_ours) {
+            continue;
+        }
+        // One that is gone by now was renamed or removed by its writer.
+        let age = fs::symlink_metadata(entry.path()).ok().and_then(|found| found.modified().ok()?.elapsed().ok());
+        if age.is_some_and(|age| age > LEFT_BEHIND) {
+            match remove(&entry.path()) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// No file is being written for so long.
+const LEFT_BEHIND: Duration = Duration::from_hours(1);
 
 /// The right to change the files of a data folder. One thread of one process has it at a time; dropped, it is given
 /// back, and a process that dies gives it back too.
@@ -121,6 +152,23 @@ pub fn private_folder(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_writer_that_died_left_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let inside = |name: &str| folder.path().join(name);
+        let old = std::time::SystemTime::now() - 2 * LEFT_BEHIND;
+        for (name, is_old) in [("1.7.new", true), ("2.7.new", false), ("1.json", true), ("other.new.txt", true)] {
+            fs::write(inside(name), b"data").unwrap();
+            if is_old {
+                File::options().write(true).open(inside(name)).unwrap().set_modified(old).unwrap();
+            }
+        }
+        sweep(folder.path(), |name| name.ends_with(".new")).unwrap();
+        let left = |name: &str| inside(name).exists();
+        assert!(!left("1.7.new") && left("2.7.new") && left("1.json") && left("other.new.txt"));
+        sweep(&inside("nowhere"), |_| true).unwrap();
+    }
 
     #[test]
     fn what_root_makes_in_the_folder_of_another_account_is_that_accounts() {

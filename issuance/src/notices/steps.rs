@@ -86,6 +86,11 @@ fn reference(random: u64) -> String {
     format!("TB-{}-{}-{}-{}", &digits[..4], &digits[4..8], &digits[8..12], &digits[12..])
 }
 
+/// True for the name that a file has from a reference.
+pub(crate) fn is_reference(name: &str) -> bool {
+    name.starts_with("TB-") && name.len() == 22
+}
+
 /// Returns the notices of an application, without what they say.
 ///
 /// # Errors
@@ -375,6 +380,7 @@ mod tests {
     #[test]
     fn a_reference_has_sixteen_digits() {
         assert_eq!(reference(0x0123_4567_89ab_cdef), "TB-0123-4567-89AB-CDEF");
+        assert!(is_reference(&reference(0)) && !is_reference("TB-0123") && !is_reference("report"));
         assert_eq!(reference(1), "TB-0000-0000-0000-0001");
     }
 }

@@ -95,6 +95,8 @@ pub async fn write_out(production: &Production, deeds: &Deeds) -> Result<(), Out
 /// As [`write_out`].
 pub async fn write_some(production: &Production, deeds: &Deeds, most: u16) -> Result<(), OutboxError> {
     let Some(folder) = production.settings.print_jobs.clone() else { return Ok(()) };
+    let outbox = folder.clone();
+    blocking::run(move || files::sweep(&outbox, is_half_written)).await?;
     end_what_is_over(production, deeds).await?;
     let (mut done, mut after, mut passed_over) = (0, Id::nil(), None);
     while done < most {
@@ -185,6 +187,12 @@ struct Content {
     faces: Zeroizing<Vec<u8>>,
     /// What stands on them, for printers that draw it themselves.
     data: Zeroizing<Vec<u8>>,
+}
+
+/// True for the name of a file that [`settle`] writes before it gives it its own name.
+fn is_half_written(name: &str) -> bool {
+    let job = name.strip_suffix(".new").and_then(|rest| rest.split_once('.'));
+    job.is_some_and(|(job, process)| job.parse::<PrintJobId>().is_ok() && process.parse::<u32>().is_ok())
 }
 
 /// Writes the files of a job, or removes them. The data come last and go first: where they are, the faces are too.

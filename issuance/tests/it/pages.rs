@@ -80,6 +80,8 @@ impl Browser {
             request = request.header(*name, *value);
         }
         if let Some(form) = form {
+            // As it is typed: a value that begins so is escaped already.
+            let encoded = |text: &str| text.strip_prefix("raw:").map_or_else(|| encoded(text), str::to_owned);
             let fields: Vec<String> =
                 form.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
             request = request.header("content-type", "application/x-www-form-urlencoded").body(fields.join("&"));

@@ -5,7 +5,7 @@ use std::io::Cursor;
 
 use image::{ImageFormat, RgbImage};
 use issuance::ground::Role;
-use issuance::ground::ids::{ApplicationId, PersonId};
+use issuance::ground::ids::{ApplicationId, OfficerId, PersonId};
 use issuance::{args, sql};
 use serde_json::{Value, json};
 use time::Duration;
@@ -230,6 +230,13 @@ async fn a_hostile_picture_is_refused_in_words_and_takes_nothing_with_it() {
     assert!(foreign.status == 403 && foreign.says("form-foreign"), "{}", foreign.text);
     let none = browser.sends(&format!("{path}/portrait"), &[("token", sheet.field("token"))]).await;
     assert!(none.status == 400 && none.says("body-malformed"), "{}", none.text);
+    // What is no UTF-8 is no text, and does not become one without a word; nor is what no card can show.
+    for (typed, status, code) in [("raw:%FF", 400, "body-malformed"), ("Sẹo 漢 ☃", 422, "features-unfit")] {
+        let said =
+            browser.sends(&format!("{path}/features"), &[("token", sheet.field("token")), ("features", typed)]).await;
+        assert!(said.status == status && said.says(code), "{typed}: {} {}", said.status, said.text);
+    }
+    assert!(browser.reads(&path).await.says(FEATURES));
     // A picture without a face is used only by an officer who answers for it, and the record says so.
     let taken = photographs(browser, &path, &sheet, &picture(&wall(), ImageFormat::Jpeg)).await;
     assert_eq!(taken.status, 303, "{}", taken.text);
@@ -314,6 +321,16 @@ async fn a_session_that_ends_while_an_officer_types_is_told_and_nothing_is_kept_
     let keeping = format!("{path}/features");
     let kept = browser.asks(reqwest::Method::POST, &keeping, &by_itself, Some(&form)).await;
     assert!(kept.status == 200 && kept.text.starts_with("hang.vu lưu lúc"), "{} {}", kept.status, kept.text);
+    // Who saw the page is told by what name it is sent from now on; who saw something else is not.
+    assert!(kept.headers.get("draft-seen").is_none(), "{kept:?}");
+    let sheet = browser.reads(&path).await;
+    let more = format!("{FEATURES}, nốt ruồi");
+    let typed = [("token", sheet.field("token")), ("features", more.as_str()), ("seen", sheet.field("seen"))];
+    let kept = browser.asks(reqwest::Method::POST, &keeping, &by_itself, Some(&typed)).await;
+    let told = kept.headers["draft-seen"].to_str().unwrap().to_owned();
+    assert_eq!(told, browser.reads(&path).await.field("seen"));
+    let late = browser.asks(reqwest::Method::POST, &keeping, &by_itself, Some(&typed)).await;
+    assert!(late.status == 200 && late.headers.get("draft-seen").is_none(), "{late:?}");
     house.clock.advance(Duration::hours(1));
     let lost = browser.asks(reqwest::Method::POST, &keeping, &by_itself, Some(&form)).await;
     assert_eq!(
@@ -347,8 +364,13 @@ async fn a_person_of_another_office_opens_by_what_the_citizen_brings() {
     assert_eq!(counter.trail("claim-refused", &person, "registration").await, 1, "the citizen's own office sees it");
     let right = away.sends(&path, &shows("Trần Thị Hoài An")).await;
     assert!(right.status == 200 && right.says("id=\"compare\""), "{}", right.text);
-    // Without what the citizen brings, nothing is opened; with it, it is.
+    // Without what the citizen brings, nothing is opened; with it, it is. A wrong claim is one, and one record.
     let opening = format!("{path}/application");
+    let mut wrong = fields(&right, &[("kind", "first"), ("claimed", "yes")]);
+    wrong.extend(shows("Trần Thị Hoài Ân"));
+    let said = away.sends(&opening, &wrong).await;
+    assert!(said.says("claim-mismatch") && said.says("Hoài Ân") && !said.says("id=\"compare\""), "{}", said.text);
+    assert_eq!(counter.trail("claim-refused", &person, "registration").await, 2);
     let said = away.sends(&opening, &fields(&right, &[("kind", "first")])).await;
     assert!(said.says("claim-needed"), "{} {}", said.status, said.text);
     let brought = [("claimed", "yes"), ("number", &*number), ("birth", "17/09/1995"), ("name", "Trần Thị Hoài An")];
@@ -453,4 +475,53 @@ async fn a_citizen_who_says_that_the_register_is_wrong_is_heard_and_a_returned_a
     let form = fields(&sheet, &[("seen", sheet.field("seen"))]);
     assert_eq!(browser.sends(&format!("{path}/capture"), &form).await.status, 303);
     assert_eq!(counter.read(&id).await["stage"], "captured");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_officer_who_took_a_bit_of_a_draft_had_a_hand_in_it_whoever_sends_it() {
+    on_both(async |house| {
+        let counter = Counter::of(house).await;
+        let (_, helper) = house.appointed("an.le", &[Role::Capture], "o-1").await;
+        let (person, _) = counter.person("Trần Thị Hoài An", "17/09/1995", "").await;
+        let (path, id) = counter.opens(&counter.browser, &person, "first").await;
+        let other = Browser::of(house, "an.le").await;
+        let sheet = other.reads(&path).await;
+        assert_eq!(photographs(&other, &path, &sheet, PHOTOGRAPH).await.status, 303);
+        assert_eq!(other.sends(&format!("{path}/claim/release"), &[("token", sheet.field("token"))]).await.status, 303);
+        let sheet = counter.browser.reads(&path).await;
+        let form = [("token", sheet.field("token")), ("features", FEATURES)];
+        assert_eq!(counter.browser.sends(&format!("{path}/features"), &form).await.status, 303);
+        let sheet = counter.browser.reads(&path).await;
+        let form = fields(&sheet, &[("seen", sheet.field("seen"))]);
+        assert_eq!(counter.browser.sends(&format!("{path}/capture"), &form).await.status, 303);
+        let hand = sql!("select count(*) as n from application_officer where application_id = $1 and officer_id = $2");
+        let (id, helper): (ApplicationId, OfficerId) = (id.parse().unwrap(), helper.parse().unwrap());
+        assert_eq!(house.count(hand, args![id, helper]).await, 1, "so this officer never decides about it");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_officer_who_hands_cards_over_gets_no_dossier_of_the_counter_by_an_act_that_is_refused() {
+    on_both(async |house| {
+        let counter = Counter::of(house).await;
+        house.officer("an.le", &[Role::HandOver], "o-1").await;
+        let (person, _) = counter.person("Trần Thị Hoài An", "17/09/1995", "012345678").await;
+        let (path, _) = counter.opens(&counter.browser, &person, "first").await;
+        let other = Browser::of(house, "an.le").await;
+        let before = counter.trail("person-read", &person, "capture").await;
+        let page = other.reads("/pages").await;
+        let token = page.field("token");
+        for (act, form) in [
+            ("payment", [("dong", "0"), ("method", "cash"), ("receipt", "?"), ("paid_on", "?"), ("key", "k-1")]),
+            ("exemption", [("ground", "?"), ("evidence", ""), ("", ""), ("", ""), ("key", "k-2")]),
+        ] {
+            let form: Vec<_> = [("token", token)].into_iter().chain(form).collect();
+            let said = other.sends(&format!("{path}/{act}"), &form).await;
+            assert!(said.status == 403 && said.says("role-missing"), "{act}: {} {}", said.status, said.text);
+            assert!(!said.text.to_lowercase().contains("hoài an"), "{act}");
+        }
+        assert_eq!(counter.trail("person-read", &person, "capture").await, before);
+    })
+    .await;
 }

@@ -452,6 +452,16 @@ async fn a_card_is_not_handed_over_to_another_person_by_another_office_or_once_i
     let open = there.reads(&format!("/pages/hand-over/{}", second.application)).await;
     assert!(says(&open, "id=\"why\"") && says(&open, "second-officer-needed"), "{}", open.text);
     assert_eq!(card_status(&hand, &again).await, "personalized", "the trial is not kept");
+    // A form is about the card of its own address.
+    let open = browser.reads(&place).await;
+    let mut mixed = fields(&open, &[("checks", "face-compared"), ("slip", &second.slip), ("reason", "x")]);
+    mixed.push(("card", again.as_str()));
+    for act in [place.clone(), format!("{place}/refusal")] {
+        let said = browser.sends(&act, &mixed).await;
+        assert!(status(&said) == 404 && says(&said, "card-unknown"), "{act}: {} {}", said.status, said.text);
+    }
+    assert_eq!(card_status(&hand, &again).await, "personalized");
+    assert_eq!(house.count(kept, args![format!("card/{again}")]).await, 0);
 
     // Revoked meanwhile: the page says so, and a form that was open before is refused.
     let open = browser.reads(&place).await;

@@ -10,7 +10,7 @@ use issuance::applications::hand_over::{hand_over, hand_over_settled};
 use issuance::applications::model::{Application, Kind, Stage};
 use issuance::applications::progress::{miss, remind_citizens};
 use issuance::deed::Object;
-use issuance::ground::ids::{ApplicationId, CardBatchId, CardId};
+use issuance::ground::ids::{ApplicationId, CardBatchId, CardId, PrintJobId};
 use issuance::ground::{Officer, Role};
 use issuance::population::history::EventKind;
 use issuance::production::card_batches::{self, Wanted};
@@ -18,12 +18,12 @@ use issuance::production::card_faces::{self, Which};
 use issuance::production::print_jobs::{self, Body, BodyVerdict};
 use issuance::production::{self, ends, withdrawal};
 use issuance::web::Problem;
-use issuance::{args, notices, sql};
+use issuance::{args, notices, numbering, sql};
 use serde_json::{Value, json};
 use time::macros::datetime;
 
 use crate::chip::Chip;
-use crate::offices::{Offices, appoint, moves, within};
+use crate::offices::{OTHER_PARENTS, Offices, appoint, declaration, moves, within};
 use crate::postgres::fresh_database;
 use crate::register_history::changes;
 
@@ -33,12 +33,17 @@ fn word<T>(said: Result<T, impl Into<Problem>>) -> Result<T, &'static str> {
 
 /// Runs a scenario at offices that print and check, on SQLite, then on PostgreSQL.
 async fn on_both(scenario: impl AsyncFn(&Offices, &Path)) {
+    Box::pin(on_both_where(true, scenario)).await;
+}
+
+/// As [`on_both`], at offices that print, and demand the check of the body or do not.
+async fn on_both_where(body_check: bool, scenario: impl AsyncFn(&Offices, &Path)) {
     for database in [Some(None), fresh_database().map(Some)].into_iter().flatten() {
         let folder = tempfile::tempdir().unwrap();
         let outbox = folder.path().to_owned();
         let offices = Box::pin(Offices::open_where(database, datetime!(2026-11-22 08:30 UTC), |settings| {
             settings.production.print_jobs = Some(outbox);
-            settings.production.body_check = true;
+            settings.production.body_check = body_check;
         }))
         .await;
         Box::pin(scenario(&offices, folder.path())).await;
@@ -125,6 +130,12 @@ async fn a_document_is_one_file_in_the_outbox_until_its_body_is_checked() {
             assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
         }
         assert!(fs::read(&faces).unwrap().starts_with(b"%PDF-"));
+        // What a process left that ended in the middle of a file is removed after a while.
+        let left = outbox.join(format!("{}.4242.new", PrintJobId::nil()));
+        fs::write(&left, b"half a card").unwrap();
+        let long_ago = std::time::SystemTime::now() - std::time::Duration::from_hours(2);
+        fs::File::options().write(true).open(&left).unwrap().set_modified(long_ago).unwrap();
+        assert_eq!(written(offices, outbox).await, files);
         // Another order for the same chip is the same job, and the work done again is the same file.
         let card = offices.card(&mut chip).await;
         assert_eq!(written(offices, outbox).await, files);
@@ -203,16 +214,10 @@ async fn however_many_jobs_cannot_be_read_those_behind_them_are_written() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_card_that_was_made_before_the_check_was_demanded_waits_for_it_all_the_same() {
-    for database in [Some(None), fresh_database().map(Some)].into_iter().flatten() {
-        let folder = tempfile::tempdir().unwrap();
-        let outbox = folder.path().to_owned();
-        let offices = Box::pin(Offices::open_where(database, datetime!(2026-11-22 08:30 UTC), |settings| {
-            settings.production.print_jobs = Some(outbox);
-        }))
-        .await;
+    on_both_where(false, async |offices, outbox| {
         let mut made = Vec::new();
         for number in [1, 2] {
-            let application = approved(&offices).await;
+            let application = approved(offices).await;
             let mut chip = offices.initialised(number).await;
             made.push((application, offices.card(&mut chip).await));
             offices.clock.advance(time::Duration::seconds(1));
@@ -224,11 +229,12 @@ async fn a_card_that_was_made_before_the_check_was_demanded_waits_for_it_all_the
             word(within!(offices, offices.counter, deed => hand_over_settled(deed, counter, *card, slip))).map(drop)
         };
         assert_eq!(takes(true, &made[0]).await, Err("body-check-needed"));
-        let read = body(&written(&offices, folder.path()).await[0]);
-        assert_eq!(checks(&offices, &offices.stock, made[0].0.id, &read).await, Ok(true));
+        let read = body(&written(offices, outbox).await[0]);
+        assert_eq!(checks(offices, &offices.stock, made[0].0.id, &read).await, Ok(true));
         assert_eq!(takes(true, &made[0]).await, Ok(()), "checked, it goes");
         assert_eq!(takes(false, &made[1]).await, Ok(()), "where it is not demanded, it goes without");
-    }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -386,14 +392,8 @@ async fn a_doubt_of_an_officer_who_keeps_the_stock_no_more_does_not_count() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_printed_ends_with_its_card_also_where_no_check_is_asked() {
-    for database in [Some(None), fresh_database().map(Some)].into_iter().flatten() {
-        let folder = tempfile::tempdir().unwrap();
-        let outbox = folder.path().to_owned();
-        let offices = Box::pin(Offices::open_where(database, datetime!(2026-11-22 08:30 UTC), |settings| {
-            settings.production.print_jobs = Some(outbox);
-        }))
-        .await;
-        let (offices, mut made) = (&offices, Vec::new());
+    on_both_where(false, async |offices, outbox| {
+        let mut made = Vec::new();
         for number in 1..=6 {
             let application = approved(offices).await;
             let mut chip = offices.initialised(number).await;
@@ -401,7 +401,7 @@ async fn what_was_printed_ends_with_its_card_also_where_no_check_is_asked() {
             made.push((application, card, chip.serial));
             offices.clock.advance(time::Duration::seconds(1));
         }
-        assert_eq!(written(offices, folder.path()).await.len(), 6);
+        assert_eq!(written(offices, outbox).await.len(), 6);
         let [fetched, lost, spoiled, dead, lapsed, waits] = &made[..] else { unreachable!() };
         assert_eq!(fetches(offices, fetched.1, &fetched.0).await, Ok(()));
         within!(offices, offices.stock, deed => ends::report_lost(deed, &lost.2, "not in the drawer")).unwrap();
@@ -414,10 +414,11 @@ async fn what_was_printed_ends_with_its_card_also_where_no_check_is_asked() {
         let sql = sql!("update document set state = 'dropped' where serial = $1");
         assert_eq!(tx.run(sql, args![lapsed.2.to_string()]).await.unwrap(), 1);
         tx.commit().await.unwrap();
-        let left = written(offices, folder.path()).await;
-        let (file, _) = job_of(offices, folder.path(), &waits.0).await;
+        let left = written(offices, outbox).await;
+        let (file, _) = job_of(offices, outbox, &waits.0).await;
         assert_eq!(left, [file], "the card that waits for its holder alone");
-    }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -493,6 +494,26 @@ async fn the_faces_of_a_card_are_shown_to_its_office_alone_and_each_look_is_reco
         let nobody =
             within!(offices, offices.counter, deed => card_faces::read(deed, production, CardId::nil(), occasion));
         assert_eq!(word(nobody).map(drop), Err("card-unknown"));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_text_that_no_card_can_show_is_refused_before_there_is_a_card() {
+    on_both(async |offices, outbox| {
+        let mut declaration = declaration();
+        let place = declaration.permanent_residence.as_mut().unwrap();
+        place.detail = "Số 1 漢 Phố Mẫu".into();
+        let person = offices.declares(&declaration).await;
+        within!(offices, offices.registrar, deed => {
+            numbering::steps::establish(deed, &offices.state.numbers, person, OTHER_PARENTS)
+        })
+        .unwrap();
+        let application = offices.applies(person, Kind::First).await.unwrap();
+        offices.captures(application.id).await;
+        let said = offices.approves(&offices.approver, application.id).await;
+        assert_eq!(word(said).map(drop), Err("card-not-composable"));
+        assert_eq!(written(offices, outbox).await, Vec::<PathBuf>::new());
     })
     .await;
 }

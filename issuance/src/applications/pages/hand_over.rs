@@ -19,7 +19,8 @@ use super::file::{kind_word, name_of, reference};
 use super::person::grouped;
 use super::persons::compact;
 use super::queue::{self, Queue, due_in_words};
-use super::{Act, done_of};
+use super::{Act, Done, done_of};
+use crate::cards::CardError;
 use crate::cards::model::{BodyCheck, Card, Status};
 use crate::deed::{Action, Deed, Object, Occasion, last_words, officers_who};
 use crate::ground::ids::{ApplicationId, CardId, OfficerId};
@@ -29,7 +30,7 @@ use crate::population::model::Registered;
 use crate::web::html::{
     Asked, Dress, Filled, Frame, HAND_OVER, Place, Shown, Texts, Trouble, Visitor, fill, page, page_about, texts, to,
 };
-use crate::web::{Desk, Named, Problem, Stamp};
+use crate::web::{Desk, Problem, Stamp};
 use crate::{cards, offices};
 
 /// What waits, and the card that is handed over.
@@ -43,7 +44,7 @@ struct HandOver {
     /// What the search came to, where there is nothing to hand over here: heading, sentence.
     note: Option<(String, String)>,
     /// What was done a moment ago.
-    done: Option<String>,
+    done: Option<Done>,
     /// Where the minutes of what was done can be printed.
     receipt: Option<String>,
     trouble: Option<Trouble>,
@@ -225,13 +226,8 @@ fn note(lies: &Lies, officer: &Officer, t: &'static Texts) -> Option<(String, St
 }
 
 /// `GET /pages/hand-over/{id}`
-pub(super) async fn open(
-    State(desk): State<Desk>,
-    State(counter): State<Counter>,
-    dress: Dress,
-    visitor: Visitor,
-    Named(id): Named<ApplicationId>,
-) -> Shown {
+pub(super) async fn open(act: Act) -> Shown {
+    let Act { desk, counter, dress, visitor, id } = act;
     let sheet = Sheet { desk: &desk, counter: &counter, visitor: &visitor, t: texts(dress.language) };
     page(&Box::pin(sheet.of(&dress, id, Typed::default(), None)).await?)
 }
@@ -287,7 +283,13 @@ async fn once(
         filled.stamp().and_then(|stamp| Ok((stamp, filled.text("card").parse().map_err(unknown)?)));
     let said = match asked {
         Ok((stamp, card)) => {
-            let kept = async |deed: &mut Deed<Officer>| verb(deed, card).await;
+            let id = act.id;
+            let kept = async |deed: &mut Deed<Officer>| {
+                // The form is about the card of its own address: else what was done is told of another one.
+                let shown = cards::store::card(deed, card).await?.filter(|shown| shown.application == id);
+                shown.ok_or(CardError::Unknown)?;
+                verb(deed, card).await
+            };
             act.desk.write(act.visitor.officer.clone(), stamp, kept).await.map(drop)
         }
         Err(problem) => Err(problem),
@@ -495,12 +497,8 @@ struct Receipt {
 }
 
 /// `GET /pages/hand-over/{id}/receipt`
-pub(super) async fn receipt(
-    State(desk): State<Desk>,
-    dress: Dress,
-    visitor: Visitor,
-    Named(id): Named<ApplicationId>,
-) -> Shown {
+pub(super) async fn receipt(act: Act) -> Shown {
+    let Act { desk, dress, visitor, id, .. } = act;
     let t = texts(dress.language);
     let look = async |deed: &mut Deed<Officer>| {
         let read = in_deed(deed, id).await?;

@@ -21,6 +21,7 @@ pub(crate) use counter::at_counter;
 use file::{File, Typed};
 pub(crate) use hand_over::waiting_cards;
 use queue::Queue;
+use serde::de::DeserializeOwned;
 use time::Date;
 
 use super::appeals::{self, AppealOutcome};
@@ -81,7 +82,7 @@ struct Approvals {
     queue: Queue,
     file: Option<File>,
     /// What was decided a moment ago.
-    done: Option<String>,
+    done: Option<Done>,
     trouble: Option<Trouble>,
 }
 
@@ -122,14 +123,8 @@ async fn queue_alone(State(desk): State<Desk>, dress: Dress, visitor: Visitor, a
     page(&QueueAlone { frame: Frame::new(&dress, Some(&visitor), Place::Approvals), queue })
 }
 
-async fn open(
-    State(desk): State<Desk>,
-    State(counter): State<Counter>,
-    dress: Dress,
-    visitor: Visitor,
-    Named(id): Named<ApplicationId>,
-    asked: Asked,
-) -> Shown {
+async fn open(act: Act, asked: Asked) -> Shown {
+    let Act { desk, counter, dress, visitor, id } = act;
     let t = texts(dress.language);
     let file = Box::pin(file::read(&desk, &counter, &visitor, id, Typed::default(), t)).await?;
     let queue = queue::read(&desk, &visitor.officer, Some(id), t).await?;
@@ -137,9 +132,18 @@ async fn open(
     page(&Approvals { frame, queue, file: Some(file), done, trouble: None })
 }
 
+/// What was done a moment ago.
+#[derive(Debug)]
+struct Done {
+    /// In words.
+    says: String,
+    /// The end of the identifier of its application: what this window kept for it is done with.
+    was: String,
+}
+
 /// Returns what was decided a moment ago, as the address says it in words of ours.
-fn done(t: &'static Texts, asked: &Asked, opened: bool) -> Option<String> {
-    let said = done_of(asked, |word| match word {
+fn done(t: &'static Texts, asked: &Asked, opened: bool) -> Option<Done> {
+    let Done { says, was } = done_of(asked, |word| match word {
         "approved" => Some(&*t.done.approved),
         "checked" => Some(&*t.done.checked),
         "returned" => Some(&*t.done.returned),
@@ -148,26 +152,26 @@ fn done(t: &'static Texts, asked: &Asked, opened: bool) -> Option<String> {
         "appeal-upheld" => Some(&*t.hearing.upheld_done),
         _ => None,
     })?;
-    Some(format!("{said} {}", if opened { &t.done.next } else { &t.done.last }))
+    Some(Done { says: format!("{says} {}", if opened { &t.done.next } else { &t.done.last }), was })
 }
 
 /// Returns what was done a moment ago, in the words for what the address says, of the application that it names.
-fn done_of(asked: &Asked, says: impl FnOnce(&str) -> Option<&'static str>) -> Option<String> {
+fn done_of(asked: &Asked, says: impl FnOnce(&str) -> Option<&'static str>) -> Option<Done> {
     let says = says(asked.some("done")?)?;
-    let reference = asked.some("was").filter(|was| was.len() == 6 && was.bytes().all(|b| b.is_ascii_hexdigit()))?;
-    Some(fill(says, &[("reference", reference)]))
+    let was = asked.some("was").filter(|was| was.len() == 6 && was.bytes().all(|b| b.is_ascii_hexdigit()))?;
+    Some(Done { says: fill(says, &[("reference", was)]), was: was.to_ascii_lowercase() })
 }
 
-/// What the handlers of the acts about an application need.
-struct Act {
+/// What the handlers of the pages and the acts about one thing need: an application, if not said otherwise.
+struct Act<I = ApplicationId> {
     desk: Desk,
     counter: Counter,
     dress: Dress,
     visitor: Visitor,
-    id: ApplicationId,
+    id: I,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Act
+impl<S: Send + Sync, I: DeserializeOwned + Send> FromRequestParts<S> for Act<I>
 where
     Counter: FromRef<S>,
     Desk: FromRef<S>,

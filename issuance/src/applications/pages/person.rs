@@ -6,12 +6,12 @@ use std::collections::btree_map::Entry;
 
 use askama::Template;
 use axum::Json;
-use axum::extract::State;
 use crypto::perso::problem::ProblemCode;
 use time::Date;
 
 use super::super::model::{Application, Kind, Stage, StageName};
 use super::super::{Counter, lists, reading, steps};
+use super::Act;
 use super::file::{fields, kind_word, name_of, reference, word_of};
 use super::readings::{self, Look};
 use crate::audit;
@@ -26,10 +26,8 @@ use crate::population::duplicates::score::SHOWN_FROM;
 use crate::population::duplicates::steps::{Alike, of_person};
 use crate::population::model::Registered;
 use crate::store::Record;
-use crate::web::html::{
-    APPROVALS, Asked, Dress, Frame, HAND_OVER, PERSONS, Place, Shown, Texts, Visitor, fill, page, texts,
-};
-use crate::web::{Desk, Named, OccasionAsked, Problem};
+use crate::web::html::{APPROVALS, Asked, Frame, HAND_OVER, PERSONS, Place, Shown, Texts, fill, page, texts};
+use crate::web::{Desk, OccasionAsked, Problem};
 
 /// The file of a person.
 #[derive(Template)]
@@ -129,14 +127,8 @@ struct Read {
 }
 
 /// `GET /pages/persons/{id}`
-pub(super) async fn open(
-    State(desk): State<Desk>,
-    State(counter): State<Counter>,
-    dress: Dress,
-    visitor: Visitor,
-    Named(id): Named<PersonId>,
-    asked: Asked,
-) -> Shown {
+pub(super) async fn open(act: Act<PersonId>, asked: Asked) -> Shown {
+    let Act { desk, counter, dress, visitor, id } = act;
     let t = texts(dress.language);
     let occasion = occasion(&visitor.officer, &asked)?;
     let look = async |deed: &mut Deed<Officer>| in_deed(deed, id, occasion).await;

@@ -6,16 +6,16 @@ use std::collections::btree_map::Entry;
 
 use askama::Template;
 use axum::Json;
-use axum::extract::State;
 use crypto::perso::problem::ProblemCode;
 
+use super::Act;
 use super::file::name_of;
 use crate::audit::{self, AuditError, Row};
 use crate::deed::Deed;
 use crate::ground::Officer;
 use crate::ground::ids::{EntryId, OfficerId, PersonId};
 use crate::web::html::{Asked, Dress, Frame, Place, Shown, Texts, Trouble, Visitor, fill, page, page_about, texts, to};
-use crate::web::{Desk, Named, Problem};
+use crate::web::{Desk, Problem};
 
 /// The looks of one person; or the form that asks for whom.
 #[derive(Template)]
@@ -61,13 +61,8 @@ pub(super) async fn ask(dress: Dress, visitor: Visitor, asked: Asked) -> Shown {
 }
 
 /// `GET /pages/persons/{id}/readings`
-pub(super) async fn of_person(
-    State(desk): State<Desk>,
-    dress: Dress,
-    visitor: Visitor,
-    Named(id): Named<PersonId>,
-    asked: Asked,
-) -> Shown {
+pub(super) async fn of_person(act: Act<PersonId>, asked: Asked) -> Shown {
+    let Act { desk, dress, visitor, id, .. } = act;
     let t = texts(dress.language);
     let before = asked.some("before").map(str::parse::<EntryId>).transpose();
     let before = before.map_err(|_| Problem::new(ProblemCode::QueryMalformed))?;

@@ -69,7 +69,11 @@ pub(crate) fn is_page(path: &str) -> bool {
 /// otherwise.
 pub(crate) fn local(place: &str) -> Option<&str> {
     let fits = place.bytes().all(|b| b.is_ascii_graphic() && b != b'\\') && !place.contains("//");
-    (fits && is_page(place.split(['?', '#']).next().unwrap_or_default())).then_some(place)
+    let path = place.split(['?', '#']).next().unwrap_or_default();
+    // A browser goes up by two dots, escaped or not: out of the pages.
+    let stays =
+        path.split('/').all(|name| !matches!(name.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | ".."));
+    (fits && stays && is_page(path)).then_some(place)
 }
 
 impl Dress {
@@ -196,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_way_leads_to_our_own_pages_alone() {
-        for place in ["/pages", "/pages/approvals/1?done=approved", "/pages?x=1", "/pages#main"] {
+        for place in ["/pages", "/pages/approvals/1?done=approved", "/pages?x=../y", "/pages#main", "/pages/..x"] {
             assert_eq!(local(place), Some(place));
         }
         for place in [
@@ -206,6 +210,9 @@ mod tests {
             "/pagesx",
             "/api/v1/me",
             "/pages/\\host",
+            "/pages/../api/v1/me",
+            "/pages/x/%2E%2e/../api",
+            "/pages/.",
             "/pages\r\nset-cookie:",
             "",
         ] {

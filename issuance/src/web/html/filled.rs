@@ -13,6 +13,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::frame::Visitor;
 use crate::ground::text::UnfitText;
+use crate::web::extract::is_text;
 use crate::web::write::body_of;
 use crate::web::{IdempotencyKey, Problem, Stamp};
 
@@ -103,9 +104,11 @@ impl<S: Send + Sync> FromRequest<S> for Filled {
         let bytes = body_of(request).await?;
         hash.update(&bytes);
         let text = std::str::from_utf8(&bytes).map_err(|_| malformed())?;
-        // U+0000, which PostgreSQL does not take and SQLite does.
         if text.contains("%00") {
             return Err(Problem::new(ProblemCode::TextUnfit).detail("a text holds U+0000"));
+        }
+        if !is_text(text) {
+            return Err(malformed());
         }
         let uri = Uri::try_from(format!("/?{text}")).map_err(|_| malformed())?;
         let Query(fields) = Query::<Vec<(String, String)>>::try_from_uri(&uri).map_err(|_| malformed())?;
@@ -127,7 +130,11 @@ impl<S: Sync> FromRequestParts<S> for Asked {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let Query(fields) = Query::try_from_uri(&parts.uri).map_err(|_| Problem::new(ProblemCode::QueryMalformed))?;
+        let malformed = || Problem::new(ProblemCode::QueryMalformed);
+        if !parts.uri.query().is_none_or(is_text) {
+            return Err(malformed());
+        }
+        let Query(fields) = Query::try_from_uri(&parts.uri).map_err(|_| malformed())?;
         Ok(Self(fields))
     }
 }

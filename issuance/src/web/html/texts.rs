@@ -60,7 +60,7 @@ texts! {
             card_counts card_ended booked apply apply_do choose needs_word because because_hint open_there
             open_go open_elsewhere barred steps step_done step_find step_word step_features step_portrait
             step_fee step_send returned word word_col word_agrees word_disagrees word_says word_mended
-            word_wrong wrong features features_hint features_do saved not_saved portrait quality photograph
+            word_wrong wrong features features_hint features_do saved not_saved typed_before portrait quality photograph
             photograph_hint photograph_do camera camera_view camera_refused shutter fee_due fee_settled fee_paid
             fee_exempt fee_undone method receipt paid_on pay_do exemption ground evidence exempt_do papers cc02
             cc02_not_yet slip booking_taken missing missing_word missing_features missing_portrait answers send

@@ -6,9 +6,11 @@ use std::collections::btree_map::Entry;
 
 use askama::Template;
 use axum::Json;
+use axum::response::{AppendHeaders, IntoResponse as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use crypto::perso::problem::ProblemCode;
+use zeroize::Zeroizing;
 
 use super::super::super::api::prints_slip;
 use super::super::super::drafts::{self, Draft, DraftDigest};
@@ -22,7 +24,7 @@ use super::super::queue::due_in_words;
 use super::{Act, address, capture, dong};
 use crate::deed::Deed;
 use crate::ground::Officer;
-use crate::ground::ids::{ApplicationId, OfficerId};
+use crate::ground::ids::{ApplicationId, OfficerId, PersonId};
 use crate::ground::text::{MOST_OF_REASON, SomeWords, Words};
 use crate::offices::calendar::Day;
 use crate::population::model::Registered;
@@ -38,8 +40,9 @@ use crate::{bookings, offices};
 struct Sheet {
     frame: Frame,
     file: File,
-    /// What was done a moment ago.
-    done: Option<&'static str>,
+    /// What was done a moment ago; and the beginning of the names of the fields that this
+    /// window need not keep any more.
+    done: Option<Done>,
     trouble: Option<Trouble>,
 }
 
@@ -50,10 +53,14 @@ impl Sheet {
     }
 }
 
+/// What was done, and which fields are done with.
+type Done = (&'static str, Option<&'static str>);
+
 /// What the page shows.
 #[expect(clippy::struct_excessive_bools, reason = "what the officer may do about it, button by button")]
 struct File {
     id: ApplicationId,
+    person: PersonId,
     token: String,
     key: String,
     title: String,
@@ -176,23 +183,26 @@ async fn in_deed(deed: &mut Deed<Officer>, id: ApplicationId) -> Result<Read, Co
 }
 
 impl Act {
+    /// Returns the portrait of a draft; none if there is none, or it is lost.
+    pub(super) async fn portrait_of(&self, draft: &Draft) -> Result<Option<Zeroizing<Vec<u8>>>, Problem> {
+        let Some(taken) = &draft.portrait else { return Ok(None) };
+        match self.counter.objects().fetch(&taken.name).await {
+            Ok(portrait) => Ok(Some(portrait)),
+            Err(error) if error.is_lost() => Ok(None),
+            Err(error) => Err(CounterError::from(error).into()),
+        }
+    }
+
     /// Reads an application as the counter shows it, with the records that the reading leaves.
     async fn counter_sheet(
         &self,
         typed: Typed,
-        done: Option<&'static str>,
+        done: Option<Done>,
         trouble: Option<Trouble>,
     ) -> Result<Sheet, Problem> {
         let (officer, id) = (self.visitor.officer.clone(), self.id);
         let Json(read) = Box::pin(self.desk.look(officer, async |deed| in_deed(deed, id).await)).await?;
-        let portrait = match &read.draft.portrait {
-            None => None,
-            Some(taken) => match self.counter.objects().fetch(&taken.name).await {
-                Ok(bytes) => Some(STANDARD.encode(&*bytes)),
-                Err(error) if error.is_lost() => None,
-                Err(error) => return Err(CounterError::from(error).into()),
-            },
-        };
+        let portrait = self.portrait_of(&read.draft).await?.map(|portrait| STANDARD.encode(&*portrait));
         let dress = self.dress.at(&address(id));
         let frame = Frame::new(&dress, Some(&self.visitor), Place::Counter);
         Ok(Sheet { frame, file: self.counter_file(&read, portrait, typed), done, trouble })
@@ -224,6 +234,7 @@ impl Act {
         let number = registered.personal_number.as_ref();
         File {
             id,
+            person: application.person,
             token: self.visitor.token.clone(),
             key: self.visitor.key.clone(),
             title: fill(&t.file.reference, &[("reference", &reference(id))]),
@@ -393,11 +404,11 @@ fn word(
 pub(super) async fn open(act: Act, asked: Asked) -> Shown {
     let t = texts(act.dress.language);
     let done = match asked.some("done") {
-        Some("word") => Some(t.counter.done_word.as_str()),
-        Some("features") => Some(t.counter.done_features.as_str()),
-        Some("portrait") => Some(t.counter.done_portrait.as_str()),
-        Some("fee") => Some(t.counter.done_fee.as_str()),
-        Some("sent") => Some(t.counter.done_sent.as_str()),
+        Some("word") => Some((t.counter.done_word.as_str(), None)),
+        Some("features") => Some((t.counter.done_features.as_str(), Some("features"))),
+        Some("portrait") => Some((t.counter.done_portrait.as_str(), None)),
+        Some("fee") => Some((t.counter.done_fee.as_str(), Some("evidence"))),
+        Some("sent") => Some((t.counter.done_sent.as_str(), Some(""))),
         _ => None,
     };
     page(&Box::pin(act.counter_sheet(Typed::default(), done, None)).await?)
@@ -419,25 +430,36 @@ pub(super) async fn check_register(act: Act, filled: Filled) -> Shown {
     Box::pin(act.at_counter(said, "word", Typed::of(&filled))).await
 }
 
-/// The features, as far as they are typed. A script that keeps them while the officer types gets no page.
+/// The features, as far as they are typed. A script that keeps them while the officer types gets no page, but the name
+/// of what is sent from now on, if nothing else changed since the page was drawn.
 pub(super) async fn describe(act: Act, filled: Filled) -> Shown {
     let (id, officer, counter) = (act.id, act.visitor.officer.clone(), act.counter.clone());
     let features: Result<Words<MOST_OF_REASON>, Problem> = filled.judged("features");
-    let said = match features {
+    let kept = match features {
         Ok(features) => act
             .desk
-            .look(officer, async |deed| drafts::describe(deed, &counter, id, features.as_str()).await.map(drop))
+            .look(officer, async |deed| drafts::describe(deed, &counter, id, features.as_str()).await)
             .await
-            .map(|Json(())| ()),
+            .map(|Json(kept)| kept),
         Err(problem) => Err(problem),
     };
     if act.dress.is_part() {
         let (t, source) = (texts(act.dress.language), act.desk.deeds().source());
         let at = ::pages::written::moment(source.now(), source.clock().offset());
         let says = fill(&t.counter.saved, &[("name", &act.visitor.name), ("at", &at)]);
-        return said.map(|()| axum::response::IntoResponse::into_response(says));
+        let kept = kept?;
+        let seen = seen(&filled).filter(|seen| *seen == kept.before).map(|_| hex::encode(kept.now.0));
+        return Ok((seen.map(|seen| AppendHeaders([(SEEN, seen)])), says).into_response());
     }
-    Box::pin(act.at_counter(said, "features", Typed::of(&filled))).await
+    Box::pin(act.at_counter(kept.map(drop), "features", Typed::of(&filled))).await
+}
+
+/// The header in which a script is told the name of what is sent from now on.
+const SEEN: &str = "draft-seen";
+
+/// Reads the name of what the officer saw.
+fn seen(filled: &Filled) -> Option<DraftDigest> {
+    hex::decode(filled.text("seen")).ok()?.try_into().ok().map(DraftDigest)
 }
 
 /// A photograph, from a file or from the camera of the counter.
@@ -470,7 +492,7 @@ pub(super) async fn photograph(act: Act, uploaded: Uploaded) -> Shown {
 /// Sends what was taken, once.
 pub(super) async fn send(act: Act, filled: Filled) -> Shown {
     let id = act.id;
-    let seen = hex::decode(filled.text("seen")).ok().and_then(|bytes| bytes.try_into().ok()).map(DraftDigest);
+    let seen = seen(&filled);
     let answers = filled.some("answers").is_some();
     let verb = async |deed: &mut Deed<Officer>| drafts::send(deed, id, seen, answers).await;
     let said = Box::pin(act.once(filled.stamp(), verb)).await;

@@ -26,8 +26,9 @@ where
     Desk: FromRef<S>,
 {
     let applies = Right::Officer(Permission::Apply);
+    // Each act about an application, the fee too, shows the page again where something is wrong: so it takes what the
+    // page takes, and not what its verb takes, which an officer who hands over has.
     let captures = Right::Officer(Permission::Capture);
-    let takes = Right::Officer(Permission::TakeFees);
     PageRoutes::new()
         .get(applies, COUNTER, find::start)
         .post(applies, "/pages/counter/search", find::search)
@@ -42,8 +43,8 @@ where
         .post(captures, "/pages/counter/applications/{id}/resubmission", dossier::resubmit)
         .post(captures, "/pages/counter/applications/{id}/claim", dossier::claim)
         .post(captures, "/pages/counter/applications/{id}/claim/release", dossier::release)
-        .post(takes, "/pages/counter/applications/{id}/payment", dossier::pay)
-        .post(takes, "/pages/counter/applications/{id}/exemption", dossier::exempt)
+        .post(captures, "/pages/counter/applications/{id}/payment", dossier::pay)
+        .post(captures, "/pages/counter/applications/{id}/exemption", dossier::exempt)
         .get(captures, "/pages/counter/applications/{id}/cc02", paper::cc02)
         .get(applies, "/pages/counter/applications/{id}/slip", paper::slip)
 }

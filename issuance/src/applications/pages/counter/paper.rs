@@ -30,10 +30,7 @@ pub(super) async fn cc02(act: Act) -> Shown {
         .await?;
     let t = texts(Language::Vi);
     let today = act.desk.deeds().source().clock().today();
-    let portrait = match &draft.portrait {
-        Some(taken) => Some(act.counter.objects().fetch(&taken.name).await.map_err(CounterError::from)?.to_vec()),
-        None => None,
-    };
+    let portrait = act.portrait_of(&draft).await?.map(|portrait| portrait.to_vec());
     let number = registered.personal_number.as_ref();
     let number = number.map_or_else(|| t.file.number_none.clone(), |n| ::pages::written::personal_number(n.as_str()));
     let mut items: Vec<(String, String)> = vec![];

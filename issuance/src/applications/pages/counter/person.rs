@@ -4,7 +4,7 @@ use std::fmt;
 
 use askama::Template;
 use axum::Json;
-use axum::extract::State;
+use axum::http::StatusCode;
 use crypto::identity::{Date, folded_name};
 use crypto::perso::problem::ProblemCode;
 
@@ -12,9 +12,9 @@ use super::super::super::cases::CASES;
 use super::super::super::model::{Held, Kind};
 use super::super::super::steps::{self, Request, issued_of};
 use super::super::super::store::lists::open_of;
-use super::super::super::{ApplicationView, Counter, CounterError, reading};
+use super::super::super::{ApplicationView, CounterError, reading};
 use super::super::file::{fields, kind_word};
-use super::{REGISTRATION, address};
+use super::{Act, REGISTRATION, address};
 use crate::bookings::model::Booking;
 use crate::cards::model::Card;
 use crate::deed::Deed;
@@ -22,10 +22,8 @@ use crate::ground::ids::{ApplicationId, PersonId};
 use crate::ground::text::Words;
 use crate::ground::{OfficeCode, Officer};
 use crate::population::model::{Claim, Registered};
-use crate::web::html::{
-    COUNTER, Dress, Filled, Frame, Place, Shown, Texts, Trouble, Visitor, fill, page, page_about, texts, to,
-};
-use crate::web::{Desk, Named, Problem};
+use crate::web::Problem;
+use crate::web::html::{COUNTER, Filled, Frame, Place, Shown, Texts, Trouble, fill, page, page_about, texts, to};
 use crate::{bookings, cards, population};
 
 /// A person at the counter.
@@ -175,16 +173,8 @@ async fn in_deed(deed: &mut Deed<Officer>, id: PersonId, claim: Option<&Claim>) 
     Ok(Read { registered, cards, open, bookings, by_claim: claim.is_some() })
 }
 
-/// Whom and what the handlers of this page have before them.
-struct Before<'a> {
-    desk: &'a Desk,
-    counter: &'a Counter,
-    dress: &'a Dress,
-    visitor: &'a Visitor,
-    id: PersonId,
-}
-
-impl Before<'_> {
+/// A person at the counter.
+impl Act<PersonId> {
     fn t(&self) -> &'static Texts {
         texts(self.dress.language)
     }
@@ -205,7 +195,7 @@ impl Before<'_> {
                 self.desk.look(officer.clone(), async |deed| in_deed(deed, self.id, Some(&claim)).await).await?;
             Ok(read)
         };
-        population::claimed(self.desk, &officer, self.id, by_claim).await.map(Some)
+        population::claimed(&self.desk, &officer, self.id, by_claim).await.map(Some)
     }
 
     async fn sheet(&self, brought: Brought, trouble: Option<Trouble>) -> Result<Sheet, Problem> {
@@ -224,7 +214,7 @@ impl Before<'_> {
         };
         let dress = self.dress.at(&format!("{COUNTER}/persons/{}", self.id));
         Ok(Sheet {
-            frame: Frame::new(&dress, Some(self.visitor), Place::Counter),
+            frame: Frame::new(&dress, Some(&self.visitor), Place::Counter),
             id: self.id,
             token: self.visitor.token.clone(),
             key: self.visitor.key.clone(),
@@ -250,7 +240,7 @@ impl Before<'_> {
             claim: claim.as_ref(),
             acknowledged: Some("tried"),
         };
-        let tried = steps::register(&mut deed, self.counter, request).await;
+        let tried = steps::register(&mut deed, &self.counter, request).await;
         drop(deed);
         match tried.map_err(Problem::from) {
             Ok(_) => Ok(None),
@@ -338,11 +328,30 @@ impl Before<'_> {
         rows
     }
 
+    /// The page with what is wrong, and nothing of the person.
+    fn closed(&self, brought: Brought, trouble: Trouble) -> Sheet {
+        let dress = self.dress.at(&format!("{COUNTER}/persons/{}", self.id));
+        Sheet {
+            frame: Frame::new(&dress, Some(&self.visitor), Place::Counter),
+            id: self.id,
+            token: self.visitor.token.clone(),
+            key: self.visitor.key.clone(),
+            brought,
+            known: None,
+            trouble: Some(trouble),
+        }
+    }
+
     async fn again(&self, problem: &Problem, brought: Brought) -> Shown {
         if problem.status().is_server_error() {
             return Err(problem.clone());
         }
-        let sheet = Box::pin(self.sheet(brought, Some(Trouble::of(problem, self.t())))).await?;
+        let trouble = Trouble::of(problem, self.t());
+        let sheet = match problem.code() {
+            // Shown without another attempt: a wrong claim counts once, and is one record.
+            ProblemCode::ClaimMismatch | ProblemCode::ClaimTooSoon => self.closed(brought, trouble),
+            _ => Box::pin(self.sheet(brought, Some(trouble))).await?,
+        };
         page_about(problem, &sheet)
     }
 }
@@ -366,63 +375,24 @@ fn offered(cards: &[Card], held: Held, today: time::Date) -> Vec<(Kind, bool)> {
 }
 
 /// The person, as the register has it.
-pub(super) async fn show(
-    State(desk): State<Desk>,
-    State(counter): State<Counter>,
-    dress: Dress,
-    visitor: Visitor,
-    Named(id): Named<PersonId>,
-) -> Shown {
-    let before = Before { desk: &desk, counter: &counter, dress: &dress, visitor: &visitor, id };
-    page(&Box::pin(before.sheet(Brought::default(), None)).await?)
+pub(super) async fn show(act: Act<PersonId>) -> Shown {
+    page(&Box::pin(act.sheet(Brought::default(), None)).await?)
 }
 
 /// The person beside what the citizen brings.
-pub(super) async fn compare(
-    State(desk): State<Desk>,
-    State(counter): State<Counter>,
-    dress: Dress,
-    visitor: Visitor,
-    Named(id): Named<PersonId>,
-    filled: Filled,
-) -> Shown {
-    let before = Before { desk: &desk, counter: &counter, dress: &dress, visitor: &visitor, id };
+pub(super) async fn compare(act: Act<PersonId>, filled: Filled) -> Shown {
     let brought = Brought::of(&filled);
-    match Box::pin(before.sheet(brought.clone(), None)).await {
+    match Box::pin(act.sheet(brought.clone(), None)).await {
         Ok(sheet) => page(&sheet),
-        Err(problem) => {
-            if problem.status().is_server_error() || problem.status() == axum::http::StatusCode::NOT_FOUND {
-                return Err(problem);
-            }
-            // Shown without another attempt: a wrong claim counts once.
-            let trouble = Some(Trouble::of(&problem, before.t()));
-            let dress = before.dress.at(&format!("{COUNTER}/persons/{id}"));
-            let sheet = Sheet {
-                frame: Frame::new(&dress, Some(&visitor), Place::Counter),
-                id,
-                token: visitor.token.clone(),
-                key: visitor.key.clone(),
-                brought,
-                known: None,
-                trouble,
-            };
-            page_about(&problem, &sheet)
-        }
+        Err(problem) if problem.status().is_server_error() || problem.status() == StatusCode::NOT_FOUND => Err(problem),
+        Err(problem) => page_about(&problem, &act.closed(brought, Trouble::of(&problem, act.t()))),
     }
 }
 
 /// Opens an application, once, however often the form comes.
-pub(super) async fn open(
-    State(desk): State<Desk>,
-    State(counter): State<Counter>,
-    dress: Dress,
-    visitor: Visitor,
-    Named(id): Named<PersonId>,
-    filled: Filled,
-) -> Shown {
-    let before = Before { desk: &desk, counter: &counter, dress: &dress, visitor: &visitor, id };
+pub(super) async fn open(act: Act<PersonId>, filled: Filled) -> Shown {
     let brought = Brought::of(&filled);
-    let officer = visitor.officer.clone();
+    let (person, officer) = (act.id, act.visitor.officer.clone());
     let opening = async {
         let chosen = CASES.iter().map(|case| case.kind).find(|kind| kind_word(*kind) == brought.kind);
         let code = ProblemCode::ReasonUnfit;
@@ -431,17 +401,18 @@ pub(super) async fn open(
         let acknowledged = Some(brought.because.as_str()).filter(|because| !because.is_empty());
         let stamp = filled.stamp()?;
         let write = async || {
-            desk.write(officer.clone(), stamp, async |deed| {
-                let office = officer.office.clone();
-                let request =
-                    Request { person: id, kind, office: &office, exempt: false, claim: claim.as_ref(), acknowledged };
-                let application = steps::register(deed, &counter, request).await?;
-                Ok::<_, CounterError>(ApplicationView::new(application, None, &officer))
-            })
-            .await
+            act.desk
+                .write(officer.clone(), stamp, async |deed| {
+                    let office = officer.office.clone();
+                    let request =
+                        Request { person, kind, office: &office, exempt: false, claim: claim.as_ref(), acknowledged };
+                    let application = steps::register(deed, &act.counter, request).await?;
+                    Ok::<_, CounterError>(ApplicationView::new(application, None, &officer))
+                })
+                .await
         };
         match &claim {
-            Some(_) => population::claimed(&desk, &officer, id, write).await,
+            Some(_) => population::claimed(&act.desk, &officer, person, write).await,
             None => write().await,
         }
     };
@@ -450,7 +421,7 @@ pub(super) async fn open(
             let id = made.text("id").ok_or_else(|| Problem::new(ProblemCode::Internal))?;
             Ok(to(&format!("{COUNTER}/applications/{id}")))
         }
-        Err(problem) => before.again(&problem, brought).await,
+        Err(problem) => act.again(&problem, brought).await,
     }
 }
 
