@@ -1,5 +1,5 @@
-//! The ten commonest tasks, done in a real browser and counted: `docs/tasks.md` says how many clicks, fields and keys each
-//! takes, and none may take more.
+//! The ten commonest tasks, done in a real browser and counted: `docs/tasks.md` says how many clicks, fields and keys
+//! each takes, and none may take more.
 
 use std::path::Path;
 use std::process::Command;

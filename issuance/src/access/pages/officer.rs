@@ -1,5 +1,5 @@
-//! The page of one officer: the account, what waits about it, certificates and deputies; and what can be done, which is a
-//! proposal but for an end and a revocation.
+//! The page of one officer: the account, what waits about it, certificates and deputies; and what can be done, which is
+//! a proposal but for an end and a revocation.
 
 use askama::Template;
 use axum::Json;
