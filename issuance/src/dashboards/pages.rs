@@ -207,7 +207,7 @@ async fn show(
         measure: measure.unwrap_or(Measure::Share),
     };
     let at = written::moment(country.at, deeds.source().clock().offset());
-    page(&sheet.page(Frame::new(&dress, Some(&visitor), Place::Dashboard), &scope, at, national))
+    page(&sheet.page(Frame::new(&dress, Some(&visitor), Place::Dashboard), &scope, &at, national))
 }
 
 /// What the page is made with.
@@ -240,7 +240,7 @@ impl Sheet<'_> {
         }
     }
 
-    fn page(&self, frame: Frame, scope: &Scope, at: String, national: bool) -> Dashboard {
+    fn page(&self, frame: Frame, scope: &Scope, at: &str, national: bool) -> Dashboard {
         let t = &self.t.dashboard;
         let (figures, title) = match scope {
             Scope::Country => (self.country.of(|_| true), t.country.clone()),
@@ -262,7 +262,7 @@ impl Sheet<'_> {
         Dashboard {
             frame,
             title,
-            at: fill(if matches!(scope, Scope::Office(_)) { &t.at } else { &t.at_kept }, &[("at", &at)]),
+            at: fill(if matches!(scope, Scope::Office(_)) { &t.at } else { &t.at_kept }, &[("at", at)]),
             back,
             total: self.total(&figures),
             stages: self.stages(&figures),
