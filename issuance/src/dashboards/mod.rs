@@ -4,6 +4,7 @@
 mod figures;
 mod map;
 mod pages;
+mod pictures;
 
 pub use figures::Dashboards;
 pub(crate) use pages::{pages, summary};

@@ -9,10 +9,11 @@ use askama::Template;
 use axum::extract::{FromRef, State};
 use crypto::identity::ProvinceCode;
 use crypto::perso::problem::ProblemCode;
-use time::{Date, Duration};
+use time::Date;
 
-use super::figures::{self, Country, DAYS, Dashboards, Figures, first_day};
+use super::figures::{self, Country, Dashboards, Figures};
 use super::map::{ARCHIPELAGOS, TILE, TILES, corner};
+use super::pictures::{Bar, Days, bars, days, level};
 use crate::applications::model::StageName;
 use crate::applications::store::tally::{LONG, SOON};
 use crate::ground::{OfficeCode, Officer, Permission};
@@ -45,37 +46,6 @@ struct Dashboard {
     days: Days,
     map: Option<Map>,
     rows: Option<Rows>,
-}
-
-/// A bar beside its number.
-#[derive(Debug)]
-struct Bar {
-    name: String,
-    number: String,
-    /// Of 1,000.
-    length: u64,
-    class: &'static str,
-}
-
-/// Cards of each day.
-#[derive(Debug)]
-struct Days {
-    says: String,
-    columns: Vec<Column>,
-    lines: Vec<(u64, String)>,
-    first: String,
-    last: String,
-    none: bool,
-}
-
-/// The column of a day.
-#[derive(Debug)]
-struct Column {
-    day: String,
-    number: String,
-    x: u64,
-    y: u64,
-    height: u64,
 }
 
 /// The provinces as tiles.
@@ -237,7 +207,7 @@ async fn show(
         measure: measure.unwrap_or(Measure::Share),
     };
     let at = written::moment(country.at, deeds.source().clock().offset());
-    page(&sheet.page(Frame::new(&dress, Some(&visitor), Place::Dashboard), &scope, at, national))
+    page(&sheet.page(Frame::new(&dress, Some(&visitor), Place::Dashboard), &scope, &at, national))
 }
 
 /// What the page is made with.
@@ -270,7 +240,7 @@ impl Sheet<'_> {
         }
     }
 
-    fn page(&self, frame: Frame, scope: &Scope, at: String, national: bool) -> Dashboard {
+    fn page(&self, frame: Frame, scope: &Scope, at: &str, national: bool) -> Dashboard {
         let t = &self.t.dashboard;
         let (figures, title) = match scope {
             Scope::Country => (self.country.of(|_| true), t.country.clone()),
@@ -282,23 +252,22 @@ impl Sheet<'_> {
             Scope::Office(office) => (self.country.of(|_| true), self.office(office.as_str())),
         };
         let back = match scope {
-            Scope::Country => None,
             Scope::Office(office) if national => Some(match self.country.province(office.as_str()) {
                 Some(province) => (format!("{DASHBOARD}?province={province}"), &*t.back_province),
                 None => (DASHBOARD.to_owned(), &*t.back_country),
             }),
-            Scope::Office(_) => None,
+            Scope::Country | Scope::Office(_) => None,
             Scope::Province(_) => Some((DASHBOARD.to_owned(), &*t.back_country)),
         };
         Dashboard {
             frame,
             title,
-            at: fill(if matches!(scope, Scope::Office(_)) { &t.at } else { &t.at_kept }, &[("at", &at)]),
+            at: fill(if matches!(scope, Scope::Office(_)) { &t.at } else { &t.at_kept }, &[("at", at)]),
             back,
             total: self.total(&figures),
             stages: self.stages(&figures),
             ages: self.ages(&figures),
-            days: self.days(&figures),
+            days: days(&figures, self.today, self.language),
             map: matches!(scope, Scope::Country).then(|| self.map()),
             rows: match scope {
                 Scope::Country => Some(self.provinces()),
@@ -321,66 +290,26 @@ impl Sheet<'_> {
         ]
     }
 
-    fn bars(&self, all: Vec<(String, u64, &'static str)>) -> Vec<Bar> {
-        let most = all.iter().map(|(_, n, _)| *n).max().unwrap_or(0);
-        all.into_iter()
-            .map(|(name, n, class)| Bar {
-                name,
-                number: self.count(n),
-                length: (n * 1000).checked_div(most).map_or(0, |length| if n > 0 { length.max(4) } else { 0 }),
-                class,
-            })
-            .collect()
-    }
-
     fn stages(&self, figures: &Figures) -> Vec<Bar> {
         let all = StageName::ALL.iter().enumerate().map(|(place, stage)| {
             let n = figures.stages.get(&place).copied().unwrap_or(0);
             let class = if stage.is_open() { "bar-act" } else { "bar-end" };
             (self.t.word(&self.t.stage, stage.word()).to_owned(), n, class)
         });
-        self.bars(all.collect())
+        bars(all.collect(), self.language)
     }
 
     fn ages(&self, figures: &Figures) -> Vec<Bar> {
         let (t, ages) = (&self.t.dashboard, figures.ages);
         let (long, soon) = (LONG.to_string(), SOON.to_string());
-        self.bars(vec![
+        let all = vec![
             (fill(&t.long_late, &[("n", &long)]), ages.long_late, "bar-bad"),
             (fill(&t.just_late, &[("n", &long)]), ages.late, "bar-bad"),
             (t.due_today.clone(), ages.today, "bar-wait"),
             (fill(&t.due_soon, &[("n", &soon)]), ages.soon, "bar-act"),
             (fill(&t.due_later, &[("n", &soon)]), ages.later, "bar-act"),
-        ])
-    }
-
-    fn days(&self, figures: &Figures) -> Days {
-        let t = &self.t.dashboard;
-        let first = first_day(self.today);
-        let all: Vec<(Date, u64)> = (0..DAYS)
-            .map(|day| first + Duration::days(day))
-            .map(|day| (day, figures.cards.get(&day).copied().unwrap_or(0)))
-            .collect();
-        let most = all.iter().map(|(_, n)| *n).max().unwrap_or(0);
-        let top = round(most);
-        let height = |n: u64| (n * PLOT_HEIGHT).checked_div(top).unwrap_or(0);
-        let columns = all.iter().zip(0_u64..).map(|((day, n), at)| Column {
-            day: written::date(*day),
-            number: self.count(*n),
-            x: PLOT_LEFT + at * (COLUMN + GAP),
-            y: PLOT_TOP + PLOT_HEIGHT - height(*n),
-            height: height(*n),
-        });
-        let [from, to, made, highest] =
-            [written::date(first), written::date(self.today), self.count(figures.made()), self.count(most)];
-        Days {
-            says: fill(&t.days_says, &[("from", &from), ("to", &to), ("n", &made), ("most", &highest)]),
-            columns: columns.collect(),
-            lines: [0, top / 2, top].into_iter().map(|n| (PLOT_TOP + PLOT_HEIGHT - height(n), self.count(n))).collect(),
-            first: from,
-            last: to,
-            none: most == 0,
-        }
+        ];
+        bars(all, self.language)
     }
 
     /// The figures of each province that has an office with any, by its code.
@@ -490,51 +419,9 @@ impl Sheet<'_> {
     }
 }
 
-/// Returns how dark a tile is: 0 for none, else the quarter of the highest number.
-fn level(n: u64, most: u64) -> usize {
-    (1..4).find(|level| n <= (most * level).div_ceil(4)).map_or(4, |level| if n == 0 { 0 } else { level as usize })
-}
-
-/// Returns the next number of one or two digits and zeros, for the top of a plot; even, so that its half is whole.
-fn round(most: u64) -> u64 {
-    let mut step = 2;
-    while most > step * 10 {
-        step *= 10;
-    }
-    most.div_ceil(step).max(1) * step
-}
-
 /// The classes of the tiles, the lightest first.
 const LEVELS: [&str; 5] = ["q0", "q1", "q2", "q3", "q4"];
-/// The plot of the days, in units of its picture: what stands in `dashboard.html` beside it.
-const PLOT_LEFT: u64 = 64;
-const PLOT_TOP: u64 = 12;
-const PLOT_HEIGHT: u64 = 160;
-const COLUMN: u64 = 15;
-const GAP: u64 = 4;
 /// So many provinces or offices are told at once.
 const MOST_ROWS: usize = 200;
 /// A day on which there were the provinces of the tables.
 const BEFORE_REORGANISATIONS: Date = time::macros::date!(2022 - 01 - 01);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tile_is_as_dark_as_its_quarter_of_the_highest() {
-        assert_eq!([0, 1, 25, 26, 50, 75, 76, 100].map(|n| level(n, 100)), [0, 1, 1, 2, 2, 3, 4, 4]);
-        assert_eq!([0, 1, 2].map(|n| level(n, 2)), [0, 1, 3]);
-        assert_eq!(level(0, 0), 0);
-    }
-
-    #[test]
-    fn the_top_of_a_plot_is_a_round_number_that_is_high_enough() {
-        for (most, top) in [(0, 2), (1, 2), (3, 4), (19, 20), (21, 40), (199, 200), (201, 400), (12_345, 14_000)] {
-            assert_eq!(round(most), top, "{most}");
-        }
-        for most in 0..5_000 {
-            assert!(round(most) >= most && round(most).is_multiple_of(2) && round(most) <= most.max(1) * 2, "{most}");
-        }
-    }
-}

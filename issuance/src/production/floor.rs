@@ -172,9 +172,9 @@ pub(super) async fn read(
 }
 
 async fn batches(tx: &mut Tx, office: &OfficeCode, now: OffsetDateTime) -> Result<(Vec<FloorBatch>, bool), StoreError> {
-    let mut rows = floor::unclosed_of(tx, office, MOST_BATCHES + 1).await?;
-    let more = rows.len() > MOST_BATCHES as usize;
-    rows.truncate(MOST_BATCHES as usize);
+    let mut rows = floor::unclosed_of(tx, office, and_one(MOST_BATCHES)).await?;
+    let more = rows.len() > MOST_BATCHES;
+    rows.truncate(MOST_BATCHES);
     rows.extend(floor::closed_of(tx, office, CLOSED_BATCHES).await?);
     let mut batches = Vec::with_capacity(rows.len());
     for (row, holds) in rows {
@@ -197,9 +197,9 @@ async fn at_stations(
     now: OffsetDateTime,
     lease: Duration,
 ) -> Result<(Vec<FloorStation>, bool), StoreError> {
-    let mut listed = stations::of_office(tx, office, now, MOST_STATIONS + 1).await?;
-    let more = listed.len() > MOST_STATIONS as usize;
-    listed.truncate(MOST_STATIONS as usize);
+    let mut listed = stations::of_office(tx, office, now, and_one(MOST_STATIONS)).await?;
+    let more = listed.len() > MOST_STATIONS;
+    listed.truncate(MOST_STATIONS);
     let mut bound: BTreeMap<StationId, Vec<Writing>> = BTreeMap::new();
     for row in lists::unfinished(tx, office, "", MOST_BOUND).await? {
         let Some(station) = crate::ground::Id::of_optional(&row, "custody")? else { continue };
@@ -347,6 +347,11 @@ async fn failures(tx: &mut Tx, office: &OfficeCode) -> Result<Vec<Failed>, Store
     Ok(found)
 }
 
+/// Returns the limit of a list that is to tell whether there are more than so many.
+pub(super) fn and_one(most: usize) -> i64 {
+    i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1)
+}
+
 /// What the catalogue says of a failure of a station.
 #[derive(Debug, Deserialize)]
 pub(super) struct Remedy {
@@ -382,10 +387,10 @@ static OF_STATIONS: std::sync::LazyLock<BTreeMap<String, Remedy>> = std::sync::L
 });
 
 /// So many batches are told, and so many of those that were closed.
-const MOST_BATCHES: i64 = 12;
+const MOST_BATCHES: usize = 12;
 const CLOSED_BATCHES: i64 = 3;
 /// So many stations are told.
-const MOST_STATIONS: i64 = 48;
+const MOST_STATIONS: usize = 48;
 /// So many chips that are bound are looked at.
 const MOST_BOUND: i64 = 500;
 /// So many boxes are told.
@@ -432,7 +437,7 @@ mod tests {
             assert!(vi != en && !vi.1.is_empty() && !en.0.is_empty(), "{code}");
         }
         assert_eq!(remedy("bent in the drawer", true), None);
-        for (code, entry) in OF_STATIONS.iter() {
+        for (code, entry) in &*OF_STATIONS {
             let words = [&entry.en.cause, &entry.en.remedy, &entry.vi.cause, &entry.vi.remedy];
             assert!(words.iter().all(|text| !text.trim().is_empty()), "{code}");
         }

@@ -128,9 +128,17 @@ impl Hall {
 
     async fn asks(&self, held: &AtStation, what: &str, body: Value) -> Value {
         let key = format!("{what}-{}", held.number);
-        let said = self.station.post(&format!("/api/v1/station/{what}"), &key, body).await;
-        assert!((200..300).contains(&said.status), "{what}: {said:?}");
-        said.body
+        let begun = Instant::now();
+        loop {
+            let said = self.station.post(&format!("/api/v1/station/{what}"), &key, body.clone()).await;
+            // An application that is made ahead at this very moment is passed over.
+            if said.code() == "batch-exhausted" && begun.elapsed() < Span::from_secs(20) {
+                tokio::time::sleep(Span::from_millis(50)).await;
+                continue;
+            }
+            assert!((200..300).contains(&said.status), "{what}: {said:?}");
+            return said.body;
+        }
     }
 
     /// The station asks for the order by which the chip becomes the card of the batch's next application.
@@ -471,6 +479,7 @@ async fn figures_are_those_of_the_own_office_and_at_the_national_one_of_all() {
         let hall = Hall::of(house).await;
         house.officer("chief", &[Role::Approver], "national").await;
         house.officer("far", &[Role::Capture], "o-2").await;
+        house.officer("minh", &[Role::Auditor], "o-1").await;
         hall.captured("Lý Thị Ngà", 3).await;
         hall.approved("Chu Mạnh Trinh", 1).await;
         let (one, other) = keepers(house).await;
@@ -533,8 +542,7 @@ async fn figures_are_those_of_the_own_office_and_at_the_national_one_of_all() {
         assert_eq!(row(&own, "trễ hơn 10 ngày"), "1", "the decision: {}", own.text);
         let begin = browser.reads("/pages").await;
         assert!(begin.says("2 hồ sơ đơn vị đang giữ"), "{}", begin.text);
-        // An auditor and an administrator have no list of applications, and no figures of them.
-        house.officer("minh", &[Role::Auditor], "o-1").await;
+        // An auditor has no list of applications, and no figures of them.
         assert_eq!(Browser::of(house, "minh").await.reads("/pages/dashboard").await.status, 403);
     })
     .await;
@@ -548,10 +556,8 @@ async fn figures_stay_when_what_is_counted_is_added_up() {
         hall.approved("Chu Mạnh Trinh", 1).await;
         let (one, other) = keepers(house).await;
         let id = released(&hall, &one, &other).await;
-        for number in [1] {
-            let mut held = hall.blank(number).await;
-            hall.makes(&mut held, &id).await;
-        }
+        let mut held = hall.blank(1).await;
+        hall.makes(&mut held, &id).await;
         let db = house.service.offices().deeds().db();
         let (office, today): (OfficeCode, _) = ("o-1".parse().unwrap(), house.clock.today());
         let told = async || {
@@ -608,6 +614,6 @@ pub async fn for_browser(house: &House) -> Value {
     hall.takes(&silent, &id).await;
     let path = format!("chips/{}/spoiled", broken.chip.presentation().serial);
     hall.asks(&broken, &path, json!({"reason": "chip-refused", "evidence": "6F00"})).await;
-    station(house, "Trạm số 06 của xưởng thẻ đặt tại trung tâm hành chính huyện Mẫu Sơn Đông", "o-6").await;
+    station(house, "Trạm số 06 của xưởng thẻ tại trung tâm hành chính huyện Mẫu Sơn", "o-6").await;
     json!({"username": "phuc.ha.six", "second": "an.vo", "chief": "on.luu", "batch": id})
 }

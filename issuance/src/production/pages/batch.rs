@@ -17,7 +17,7 @@ use crate::ground::text::{MOST_OF_REASON, SomeWords};
 use crate::ground::{Officer, Permission};
 use crate::production::ProductionError;
 use crate::production::card_batches::{self, CardBatch, CardBatchState};
-use crate::production::floor::FloorBatch;
+use crate::production::floor::{FloorBatch, and_one};
 use crate::production::store::card_batches as store;
 use crate::store::Tx;
 use crate::web::html::{
@@ -52,6 +52,7 @@ struct BatchPage {
 
 /// What may be done about a batch by its state; whether it is, the verb says.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each act is offered or not, and none follows from another")]
 struct Acts {
     release: bool,
     pause: bool,
@@ -297,9 +298,9 @@ impl Act {
         words: Words,
     ) -> Result<(Vec<ItemRow>, Option<String>), Problem> {
         let t = texts(self.dress.language);
-        let mut rows = items::listed(tx, self.id, after, AT_ONCE + 1).await?;
-        let more = rows.len() > AT_ONCE as usize;
-        rows.truncate(AT_ONCE as usize);
+        let mut rows = items::listed(tx, self.id, after, and_one(AT_ONCE)).await?;
+        let more = rows.len() > AT_ONCE;
+        rows.truncate(AT_ONCE);
         let mut shown = Vec::with_capacity(rows.len());
         for (row, holds) in &rows {
             let item = items::read(row)?;
@@ -329,6 +330,6 @@ impl Act {
 }
 
 /// So many applications are shown at once.
-const AT_ONCE: i64 = 50;
+const AT_ONCE: usize = 50;
 /// So many stations are asked for their names.
 const MOST_STATIONS: i64 = 200;

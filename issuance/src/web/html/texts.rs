@@ -111,7 +111,7 @@ texts! {
         factory: FactoryTexts {
             tab title lead reload home_none home_some at batches batch no_batches no_batches_says more_batches
             draft_waits drafted released closed paused_because good of rate rate_unit left left_says left_none
-            minutes hours spoiled waiting leased dropped progress stations no_stations no_stations_says more_stations
+            minutes hours spoiled spoiled_share waiting leased dropped progress stations no_stations no_stations_says more_stations
             heard heard_never blanks chip orders certificate readers_says failures no_failures no_failures_says
             failures_says cause remedy no_remedy chips last by_officer by_station stock differs adds_up cases account
             no_stock no_stock_says boxes box_way way due draft draft_says most most_hint most_wrong priority
