@@ -114,6 +114,7 @@ export async function counter({ page, context, given, to, text, must, judged, se
   await page.fill("#features", "Nốt ruồi cách đuôi mắt phải 3 cm");
   await Promise.all([page.waitForURL("**done=sent"), page.locator("form[action$='/capture'] .btn-1").click()]);
   must(await page.inputValue("#features") === "Nốt ruồi cách đuôi mắt phải 3 cm", "sent", "what was typed last did not go out");
+  must(await page.locator("#saved").innerText() === "", "sent", "what was typed last is a draft that did not go out");
   must((await text()).includes("Đã gửi hồ sơ đi duyệt"), "sent", "is not told");
   await page.screenshot({ path: `${out}/counter-sent-1280-vi-light.png`, fullPage: true });
   await Promise.all([page.waitForURL("**/pages/sign-in?left=yes"), page.locator("form[action='/pages/sign-out'] button").click()]);

@@ -113,7 +113,7 @@ async fn sent(offices: &Offices) -> Outcome {
 async fn printed(offices: &Offices, out: &Path, yes: bool) -> Outcome {
     files::private_folder(out)?;
     // What a run left that ended in the middle of a letter.
-    files::sweep(out, |name| {
+    files::sweep(out, offices.deeds().source().now(), |name| {
         let letter = name.strip_suffix(".new").and_then(|rest| rest.split_once('.'));
         letter.is_some_and(|(name, process)| steps::is_reference(name) && process.parse::<u32>().is_ok())
     })?;

@@ -5,7 +5,8 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, chown};
 use std::path::Path;
-use std::time::Duration;
+
+use time::{Duration, OffsetDateTime};
 
 use super::failpoint;
 
@@ -64,11 +65,11 @@ pub fn remove(path: &Path) -> io::Result<()> {
 }
 
 /// Removes what writers that died left half written in a folder: of the files whose names `is_ours` knows, those that
-/// were not written to for an hour. A folder that is not there has none.
+/// at this moment were not written to for an hour. A folder that is not there has none.
 ///
 /// # Errors
 /// The file system's.
-pub fn sweep(folder: &Path, is_ours: impl Fn(&str) -> bool) -> io::Result<()> {
+pub fn sweep(folder: &Path, now: OffsetDateTime, is_ours: impl Fn(&str) -> bool) -> io::Result<()> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         entries => entries?,
@@ -79,8 +80,8 @@ pub fn sweep(folder: &Path, is_ours: impl Fn(&str) -> bool) -> io::Result<()> {
             continue;
         }
         // One that is gone by now was renamed or removed by its writer.
-        let age = fs::symlink_metadata(entry.path()).ok().and_then(|found| found.modified().ok()?.elapsed().ok());
-        if age.is_some_and(|age| age > LEFT_BEHIND) {
+        let written = fs::symlink_metadata(entry.path()).and_then(|found| found.modified()).map(OffsetDateTime::from);
+        if written.is_ok_and(|written| now - written > LEFT_BEHIND) {
             match remove(&entry.path()) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
@@ -91,7 +92,7 @@ pub fn sweep(folder: &Path, is_ours: impl Fn(&str) -> bool) -> io::Result<()> {
 }
 
 /// No file is being written for so long.
-const LEFT_BEHIND: Duration = Duration::from_hours(1);
+const LEFT_BEHIND: Duration = Duration::hours(1);
 
 /// The right to change the files of a data folder. One thread of one process has it at a time; dropped, it is given
 /// back, and a process that dies gives it back too.
@@ -157,17 +158,17 @@ mod tests {
     fn what_a_writer_that_died_left_is_removed_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let inside = |name: &str| folder.path().join(name);
-        let old = std::time::SystemTime::now() - 2 * LEFT_BEHIND;
-        for (name, is_old) in [("1.7.new", true), ("2.7.new", false), ("1.json", true), ("other.new.txt", true)] {
+        let now = time::macros::datetime!(2026-11-26 12:00 UTC);
+        for (name, hours) in [("1.7.new", 2), ("2.7.new", 0), ("3.7.new", -5), ("1.json", 2), ("other.new.txt", 2)] {
             fs::write(inside(name), b"data").unwrap();
-            if is_old {
-                File::options().write(true).open(inside(name)).unwrap().set_modified(old).unwrap();
-            }
+            let file = File::options().write(true).open(inside(name)).unwrap();
+            file.set_modified((now - Duration::hours(hours)).into()).unwrap();
         }
-        sweep(folder.path(), |name| name.ends_with(".new")).unwrap();
+        let is_ours = |name: &str| name.split('.').next_back() == Some("new");
+        sweep(folder.path(), now, is_ours).unwrap();
         let left = |name: &str| inside(name).exists();
-        assert!(!left("1.7.new") && left("2.7.new") && left("1.json") && left("other.new.txt"));
-        sweep(&inside("nowhere"), |_| true).unwrap();
+        assert!(!left("1.7.new") && left("2.7.new") && left("3.7.new") && left("1.json") && left("other.new.txt"));
+        sweep(&inside("nowhere"), now, |_| true).unwrap();
     }
 
     #[test]

@@ -61,16 +61,16 @@ async fn send_by(
     line: &mut Line<'_>,
     sent: &mut Sent,
 ) -> Result<(), SendError> {
+    let (now, mut after) = (deeds.source().now(), (OffsetDateTime::UNIX_EPOCH, Id::nil()));
     if let Some(folder) = notices.settings.sms_folder.clone().filter(|_| channel == Channel::Sms) {
         // What a process left that ended in the middle of a message.
         let is_half_written = |name: &str| {
             let message = name.strip_prefix('.').and_then(|rest| rest.strip_suffix(".new"));
             message.is_some_and(steps::is_reference)
         };
-        let swept = blocking::run(move || files::sweep(&folder, is_half_written)).await;
+        let swept = blocking::run(move || files::sweep(&folder, now, is_half_written)).await;
         swept.map_err(|error| SendError::Unreachable(format!("sms folder: {}", error.kind())))?;
     }
-    let (now, mut after) = (deeds.source().now(), (OffsetDateTime::UNIX_EPOCH, Id::nil()));
     loop {
         let some = store::due(&mut deeds.db().begin_read().await?, channel, now, after, PIECE).await?;
         let Some(last) = some.last() else { return Ok(()) };

@@ -95,8 +95,8 @@ pub async fn write_out(production: &Production, deeds: &Deeds) -> Result<(), Out
 /// As [`write_out`].
 pub async fn write_some(production: &Production, deeds: &Deeds, most: u16) -> Result<(), OutboxError> {
     let Some(folder) = production.settings.print_jobs.clone() else { return Ok(()) };
-    let outbox = folder.clone();
-    blocking::run(move || files::sweep(&outbox, is_half_written)).await?;
+    let (outbox, now) = (folder.clone(), deeds.source().now());
+    blocking::run(move || files::sweep(&outbox, now, is_half_written)).await?;
     end_what_is_over(production, deeds).await?;
     let (mut done, mut after, mut passed_over) = (0, Id::nil(), None);
     while done < most {

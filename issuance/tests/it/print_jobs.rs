@@ -133,8 +133,8 @@ async fn a_document_is_one_file_in_the_outbox_until_its_body_is_checked() {
         // What a process left that ended in the middle of a file is removed after a while.
         let left = outbox.join(format!("{}.4242.new", PrintJobId::nil()));
         fs::write(&left, b"half a card").unwrap();
-        let long_ago = std::time::SystemTime::now() - std::time::Duration::from_hours(2);
-        fs::File::options().write(true).open(&left).unwrap().set_modified(long_ago).unwrap();
+        let long_ago = offices.clock.now() - time::Duration::hours(2);
+        fs::File::options().write(true).open(&left).unwrap().set_modified(long_ago.into()).unwrap();
         assert_eq!(written(offices, outbox).await, files);
         // Another order for the same chip is the same job, and the work done again is the same file.
         let card = offices.card(&mut chip).await;
