@@ -182,8 +182,11 @@ pub struct Weighed {
 /// # Errors
 /// [`ChangeError`]
 pub async fn weigh(deed: &mut Deed<Officer>, register: &Register, id: ChangeId) -> Result<Weighed, ChangeError> {
-    let proposed = read(deed, id).await?;
+    let proposed = store_history::change_locked(deed, id).await?.ok_or(ChangeError::ChangeUnknown)?;
+    deed.actor().may_act_for(&proposed.office)?;
     let registered = store::person(deed, proposed.person).await?.ok_or(ChangeError::PersonUnknown)?;
+    let entry = Entry::new(Action::PersonRead, Object::Person(proposed.person), Purpose::Update);
+    deed.enter(entry.about(proposed.person).of(&proposed.office)).await?;
     let after = applied(&registered.person, &proposed.changes).ok();
     let declared = after.as_ref().map(super::model::Declaration::from);
     let judged = declared.and_then(|one| check::examine(&one, register.reference(), deed.today()).ok());

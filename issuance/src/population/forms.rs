@@ -310,6 +310,7 @@ pub async fn keep(deed: &mut Deed<Officer>, id: FormId, seen: u32, typed: Typed)
         return Err(FormError::MovedOn);
     }
     if form.typed == typed {
+        told(deed, Action::DeclarationFormRead, &form, None).await?;
         return Ok(form);
     }
     form.typed = typed;
@@ -365,11 +366,18 @@ pub async fn send(
     Ok(form)
 }
 
-/// Opens a form for its second reading.
+/// Opens a form for its second reading. The opening is recorded.
 ///
 /// # Errors
 /// [`FormError::SameOfficer`] for an officer who had a hand in it; [`FormError`]
 pub async fn to_read(deed: &mut Deed<Officer>, id: FormId) -> Result<PaperForm, FormError> {
+    let form = of_second(deed, id).await?;
+    told(deed, Action::DeclarationFormRead, &form, Some("to be read a second time")).await?;
+    Ok(form)
+}
+
+/// Returns a form that waits for its second reading, for an officer who had no hand in it.
+async fn of_second(deed: &mut Deed<Officer>, id: FormId) -> Result<PaperForm, FormError> {
     let form = in_state(deed, id, FormState::Sent).await?;
     let hands = [Some(&form.begun), Some(&form.saved), form.sent.as_ref()];
     if hands.into_iter().flatten().any(|hand| deed.actor().is_one_with(hand.by)) {
@@ -389,7 +397,7 @@ pub async fn compare(
     id: FormId,
     second: &Typed,
 ) -> Result<(PaperForm, Vec<String>), FormError> {
-    let form = to_read(deed, id).await?;
+    let form = of_second(deed, id).await?;
     let differs = differing(deed, register, &form, second)?;
     let says = if differs.is_empty() { "nothing differs".to_owned() } else { differs.join(", ") };
     told(deed, Action::DeclarationFormCompared, &form, Some(&says)).await?;
@@ -406,7 +414,7 @@ pub async fn enter(
     id: FormId,
     second: &Typed,
 ) -> Result<Entered, FormError> {
-    let mut form = to_read(deed, id).await?;
+    let mut form = of_second(deed, id).await?;
     let differs = differing(deed, register, &form, second)?;
     if !differs.is_empty() {
         return Err(FormError::Differs(differs));
@@ -438,7 +446,7 @@ pub async fn give_back(
     id: FormId,
     second: &Typed,
 ) -> Result<PaperForm, FormError> {
-    let mut form = to_read(deed, id).await?;
+    let mut form = of_second(deed, id).await?;
     form.differs = differing(deed, register, &form, second)?;
     form.state = FormState::Begun;
     form.revision += 1;

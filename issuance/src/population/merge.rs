@@ -373,12 +373,14 @@ pub struct Weighed {
 /// # Errors
 /// [`MergeError`]
 pub async fn weigh(deed: &mut Deed<Officer>, register: &Register, id: MergeId) -> Result<Weighed, MergeError> {
-    let proposed = read(deed, id).await?;
+    let proposed = store::proposed_locked(deed.tx(), id).await?.ok_or(MergeError::Unknown)?;
+    deed.actor().may_act_for(&proposed.office)?;
     let survivor = super::store::person(deed, proposed.person).await?.ok_or(ChangeError::PersonUnknown)?;
     let other = match proposed.other {
         Some(other) => super::store::person(deed, other).await?,
         None => None,
     };
+    told(deed, Action::PersonRead, &proposed).await?;
     let after = applied(&survivor.person, &proposed.changes).ok();
     let state = register.reference().state();
     let consequences = after.map(|after| history::consequences(&survivor.person, &after, state));

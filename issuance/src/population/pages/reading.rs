@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use askama::Template;
+use crypto::perso::problem::ProblemCode;
 use serde_json::json;
 
 use super::super::forms::{self, FormError, PaperForm, READ_TWICE, Typed};
@@ -78,21 +79,20 @@ impl FormAct {
     ) -> Result<Sheet, Problem> {
         let t = self.t();
         let look = async |deed: &mut Deed<Officer>| {
-            let form = match forms::to_read(deed, self.id).await {
-                Ok(form) => Ok(form),
-                Err(FormError::SameOfficer) => Err(FormError::SameOfficer),
-                Err(error) => return Err(error),
-            };
-            let by = match &form {
-                Ok(PaperForm { sent: Some(sent), .. }) => Some((name_of(deed, sent.by).await?, sent.at)),
-                _ => None,
-            };
-            Ok::<_, FormError>((form, by))
+            let form = forms::to_read(deed, self.id).await?;
+            let sent = form.sent.clone().unwrap_or_else(|| form.saved.clone());
+            let name = name_of(deed, sent.by).await?;
+            Ok::<_, FormError>((form, name, sent.at))
         };
-        let (form, by) = self.look(look).await?;
-        let (title, barred) = match form {
-            Ok(form) => (called(&form, t), None),
-            Err(error) => (t.registry.reading.clone(), Some(Trouble::of(&error.into(), t))),
+        let (title, sent, barred) = match self.look(look).await {
+            Ok((form, name, at)) => {
+                let sent = fill(&t.registry.sent_by, &[("name", &name), ("at", &self.moment(at))]);
+                (called(&form, t), sent, None)
+            }
+            Err(problem) if problem.code() == ProblemCode::SecondOfficerNeeded => {
+                (t.registry.reading.clone(), String::new(), Some(Trouble::of(&problem, t)))
+            }
+            Err(problem) => return Err(problem),
         };
         let (wrongs, doubts) = (problem.map(|problem| wrongs(problem, t)).unwrap_or_default(), BTreeMap::new());
         let drawn = Drawn {
@@ -114,9 +114,7 @@ impl FormAct {
             key: self.visitor.key.clone(),
             id: self.id.to_string(),
             title,
-            sent: by.map_or_else(String::new, |(name, at)| {
-                fill(&t.registry.sent_by, &[("name", &name), ("at", &self.moment(at))])
-            }),
+            sent,
             barred,
             fields,
             lists: lists(self.register.reference(), self.today()),
