@@ -135,7 +135,7 @@ await task(8, "/pages/persons", async () => {
 
 await task(9, "/pages/readings", async () => {
   await hand.type("#person", given.person);
-  await leads("**/readings*", () => hand.press("Enter"));
+  await leads("**/persons/*/readings", () => hand.press("Enter"));
 }, "kết quả tra cứu");
 
 await signsIn(given.chief);
