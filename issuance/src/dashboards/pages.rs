@@ -67,7 +67,6 @@ struct Tile {
     href: String,
     name: String,
     number: String,
-    says: String,
     class: &'static str,
     x: u32,
     y: u32,
@@ -333,14 +332,12 @@ impl Sheet<'_> {
         let tiles = TILES.iter().map(|(code, column, row)| {
             let (n, (x, y)) = (number(code), corner(*column, *row));
             let (name, number) = (self.province(code), format!("{}{unit}", self.count(n)));
-            let says = format!("{name}: {number}");
-            Tile { href: link(code), name, number, says, class: LEVELS[level(n, most)], x, y }
+            Tile { href: link(code), name, number, class: LEVELS[level(n, most)], x, y }
         });
         let islands = ARCHIPELAGOS.iter().map(|(name, code, column, row)| {
             let (x, y) = corner(*column, *row);
-            let province = self.province(code);
-            let says = fill(&t.island, &[("name", name), ("province", &province)]);
-            Tile { href: link(code), name: (*name).to_owned(), number: province, says, class: "sea", x, y }
+            let number = fill(&t.island, &[("province", &self.province(code))]);
+            Tile { href: link(code), name: (*name).to_owned(), number, class: "sea", x, y }
         });
         let bound = |level: u64| (most * level).div_ceil(4);
         let levels = (0..LEVELS.len() as u64).zip(LEVELS).filter_map(|(level, class)| match level {

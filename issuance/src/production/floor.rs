@@ -420,8 +420,8 @@ mod tests {
         let at = (NOW, Duration::minutes(10));
         let doing = |state, chips: &[Writing], blanks| station(listed(state), chips.to_vec(), blanks, None, at).doing;
         let (long_ago, now) = (chip(Some(NOW - Duration::minutes(11))), chip(Some(NOW - Duration::minutes(10))));
-        assert_eq!(doing("in-use", &[long_ago.clone()], 3), Doing::Silent);
-        assert_eq!(doing("expired", &[long_ago.clone()], 3), Doing::Silent);
+        assert_eq!(doing("in-use", std::slice::from_ref(&long_ago), 3), Doing::Silent);
+        assert_eq!(doing("expired", std::slice::from_ref(&long_ago), 3), Doing::Silent);
         assert_eq!(doing("in-use", &[long_ago.clone(), now.clone()], 3), Doing::Writing);
         assert_eq!(doing("in-use", &[], 3), Doing::Ready);
         assert_eq!(doing("in-use", &[], 0), Doing::NoBlanks);

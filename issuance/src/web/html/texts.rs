@@ -115,7 +115,7 @@ texts! {
             heard heard_never blanks chip orders certificate readers_says failures no_failures no_failures_says
             failures_says cause remedy no_remedy chips last by_officer by_station stock differs adds_up cases account
             no_stock no_stock_says boxes box_way way due draft draft_says most most_hint most_wrong priority
-            priority_hint priority_wrong draft_do done_drafted done_released done_paused done_resumed done_cancelled
+            priority_hint priority_wrong draft_do draft_wrong draft_wrong_says done_drafted done_released done_paused done_resumed done_cancelled
             done_closed other_office other_office_do over over_says back far waits_second release_says close_says
             close_not_yet ready lease_over release resume close pause pause_says pause_do cancel cancel_says
             cancel_do drop_draft drop_draft_says drop_draft_do reason by_stations station lease items no_items
