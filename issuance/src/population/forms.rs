@@ -224,8 +224,8 @@ fn digits(text: &str) -> String {
     if close.bytes().all(|b| b.is_ascii_digit()) { close } else { text.to_owned() }
 }
 
-/// Returns the code of a choice that was written with its name (`01 Kinh`) or by its name alone (`kinh`); any other text
-/// as it is.
+/// Returns the code of a choice that was written with its name (`01 Kinh`) or by its name alone (`kinh`);
+/// any other text as it is.
 fn code_of(text: &str, table: Table, reference: &Reference, on: Date) -> String {
     let first = text.split_whitespace().next().unwrap_or_default();
     let is_code =

@@ -623,7 +623,8 @@ pub fn missing() -> Option<&'static str> {
 
 pub const CHROMIUM: &str = "/usr/bin/chromium";
 
-/// Walks pages in a browser, as the script of this name has it. Returns what it tells; nothing where there is no browser.
+/// Walks pages in a browser, as the script of this name has it. Returns what it tells; nothing
+/// where there is no browser.
 pub async fn walked(given: &Value) -> Option<String> {
     if let Some(why) = missing() {
         println!("SKIPPED: the pages are not opened in a browser: {why}");

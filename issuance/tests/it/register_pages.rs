@@ -1,5 +1,5 @@
-//! The pages of the register: form DC01 with its second reading, changes and merges of two officers, the quarantine, the
-//! figures and the campaign; and a day of two registrars in a real browser.
+//! The pages of the register: form DC01 with its second reading, changes and merges of two officers, the quarantine,
+//! the figures and the campaign; and a day of two registrars in a real browser.
 
 use std::sync::atomic::AtomicBool;
 

@@ -1,5 +1,5 @@
-//! The four figures of the register, from the country down to the commune, and the campaign that fills it: who is behind
-//! the plan, by how much, and when each is done at the present rate. Nothing in them is about one person.
+//! The four figures of the register, from the country down to the commune, and the campaign that fills it: who is
+//! behind the plan, by how much, and when each is done at the present rate. Nothing in them is about one person.
 
 use ::pages::Language;
 use askama::Template;

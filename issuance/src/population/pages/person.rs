@@ -3,11 +3,10 @@
 
 use askama::Template;
 
-use super::super::PopulationError;
 use super::super::duplicates::steps as duplicates;
 use super::super::history::EventKind;
 use super::super::model::Registered;
-use super::super::steps;
+use super::super::{PopulationError, steps};
 use super::words::{self, Double};
 use super::{Act, done};
 use crate::deed::{Deed, Occasion, Purpose};

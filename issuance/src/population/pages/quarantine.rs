@@ -1,5 +1,5 @@
-//! A row in quarantine: which rule keeps it out, which field, how it is likely to be mended; corrected, judged again, and
-//! entered or dropped.
+//! A row in quarantine: which rule keeps it out, which field, how it is likely to be mended; corrected, judged
+//! again, and entered or dropped.
 
 use std::collections::BTreeMap;
 
