@@ -1,6 +1,8 @@
 //! The pages of the register: form DC01 with its second reading, changes and merges of two officers, the quarantine,
 //! the figures and the campaign; and a day of two registrars in a real browser.
 
+use std::fmt::Write as _;
+
 use std::sync::atomic::AtomicBool;
 
 use issuance::ground::Role;
@@ -468,7 +470,7 @@ async fn a_row_in_quarantine_is_mended_by_its_suggestion_and_enters() {
         file.push_str("Tô Thị Mận,08/25/1979,Nữ,001,001,01,001,001,00001\n");
         file.push_str("Tô Văn Đào,08/05/1979,nam giới,001,001,01,001,001,00001\n");
         for n in 0..60 {
-            file.push_str(&format!("Tô Văn Mai,99/99/1979,Nam,001,001,01,001,001,0000{}\n", n % 10));
+            writeln!(file, "Tô Văn Mai,99/99/1979,Nam,001,001,01,001,001,0000{}", n % 10).unwrap();
         }
         imports(house, &office.registrar, &file).await;
         let list = office.first.reads("/pages/register").await;
