@@ -1,4 +1,5 @@
-//! How long the service works for a page among a million people with a million applications, on SQLite and on PostgreSQL.
+//! How long the service works for a page among a million people with a million applications, on
+//! SQLite and on PostgreSQL.
 //!
 //! ```text
 //! cargo bench -p issuance --bench pages            # 1,000,000 people; ROWS=… for another number, ENGINE=SQLite for one

@@ -22,8 +22,8 @@ impl Subscriber for Bookings {
     }
 }
 
-/// Cancels the booking for which a citizen who died is expected, or hands that of a merged record on. A row that another
-/// hand changed is passed over: what is done to a booking stops no death and no merge.
+/// Cancels the booking for which a citizen who died is expected, or hands that of a merged record on. A row that
+/// another hand changed is passed over: what is done to a booking stops no death and no merge.
 async fn follow(deed: &mut Deed<Officer>, event: RegisterEvent) -> Result<(), StoreError> {
     let survivor = event.consequences.merged_into;
     if !event.consequences.died && survivor.is_none() {

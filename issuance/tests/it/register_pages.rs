@@ -2,7 +2,6 @@
 //! the figures and the campaign; and a day of two registrars in a real browser.
 
 use std::fmt::Write as _;
-
 use std::sync::atomic::AtomicBool;
 
 use issuance::ground::Role;
