@@ -2,12 +2,13 @@
 -- change adds rows and updates none, so that no writer waits for another; the service adds the rows up from time to time.
 create table dossier_tally (
     id bigserial primary key,
-    office text collate "C" not null,
+    office text not null,
     owner_office text,
     state text not null,
     due_on date,
     n bigint not null
 );
+alter table dossier_tally alter column office type text collate "C";
 create index dossier_tally_office on dossier_tally (office, state, n);
 create index dossier_tally_owner on dossier_tally (owner_office, due_on, n) where owner_office is not null;
 insert into dossier_tally (office, owner_office, state, due_on, n)

@@ -135,7 +135,11 @@ impl Typed {
             }
         }
         if let Some(sex) = typed.get_mut("sex") {
-            *sex = if sex == "F" { "Nữ".to_owned() } else { "Nam".to_owned() };
+            match &**sex {
+                "F" => "Nữ".clone_into(sex),
+                "M" => "Nam".clone_into(sex),
+                _ => {}
+            }
         }
         typed.retain(|_, text| !text.is_empty());
         Self(typed)

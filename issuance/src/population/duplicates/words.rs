@@ -51,7 +51,7 @@ pub(super) fn is_syllable(word: &str) -> bool {
 /// A syllable is never cut, and each part is commonly a name, so that a slip of the hand is not one. Of several ways
 /// the one with the fewest parts is taken, and then the one with the commonest names.
 pub(super) fn parts_of(word: &str) -> Vec<&str> {
-    if is_syllable(word) || !word.is_ascii() {
+    if word.is_empty() || is_syllable(word) || !word.is_ascii() {
         return vec![word];
     }
     // The best way to write the first letters in whole names, by their number.
