@@ -63,7 +63,7 @@ for (const form of document.querySelectorAll("form[data-autosave]")) {
     }
     // Meanwhile something else was kept: that stands, and what was typed here is shown beside it.
     field.value = field.defaultValue;
-    says.textContent = form.dataset.before.replace("{text}", () => kept);
+    says.textContent = (form.dataset.before ?? "{text}").replace("{text}", () => kept);
   }
 }
 

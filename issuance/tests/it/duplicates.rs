@@ -20,9 +20,6 @@ use crate::postgres::fresh_database;
 
 /// One and the same person, with two declarations: name, date, sex, province, father, mother, old number.
 const DOUBLES: &[(&str, &str, &str)] = &[
-    ("Nguyễn Thị Thu Hà;02/09/1985;F;001;;;", "Nguyễn Thị ThuHà;02/09/1985;F;001;;;", "same-name"),
-    ("Nguyễn Thị Thu Hà;02/09/1985;F;001;Nguyễn Văn Sơn;;", "NGUYENTHITHUHA;02/09/1985;F;001;;;", "name-without-tones"),
-    ("Hoàng Anh Tuấn;00/00/1972;M;038;Hoàng Văn Lâm;;", "Hoànganh Tuấn;14/10/1972;M;038;Hoàng VănLâm;;", "same-parent"),
     (
         "Nguyễn Thị Hòa;05/03/1980;F;001;Nguyễn Văn Bình;Trần Thị Lan;",
         "Nguyen Thi Hoa;05/03/1980;F;001;Nguyen Van Binh;Tran Thi Lan;",
@@ -239,6 +236,8 @@ const DOUBLES: &[(&str, &str, &str)] = &[
         "Lâm Bích Châm;07/07/2003;F;092;Lâm Chí Dũng;Hồ Thị Cúc;",
         "sounds-alike",
     ),
+    ("Nguyễn Thị Thu Hà;02/09/1985;F;001;;;", "Nguyễn Thị ThuHà;02/09/1985;F;001;;;", "same-name"),
+    ("Nguyễn Thị Thu Hà;02/09/1985;F;001;Nguyễn Văn Sơn;;", "NGUYENTHITHUHA;02/09/1985;F;001;;;", "name-without-tones"),
 ];
 
 /// Two people.
@@ -391,7 +390,7 @@ fn the_keys_of_a_person_stay_what_they_are() {
     let one = keys::keys(&traits(DOUBLES[0].0));
     let digest = one.iter().fold(0_u64, |all, key| all.rotate_left(7) ^ key.cast_unsigned());
     // Another value here means that registered people are not found any more: raise `keys::VERSION` and index anew.
-    assert_eq!((one.len(), digest, keys::VERSION), (7, KEYS_OF_THE_FIRST, 1));
+    assert_eq!((one.len(), digest, keys::VERSION), (7, KEYS_OF_THE_FIRST, 2));
 }
 
 /// What the keys of the first person of the table come to.
