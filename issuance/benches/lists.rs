@@ -6,8 +6,6 @@
 //! Measured is what the service itself logs (`duration_us` of `answered`): gate, session, SQL, MACs, JSON; neither TLS
 //! nor the client. Rows are made by SQL, so their MACs do not hold: computing one is the same work.
 
-use std::path::Path;
-use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use base64::Engine as _;
@@ -21,14 +19,15 @@ use issuance::store::Argument;
 use issuance::{Service, args, sql};
 use reqwest::{Certificate, Client};
 use sha2::{Digest as _, Sha256};
-use sqlx::Connection as _;
-use time::OffsetDateTime;
-use tracing::field::{Field, Visit};
-use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+use tracing_subscriber::layer::SubscriberExt as _;
+
+use crate::told::{Told, now, settle};
 
 #[expect(unused_imports, reason = "its own tests are not run here")]
 #[path = "../../tests/src/world/postgres.rs"]
 mod postgres;
+#[path = "shared/told.rs"]
+mod told;
 
 /// Rows of a page in every measurement.
 const LIMIT: u64 = 50;
@@ -194,54 +193,4 @@ async fn fill(service: &Service, rows: i64) {
     let mut tx = service.offices().deeds().db().begin_upkeep().await.expect("a transaction");
     tx.run(sql!("analyze"), args![]).await.expect("statistics");
     tx.commit().await.expect("kept");
-}
-
-/// Puts SQLite's log of the filling, all of it one transaction, into the database, as happens bit by bit where rows
-/// come one after the other; else the first list that is measured pays for it.
-async fn settle(database: &Path) {
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(database);
-    let mut connection = sqlx::SqliteConnection::connect_with(&options).await.expect("the database");
-    let (busy, ..): (i64, i64, i64) = sqlx::query_as("pragma wal_checkpoint(truncate)")
-        .fetch_one(&mut connection)
-        .await
-        .expect("the log is put into the database");
-    assert_eq!(busy, 0, "the log is in use");
-}
-
-#[expect(clippy::disallowed_methods, reason = "certificates of reqwest are judged by the computer's clock")]
-fn now() -> OffsetDateTime {
-    OffsetDateTime::now_utc()
-}
-
-/// Collects what the service tells of the duration of its answers.
-#[derive(Clone, Default)]
-struct Told(Arc<Mutex<Vec<u64>>>);
-
-impl Told {
-    fn take(&self) -> Vec<u64> {
-        std::mem::take(&mut *self.0.lock().expect("no panic"))
-    }
-}
-
-impl<S: tracing::Subscriber> Layer<S> for Told {
-    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
-        let mut duration = Duration(None);
-        event.record(&mut duration);
-        if let Some(microseconds) = duration.0 {
-            self.0.lock().expect("no panic").push(microseconds);
-        }
-    }
-}
-
-/// The field `duration_us` of an event.
-struct Duration(Option<u64>);
-
-impl Visit for Duration {
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        if field.name() == "duration_us" {
-            self.0 = Some(value);
-        }
-    }
-
-    fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
 }

@@ -21,7 +21,8 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use crate::shared::{Invented, Told, fill, now, officer, person, settle};
+use crate::shared::told::{Told, now, settle};
+use crate::shared::{Invented, fill, officer, person};
 
 #[expect(unused_imports, reason = "its own tests are not run here")]
 #[path = "../../tests/src/world/postgres.rs"]

@@ -1,9 +1,7 @@
-//! For benches: a million people put in by hand, officers with sessions, and what the service tells of its answers.
+//! For benches: a million people put in by hand, and officers with sessions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::path::Path;
-use std::sync::{Arc, Mutex};
 
 use crypto::identity::folded_name;
 use issuance::access::{OFFICER, SESSION};
@@ -16,10 +14,8 @@ use rand::rngs::ChaCha8Rng;
 use rand::{Rng as _, RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use sqlx::Connection as _;
-use time::OffsetDateTime;
-use tracing::field::{Field, Visit};
-use tracing_subscriber::layer::{Context, Layer};
+
+pub mod told;
 
 /// Offices among which people are spread.
 const OFFICES: u64 = 100;
@@ -247,53 +243,4 @@ async fn put(db: &Db, statement: Sql, batches: Vec<Vec<Value>>) {
         tx.run(statement, vec![Argument::json(&batch)]).await.expect("rows");
     }
     tx.commit().await.expect("kept");
-}
-
-#[expect(clippy::disallowed_methods, reason = "certificates of reqwest are judged by the computer's clock")]
-pub fn now() -> OffsetDateTime {
-    OffsetDateTime::now_utc()
-}
-
-/// Collects what the service tells of the duration of its answers.
-#[derive(Clone, Default)]
-pub struct Told(Arc<Mutex<Vec<u64>>>);
-
-impl Told {
-    pub fn take(&self) -> Vec<u64> {
-        std::mem::take(&mut *self.0.lock().expect("no panic"))
-    }
-}
-
-impl<S: tracing::Subscriber> Layer<S> for Told {
-    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
-        let mut duration = Duration(None);
-        event.record(&mut duration);
-        if let Some(microseconds) = duration.0 {
-            self.0.lock().expect("no panic").push(microseconds);
-        }
-    }
-}
-
-/// The field `duration_us` of an event.
-struct Duration(Option<u64>);
-
-impl Visit for Duration {
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        if field.name() == "duration_us" {
-            self.0 = Some(value);
-        }
-    }
-
-    fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
-}
-/// Puts SQLite's log of the filling, all of it one transaction, into the database, as happens bit by bit where rows
-/// come one after the other; else the first list that is measured pays for it.
-pub async fn settle(database: &Path) {
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(database);
-    let mut connection = sqlx::SqliteConnection::connect_with(&options).await.expect("the database");
-    let (busy, ..): (i64, i64, i64) = sqlx::query_as("pragma wal_checkpoint(truncate)")
-        .fetch_one(&mut connection)
-        .await
-        .expect("the log is put into the database");
-    assert_eq!(busy, 0, "the log is in use");
 }
