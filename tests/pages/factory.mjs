@@ -49,8 +49,9 @@ export async function factory({ page, context, to, text, must, seen, judged, mea
   await second.screenshot({ path: `${out}/batch-released-1280-vi-light.png`, fullPage: true });
 
   // The end of the session is told to the page that follows.
+  const follows = page.waitForResponse((answer) => answer.url().includes("/pages/factory/events") && answer.status() === 200);
   await to("/pages/factory");
-  await page.waitForTimeout(1000);
+  await follows;
   await other.close();
   const ended = await context.newPage();
   await ended.goto(page.url(), { waitUntil: "load" });
