@@ -26,6 +26,7 @@ pub mod cards;
 pub mod cli;
 pub mod dashboards;
 pub mod deed;
+pub mod exchange;
 pub mod ground;
 pub mod holds;
 pub mod jobs;

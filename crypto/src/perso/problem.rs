@@ -75,6 +75,9 @@ catalogue! {
     AcknowledgementNeeded "acknowledgement-needed" Request
     ActiveAuthenticationFailed "active-authentication-failed" Chip
     AgeBelowFourteen "age-below-fourteen" Request
+    AgreementStateUnfit "agreement-state-unfit" Request
+    AgreementUnfit "agreement-unfit" Request
+    AgreementUnknown "agreement-unknown" Request
     AlreadyThere "already-there" Request
     AppealDecided "appeal-decided" Request
     AppealLate "appeal-late" Request
@@ -171,6 +174,11 @@ catalogue! {
     DossierNotSeen "dossier-not-seen" Request
     Erased "erased" Request
     EvidenceMissing "evidence-missing" Request
+    ExchangeGuessing "exchange-guessing" Station
+    ExchangeNotAgreed "exchange-not-agreed" Station
+    ExchangeQuotaSpent "exchange-quota-spent" Station
+    ExchangeRequestReused "exchange-request-reused" Request
+    ExchangeRequestUnfit "exchange-request-unfit" Request
     FeaturesUnfit "features-unfit" Request
     FeeEntryUnfit "fee-entry-unfit" Request
     FeePaymentUnfit "fee-payment-unfit" Request
@@ -226,6 +234,11 @@ catalogue! {
     OtherOffice "other-office" Station
     ParentDead "parent-dead" Request
     ParentUnknown "parent-unknown" Request
+    PartnerCertificateNeeded "partner-certificate-needed" Station
+    PartnerCertificateUnfit "partner-certificate-unfit" Station
+    PartnerStateUnfit "partner-state-unfit" Request
+    PartnerSystemUnknown "partner-system-unknown" Request
+    PartnerUnknown "partner-unknown" Request
     PasswordChangeNeeded "password-change-needed" Station
     PasswordUnfit "password-unfit" Request
     PeriodUnfit "period-unfit" Request
@@ -248,6 +261,7 @@ catalogue! {
     ProtocolTooNew "protocol-too-new" Station
     ProtocolTooOld "protocol-too-old" Station
     ProvinceUnassigned "province-unassigned" Request
+    PurposeUnknown "purpose-unknown" Request
     QuarantinedUnknown "quarantined-unknown" Request
     QueryMalformed "query-malformed" Request
     ReadingsDiffer "readings-differ" Request

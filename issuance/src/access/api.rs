@@ -45,6 +45,7 @@ where
         .merge(certificates::routes())
         .add(Right::Station, routes!(renew_station))
         .merge(lists::routes())
+        .merge(super::partners_api::routes())
 }
 
 /// Body of a sign-in.

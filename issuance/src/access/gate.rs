@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 
 use super::{Access, AccessError, store};
 use crate::deed::{Action, DeedError, Deeds, Entry, Object, Purpose};
-use crate::ground::actor::{Actor, Anyone, Standing};
+use crate::ground::actor::{Actor, Anyone, Partner, Standing};
 use crate::ground::ids::RequestId;
 use crate::ground::{Officer, Permission, Station};
 use crate::store::{StoreError, Tx};
@@ -78,6 +78,12 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
             let officer = under(&mut request, officer, permission);
             pass(&gate, officer, request, next, &asked).await
         }
+        Right::Partner => {
+            let certificate = certificate(&request).ok_or(AccessError::PartnerNeeded)?;
+            let partner = partner(&gate, certificate).await?;
+            known(&mut request, partner.clone());
+            pass(&gate, partner, request, next, &asked).await
+        }
         Right::Station => {
             speaks_with_us(request.headers())?;
             let certificate = certificate(&request).ok_or(AccessError::StationNeeded)?;
@@ -111,6 +117,7 @@ pub async fn page_gate(State(gate): State<Gate>, mut request: Request, next: Nex
         Right::Officer(permission) => Some(permission),
         Right::SignedIn => None,
         // A machine reads no page.
+        Right::Partner => return Err(AccessError::PartnerNeeded.into()),
         Right::Station => return Err(AccessError::StationNeeded.into()),
     };
     let token_hash = cookie_token_hash(request.headers()).ok_or(AccessError::Session)?;
@@ -254,9 +261,19 @@ pub fn still_in<'a>(
         match standing {
             Standing::Free => Ok(true),
             Standing::Officer(officer) => store::is_still_in(tx, officer, now).await,
+            Standing::Partner(partner) => store::partners::is_still_joined(tx, partner, now).await,
             Standing::Station(station) => store::is_still_enrolled(tx, station).await,
         }
     })
+}
+
+/// Returns the partner whose system has this certificate.
+async fn partner(gate: &Gate, fingerprint: [u8; 32]) -> Result<Partner, Problem> {
+    let now = gate.deeds.source().now();
+    let mut tx = gate.deeds.db().begin_read().await?;
+    let partner = store::partners::by_certificate(&mut tx, &fingerprint, now).await?;
+    tracing::Span::current().record("partner", tracing::field::display(partner.id));
+    Ok(partner)
 }
 
 /// Returns the station that has this certificate. One that has ended is good for its own renewal only, for a while.

@@ -86,6 +86,21 @@ pub enum AccessError {
     /// The new password is the one that is to be changed.
     #[error("the new password is the old one")]
     PasswordSame,
+    /// The certificate of a partner's system does not let it in.
+    #[error("the certificate of the partner's system does not let it in: {0}")]
+    PartnerCertificate(&'static str),
+    /// No client certificate of a partner on this connection.
+    #[error("no client certificate of a partner")]
+    PartnerNeeded,
+    /// The partner or its system is confirmed or ended already, or not yet.
+    #[error("the partner or its system is not in a state for that")]
+    PartnerState,
+    /// No such system of a partner.
+    #[error("system of a partner unknown")]
+    PartnerSystemUnknown,
+    /// No such partner.
+    #[error("partner unknown")]
+    PartnerUnknown,
     /// A password that is too short or too long.
     #[error("password of unfit length")]
     PasswordLength,

@@ -5,6 +5,7 @@ pub(super) mod deputies;
 pub(super) mod dissolutions;
 pub(super) mod keys;
 pub(super) mod lists;
+pub(super) mod partners;
 pub(in crate::access) mod proposals;
 
 use time::OffsetDateTime;
@@ -28,6 +29,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(114, "0114_access_certificate_renewals"),
     migration!(194, "0194_access_deputies"),
     migration!(195, "0195_access_dissolutions"),
+    migration!(231, "0231_access_partners"),
 ];
 
 /// Officers carry a MAC.

@@ -92,7 +92,7 @@ fn is_object(text: &str) -> bool {
 
 /// True for a text of the form in which the trail names callers.
 fn is_actor(text: &str) -> bool {
-    let id = text.strip_prefix("officer/").or_else(|| text.strip_prefix("station/"));
+    let id = ["officer/", "station/", "partner/"].iter().find_map(|kind| text.strip_prefix(kind));
     id.is_some_and(|id| !id.is_empty()) || ["anyone", "service"].contains(&text)
 }
 

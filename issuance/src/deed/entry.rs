@@ -8,9 +8,9 @@ use crypto::perso::problem::ProblemCode;
 use time::Date;
 
 use crate::ground::ids::{
-    ApplicationId, BatchId, BookingId, BoxId, CardBatchId, CardId, CaseId, CountId, DeliveryId, DeputyId,
-    DestructionId, FindingId, FormId, HoldId, LeaseId, NoticeId, OfficerId, OrderId, PersonId, ProductionBatchId,
-    QuarantinedId, RecallId, StationId,
+    AgreementId, ApplicationId, BatchId, BookingId, BoxId, CardBatchId, CardId, CaseId, CountId, DeliveryId, DeputyId,
+    DestructionId, FindingId, FormId, HoldId, LeaseId, NoticeId, OfficerId, OrderId, PartnerId, PartnerSystemId,
+    PersonId, ProductionBatchId, QuarantinedId, RecallId, RequestId, StationId,
 };
 use crate::ground::{Caller, OfficeCode, Permission};
 
@@ -131,6 +131,12 @@ words! {
         ArchiveOverdue = "archive-overdue",
         /// A question to an archive of papers was read, with what is looked for.
         ArchiveRequestRead = "archive-request-read",
+        /// What a partner may ask was drafted.
+        AgreementDrafted = "agreement-drafted",
+        /// A partner may ask no more what an agreement named.
+        AgreementEnded = "agreement-ended",
+        /// An officer signed what a partner may ask.
+        AgreementSigned = "agreement-signed",
         /// The audit trail was read.
         AuditRead = "audit-read",
         /// The body of a card was compared with its chip, and carries the same.
@@ -263,6 +269,16 @@ words! {
         DossierErased = "dossier-erased",
         /// An officer said of two persons that they are one, or two.
         DuplicateJudged = "duplicate-judged",
+        /// A partner was told of a person.
+        ExchangeAnswered = "exchange-answered",
+        /// The changes of persons whom a partner follows were read.
+        ExchangeChangesRead = "exchange-changes-read",
+        /// A partner follows a person, or no more.
+        ExchangeFollowed = "exchange-followed",
+        /// Who looked at a person, and what was told, was put together for the person.
+        ExchangeLooksRead = "exchange-looks-read",
+        /// A partner was not told what it asked.
+        ExchangeRefused = "exchange-refused",
         /// Nothing is to be paid for an application, on a ground of the law.
         FeeExempted = "fee-exempted",
         /// The fee of an application was paid.
@@ -364,6 +380,20 @@ words! {
         OldDocumentSettled = "old-document-settled",
         /// A sealed parcel of cards was sent to another office.
         ParcelSent = "parcel-sent",
+        /// A second officer agreed that an authority is a partner.
+        PartnerConfirmed = "partner-confirmed",
+        /// An officer proposed that an authority is a partner.
+        PartnerDrafted = "partner-drafted",
+        /// An authority is a partner no more.
+        PartnerEnded = "partner-ended",
+        /// A second officer agreed that a system of a partner has a certificate.
+        PartnerSystemConfirmed = "partner-system-confirmed",
+        /// An officer brought the certification request of a partner's system.
+        PartnerSystemDrafted = "partner-system-drafted",
+        /// The certificate of a partner's system counts no more.
+        PartnerSystemRevoked = "partner-system-revoked",
+        /// The partners were listed, or one was read.
+        PartnersListed = "partners-listed",
         /// An officer set a password.
         PasswordSet = "password-set",
         /// What the register holds of a person changed.
@@ -478,6 +508,8 @@ words! {
         Decision = "decision",
         /// Form DC01 enters the register.
         Declaration = "declaration",
+        /// Another authority asked under an agreement (Decree 47/2020/NĐ-CP, Art. 5).
+        Exchange = "exchange",
         /// Hand-over of the card (Circular 60/2021/TT-BCA, Art. 11).
         HandOver = "hand-over",
         /// Intake of blanks.
@@ -544,6 +576,8 @@ impl Default for Occasion {
 /// What was acted on: kind and identifier, `kind/identifier` as text.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Object {
+    /// What a partner may ask.
+    Agreement(AgreementId),
     /// An application.
     Application(ApplicationId),
     /// A file of declarations.
@@ -564,6 +598,10 @@ pub enum Object {
     Deputy(DeputyId),
     /// Spoiled chips that are destroyed together.
     Destruction(DestructionId),
+    /// What a partner asked, by our identifier of the request.
+    ExchangeRequest(RequestId),
+    /// A purpose for which partners ask, by its code.
+    ExchangePurpose(String),
     /// What a reconciliation found.
     Finding(FindingId),
     /// A paper form DC01 on its way into the register.
@@ -580,6 +618,10 @@ pub enum Object {
     Officer(OfficerId),
     /// An order for a chip.
     Order(OrderId),
+    /// A partner.
+    Partner(PartnerId),
+    /// A system of a partner.
+    PartnerSystem(PartnerSystemId),
     /// A person.
     Person(PersonId),
     /// What a question to the trail named, by its text.
@@ -615,6 +657,7 @@ impl Object {
         match caller {
             Caller::Officer(id, _) => Self::Officer(*id),
             Caller::Station(id, _) => Self::Station(*id),
+            Caller::Partner(id) => Self::Partner(*id),
             Caller::Anyone | Caller::Service => Self::Trail(caller.to_string()),
         }
     }
@@ -623,6 +666,7 @@ impl Object {
 impl fmt::Display for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Agreement(id) => write!(f, "agreement/{id}"),
             Self::Application(id) => write!(f, "application/{id}"),
             Self::Asked(text) => f.write_str(text),
             Self::Batch(id) => write!(f, "batch/{id}"),
@@ -634,6 +678,8 @@ impl fmt::Display for Object {
             Self::Delivery(id) => write!(f, "delivery/{id}"),
             Self::Deputy(id) => write!(f, "deputy/{id}"),
             Self::Destruction(id) => write!(f, "destruction/{id}"),
+            Self::ExchangePurpose(code) => write!(f, "exchange-purpose/{code}"),
+            Self::ExchangeRequest(id) => write!(f, "exchange-request/{id}"),
             Self::Finding(id) => write!(f, "finding/{id}"),
             Self::Form(id) => write!(f, "form/{id}"),
             Self::Installation(id) => write!(f, "installation/{id}"),
@@ -642,6 +688,8 @@ impl fmt::Display for Object {
             Self::Notice(id) => write!(f, "notice/{id}"),
             Self::Officer(id) => write!(f, "officer/{id}"),
             Self::Order(id) => write!(f, "order/{id}"),
+            Self::Partner(id) => write!(f, "partner/{id}"),
+            Self::PartnerSystem(id) => write!(f, "partner-system/{id}"),
             Self::Person(id) => write!(f, "person/{id}"),
             Self::Path(path) => f.write_str(path),
             Self::ProductionBatch(id) => write!(f, "production-batch/{id}"),

@@ -15,7 +15,9 @@ pub use entry::{Action, Entry, Object, Occasion, Purpose, UnknownWord};
 pub use event::{Consequences, Objection, RegisterEvent, Subscriber};
 use rand::rngs::ChaCha20Rng;
 pub use store::MIGRATIONS;
-pub(crate) use store::{first_record, last_record_about, last_record_until, last_times, last_words, officers_who};
+pub(crate) use store::{
+    first_record, last_record_about, last_record_until, last_times, last_words, officers_who, persons_of,
+};
 use thiserror::Error;
 use time::{Date, OffsetDateTime};
 

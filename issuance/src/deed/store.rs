@@ -148,3 +148,9 @@ pub(crate) async fn last_record_about(
     let sql = sql!("select at from audit_entry where object = $1 and id < $2 order by id desc limit 1");
     tx.one(sql, args![object, end]).await?.map(|row| row.get("at")).transpose()
 }
+
+/// Returns the persons of whom records about an object tell.
+pub(crate) async fn persons_of(tx: &mut Tx, object: &str) -> Result<Vec<PersonId>, StoreError> {
+    let sql = sql!("select distinct person_id as id from audit_entry where object = $1 and person_id is not null");
+    tx.all(sql, args![object]).await?.iter().map(|row| Id::of(row, "id")).collect()
+}

@@ -8,7 +8,7 @@ use thiserror::Error;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use super::ids::{OfficerId, SessionId, StationId};
+use super::ids::{OfficerId, PartnerId, PartnerSystemId, SessionId, StationId};
 
 /// Code of an office of the authority: 1 to 16 of `a-z 0-9 -`. [`OfficeCode::national`] stands above all others.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, ToSchema)]
@@ -81,6 +81,8 @@ pub enum Role {
     Auditor,
     /// Captures applications at a counter.
     Capture,
+    /// Protects personal data: signs what other authorities may ask, and reads what they asked.
+    DataProtection,
     /// Hands cards over, takes reports of loss.
     HandOver,
     /// Keeps the register and gives numbers.
@@ -91,14 +93,23 @@ pub enum Role {
 
 impl Role {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Admin, Self::Approver, Self::Auditor, Self::Capture, Self::HandOver, Self::Registrar, Self::Stock];
+    pub const ALL: [Self; 8] = [
+        Self::Admin,
+        Self::Approver,
+        Self::Auditor,
+        Self::Capture,
+        Self::DataProtection,
+        Self::HandOver,
+        Self::Registrar,
+        Self::Stock,
+    ];
 
     /// Pairs of roles that one officer never has together, each with its reason. An administrator stands alone.
-    pub const EXCLUSIONS: [(Self, Self, &'static str); 8] = [
+    pub const EXCLUSIONS: [(Self, Self, &'static str); 9] = [
         (Self::Admin, Self::Approver, ADMIN_ALONE),
         (Self::Admin, Self::Auditor, ADMIN_ALONE),
         (Self::Admin, Self::Capture, ADMIN_ALONE),
+        (Self::Admin, Self::DataProtection, ADMIN_ALONE),
         (Self::Admin, Self::HandOver, ADMIN_ALONE),
         (Self::Admin, Self::Registrar, ADMIN_ALONE),
         (Self::Admin, Self::Stock, ADMIN_ALONE),
@@ -130,6 +141,7 @@ impl Role {
             Self::Approver => "approver",
             Self::Auditor => "auditor",
             Self::Capture => "capture",
+            Self::DataProtection => "data-protection",
             Self::HandOver => "hand-over",
             Self::Registrar => "registrar",
             Self::Stock => "stock",
@@ -155,6 +167,8 @@ pub enum Permission {
     Decide,
     /// Enter declarations.
     Declare,
+    /// Draft, sign and end what other authorities may ask, at the national office.
+    Exchange,
     /// Hand a card over.
     HandOver,
     /// Put what must not be erased under a legal hold, at the national office.
@@ -189,12 +203,13 @@ impl Permission {
     /// The roles that carry the permission.
     #[must_use]
     pub const fn roles(self) -> &'static [Role] {
-        use Role::{Admin, Approver, Auditor, Capture, HandOver, Registrar, Stock};
+        use Role::{Admin, Approver, Auditor, Capture, DataProtection, HandOver, Registrar, Stock};
         match self {
             Self::Administer => &[Admin],
             Self::Apply | Self::Capture => &[Capture],
             Self::Decide => &[Approver],
             Self::Archive | Self::Declare | Self::Number => &[Registrar],
+            Self::Exchange => &[Admin, DataProtection],
             Self::HandOver | Self::ReadCard => &[HandOver],
             Self::Hold => &[Auditor, Registrar],
             Self::ListApplications => &[Approver, Capture, HandOver, Registrar, Stock],
@@ -298,6 +313,19 @@ pub struct Station {
     pub office: OfficeCode,
 }
 
+/// The system of a partner that asks, by its TLS client certificate.
+#[derive(Clone, Debug)]
+pub struct Partner {
+    /// The authority.
+    pub id: PartnerId,
+    /// Its code.
+    pub code: OfficeCode,
+    /// The system that asks.
+    pub system: PartnerSystemId,
+    /// What the system is called.
+    pub name: String,
+}
+
 /// The caller of a verb, as the audit trail names it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Caller {
@@ -305,6 +333,8 @@ pub enum Caller {
     Anyone,
     /// An officer.
     Officer(OfficerId, OfficeCode),
+    /// A partner.
+    Partner(PartnerId),
     /// The service itself (its jobs, its ceremonies).
     Service,
     /// A station.
@@ -316,7 +346,7 @@ impl Caller {
     #[must_use]
     pub fn office(&self) -> Option<&OfficeCode> {
         match self {
-            Self::Anyone | Self::Service => None,
+            Self::Anyone | Self::Partner(_) | Self::Service => None,
             Self::Officer(_, office) | Self::Station(_, office) => Some(office),
         }
     }
@@ -327,6 +357,7 @@ impl fmt::Display for Caller {
         match self {
             Self::Anyone => f.write_str("anyone"),
             Self::Officer(id, _) => write!(f, "officer/{id}"),
+            Self::Partner(id) => write!(f, "partner/{id}"),
             Self::Service => f.write_str("service"),
             Self::Station(id, _) => write!(f, "station/{id}"),
         }
@@ -348,6 +379,8 @@ pub enum Standing<'a> {
     Free,
     /// An officer, by session, roles and office.
     Officer(&'a Officer),
+    /// A partner, by the certificate of its system.
+    Partner(&'a Partner),
     /// A station, by its certificate.
     Station(&'a Station),
 }
@@ -387,6 +420,16 @@ impl Actor for Station {
 
     fn standing(&self) -> Standing<'_> {
         Standing::Station(self)
+    }
+}
+
+impl Actor for Partner {
+    fn caller(&self) -> Caller {
+        Caller::Partner(self.id)
+    }
+
+    fn standing(&self) -> Standing<'_> {
+        Standing::Partner(self)
     }
 }
 

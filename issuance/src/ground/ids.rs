@@ -25,6 +25,8 @@ pub mod of {
         ($($(#[$doc:meta])* $kind:ident;)*) => { $($(#[$doc])* #[derive(Debug)] pub enum $kind {})* };
     }
     kinds! {
+        /// What a partner may ask, and for what.
+        Agreement;
         /// An application for a card.
         Application;
         /// A question to an archive of papers.
@@ -75,6 +77,10 @@ pub mod of {
         Officer;
         /// An order for a chip.
         Order;
+        /// An authority that asks the register under agreements.
+        Partner;
+        /// A computer of a partner, with a client certificate.
+        PartnerSystem;
         /// A person of the register.
         Person;
         /// A movement of chips from one account of the ledger to another.
@@ -108,6 +114,8 @@ pub mod of {
     }
 }
 
+/// Identifier of an agreement with a partner.
+pub type AgreementId = Id<of::Agreement>;
 /// Identifier of an application.
 pub type ApplicationId = Id<of::Application>;
 /// Identifier of a question to an archive of papers.
@@ -158,6 +166,10 @@ pub type NoticeId = Id<of::Notice>;
 pub type OfficerId = Id<of::Officer>;
 /// Identifier of an order.
 pub type OrderId = Id<of::Order>;
+/// Identifier of a partner.
+pub type PartnerId = Id<of::Partner>;
+/// Identifier of a system of a partner.
+pub type PartnerSystemId = Id<of::PartnerSystem>;
 /// Identifier of a person in the register; shown on no card.
 pub type PersonId = Id<of::Person>;
 /// Identifier of a movement of chips in the ledger.

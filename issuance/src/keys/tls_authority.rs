@@ -151,6 +151,22 @@ impl TlsAuthority {
         self.client(params, request_pem, now, rng)
     }
 
+    /// As [`station`](Self::station) for the system of a partner.
+    ///
+    /// # Errors
+    /// As [`station`](Self::station).
+    pub fn partner(
+        &self,
+        id: &str,
+        request_pem: &str,
+        now: OffsetDateTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<IssuedCertificate, TlsAuthorityError> {
+        let mut params = named(id);
+        params.distinguished_name.push(DnType::OrganizationalUnitName, PARTNERS);
+        self.client(params, request_pem, now, rng)
+    }
+
     fn client(
         &self,
         params: CertificateParams,
@@ -302,6 +318,8 @@ fn valid(
 
 /// Organizational unit in the certificates of officers; those of stations have none.
 pub const OFFICERS: &str = "officers";
+/// Organizational unit in the certificates of systems of partners.
+const PARTNERS: &str = "partners";
 /// The certificates of the authorities, for clients.
 pub(super) const FILE: &str = "tls-ca.pem";
 /// The server's certificate.

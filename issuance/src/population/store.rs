@@ -140,6 +140,26 @@ pub(super) async fn heads(tx: &mut Tx, household: &str) -> Result<u64, StoreErro
     tx.one(sql, args![household]).await?.map_or(Ok(0), |row| row.number("n"))
 }
 
+/// Returns the persons of a person's household, at most 50: those in force whose permanent residence has the same
+/// commune and number of the household book; the person alone, where either is not declared. The deed owes a record
+/// that names each of them.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn household_of<A: Actor>(deed: &mut Deed<A>, of: &Registered) -> Result<Vec<Registered>, StoreError> {
+    let Some(household) = of.person.household() else { return Ok(vec![of.clone()]) };
+    let sql = sql!(
+        "select id, office, personal_number, record, findings from person where household = $1
+         and not exists (select person_id from merged_person m where m.person_id = person.id) order by id limit 50"
+    );
+    let members: Vec<Registered> =
+        deed.tx().all(sql, args![household]).await?.iter().map(read).collect::<Result<_, _>>()?;
+    for member in &members {
+        deed.saw(member.id);
+    }
+    Ok(members)
+}
+
 /// True if another person of the same name, birth date and sex is in the register, declared before or after, and no
 /// officer told the two apart.
 ///

@@ -21,6 +21,7 @@ pub(super) fn of(right: Right, method: &Method, path: &str, operation: &Operatio
         Right::Officer(_) => {
             codes.extend([C::PasswordChangeNeeded, C::RoleMissing, C::SecondFactorNeeded, C::SessionNeeded]);
         }
+        Right::Partner => codes.extend([C::PartnerCertificateNeeded, C::PartnerCertificateUnfit]),
         Right::Station => codes.extend([
             C::ProtocolTooNew,
             C::ProtocolTooOld,
@@ -40,7 +41,7 @@ pub(super) fn of(right: Right, method: &Method, path: &str, operation: &Operatio
             C::TextTooLong,
             C::TextUnfit,
         ]);
-        if right != Right::Anyone {
+        if !matches!(right, Right::Anyone | Right::Partner) {
             codes.extend([
                 C::IdempotencyKeyInUse,
                 C::IdempotencyKeyMalformed,

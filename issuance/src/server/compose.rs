@@ -13,6 +13,7 @@ use crate::bookings::Bookings;
 use crate::cards::CardProfile;
 use crate::dashboards::Dashboards;
 use crate::deed::{DeedError, Deeds};
+use crate::exchange::{AnswerSigner, AnswerSignerError, Exchange};
 use crate::ground::objects::{ObjectError, Objects};
 use crate::ground::{Clock, Randomness, Source};
 use crate::keys::{
@@ -27,7 +28,7 @@ use crate::store::{Db, Migration, RowKey, Sealed, StoreError, Tx};
 use crate::trust::Trust;
 use crate::web::{self, Desk, Readiness};
 use crate::{
-    access, applications, bookings, cards, deed, holds, jobs, keys, notices, numbering, offices, population,
+    access, applications, bookings, cards, deed, exchange, holds, jobs, keys, notices, numbering, offices, population,
     production, retention, trust,
 };
 
@@ -60,6 +61,8 @@ pub struct Offices {
     pub dashboards: Dashboards,
     /// The registry of cards.
     pub cards: cards::Settings,
+    /// What other authorities ask.
+    pub exchange: Exchange,
     /// What is kept no longer.
     pub retention: retention::Settings,
     /// The signing keys.
@@ -97,6 +100,7 @@ pub fn migrations() -> Vec<&'static Migration> {
         applications::MIGRATIONS,
         production::MIGRATIONS,
         trust::MIGRATIONS,
+        exchange::MIGRATIONS,
     ]
     .into_iter()
     .flatten()
@@ -106,7 +110,7 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 43] = [
+pub const SEALED: [&Sealed; 47] = [
     &access::OFFICER,
     &access::STATION,
     &cards::CARD,
@@ -150,6 +154,10 @@ pub const SEALED: [&Sealed; 43] = [
     &applications::FEE_TILL,
     &bookings::OFFICE_HOURS,
     &population::DECLARATION_FORM,
+    &access::PARTNER,
+    &access::PARTNER_SYSTEM,
+    &exchange::AGREEMENT,
+    &exchange::EXCHANGE_PURPOSE,
 ];
 
 /// Opens the keys of the folder, which must be the authority's that the settings name.
@@ -416,6 +424,11 @@ impl Offices {
             bookings,
             counter,
             production,
+            exchange: Exchange::new(
+                settings.exchange.clone(),
+                register.clone(),
+                AnswerSigner::open(&store, deeds.source().now())?,
+            ),
             retention: settings.retention.clone(),
             trust: Trust::new(settings.trust.clone(), signer.clone(), crl.clone()),
             watch,
@@ -486,6 +499,9 @@ pub enum StartError {
     /// The large objects.
     #[error(transparent)]
     Objects(#[from] ObjectError),
+    /// The key that signs answers to partners.
+    #[error(transparent)]
+    AnswerSigner(#[from] AnswerSignerError),
     /// Signing keys.
     #[error(transparent)]
     Signer(#[from] SignerError),

@@ -16,7 +16,8 @@ use crate::cards::CardProfile;
 use crate::keys::Authority;
 use crate::offices::holidays::Holidays;
 use crate::{
-    access, applications, bookings, cards, keys, notices, numbering, population, production, retention, trust, web,
+    access, applications, bookings, cards, exchange, keys, notices, numbering, population, production, retention,
+    trust, web,
 };
 
 /// Everything that `issuance.toml` can say. A key that it leaves out has its default; an unknown one is refused.
@@ -78,6 +79,8 @@ pub struct Config {
     pub cards: cards::Settings,
     /// The trust bundle.
     pub trust: trust::Settings,
+    /// What other authorities ask.
+    pub exchange: exchange::Settings,
     /// What is kept no longer.
     pub retention: retention::Settings,
     /// Where backups and the archive go, and who can open them.
@@ -132,6 +135,7 @@ impl Default for Config {
             card: defaults.card,
             cards: defaults.cards,
             trust: defaults.trust,
+            exchange: defaults.exchange,
             retention: defaults.retention,
             backup: Backup::default(),
         }
@@ -296,6 +300,7 @@ impl Config {
             card: self.card.clone(),
             cards: self.cards.clone(),
             trust: self.trust.clone(),
+            exchange: self.exchange.clone(),
             retention: self.retention.clone(),
             archive: self.backup.archive.clone(),
             ..Settings::new(data)
@@ -415,6 +420,10 @@ impl Config {
         if let Some((key, rule)) = self.notices.fault() {
             return Err(ConfigError::Value { key, rule });
         }
+        let exchange = &self.exchange;
+        must(exchange.misses_of_officer > 0, "exchange.misses_of_officer", "must be at least 1")?;
+        must(exchange.misses_about_person > 0, "exchange.misses_about_person", "must be at least 1")?;
+        must(exchange.clocks_differ.whole_seconds() > 0, "exchange.clocks_differ", "must be more than nothing")?;
         must(self.retention.batch > 0, "retention.batch", "must be at least 1")?;
         let (answers, retention) = (self.retention.answers.term, &self.retention);
         must(answers.whole_days() >= 1, "retention.answers.term", "must be at least 1day: repeats come late")?;

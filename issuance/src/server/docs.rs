@@ -189,6 +189,7 @@ fn who(operation: &Value) -> String {
     let Some((scheme, scopes)) = members(security).next() else { return "For everybody.".to_owned() };
     let roles: Vec<_> = list(scopes).map(text).collect();
     match (scheme, roles.is_empty()) {
+        ("partner", _) => "For systems of partners, by client certificate.".to_owned(),
         ("station", _) => "For stations, by client certificate.".to_owned(),
         (_, true) => "For every officer with a session.".to_owned(),
         (_, false) => format!("For officers: {}.", roles.join(", ")),

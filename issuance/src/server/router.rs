@@ -36,7 +36,8 @@ use crate::web::{
     Budget, Looked, Meter, Peer, Problem, ProblemBody, Right, Routes, drain_body, operations, refuse_oversized_body,
 };
 use crate::{
-    access, applications, audit, bookings, cards, notices, numbering, offices, population, production, retention, trust,
+    access, applications, audit, bookings, cards, exchange, notices, numbering, offices, population, production,
+    retention, trust,
 };
 
 /// Title and security of the document; the paths come from the offices.
@@ -55,6 +56,9 @@ use crate::{
         (name = "population", description = "The register."),
         (name = "production", description = "Stock, stations, orders and receipts."),
         (name = "reference", description = "Tables of codes."),
+        (name = "partners", description = "Other authorities that ask the register, and their systems."),
+        (name = "agreements", description = "What they may ask, and for what purposes."),
+        (name = "exchange", description = "What partners ask, and are told: signed, and no more than agreed."),
         (name = "retention", description = "Legal holds: what must not be erased."),
         (name = "service", description = "The service itself."),
         (name = "trust", description = "What terminals are given.")
@@ -91,6 +95,7 @@ fn offices() -> Routes<Offices> {
         .merge(applications::routes())
         .merge(production::routes())
         .merge(trust::routes())
+        .merge(exchange::routes())
         .merge(retention::routes())
 }
 
@@ -120,6 +125,9 @@ pub fn document() -> OpenApiDocument {
     let description = Some("Client certificate from POST /api/v1/stations.".to_owned());
     let mutual = SecurityScheme::MutualTls { description, deprecated: None, extensions: None };
     components.add_security_scheme("station", mutual);
+    let description = Some("Client certificate of a partner's system, confirmed by a second officer.".to_owned());
+    let mutual = SecurityScheme::MutualTls { description, deprecated: None, extensions: None };
+    components.add_security_scheme("partner", mutual);
     for (path, item) in &mut document.paths.paths {
         for (method, operation) in operations(item) {
             let right = rights.get(&(method.to_string(), path.clone())).copied();
@@ -128,6 +136,7 @@ pub fn document() -> OpenApiDocument {
                 // Said, not left out: a reader must not take it for forgotten.
                 None | Some(Right::Anyone) => operation.security = Some(Vec::new()),
                 Some(Right::SignedIn) => operation.security = Some(vec![SecurityRequirement::new("officer", none)]),
+                Some(Right::Partner) => operation.security = Some(vec![SecurityRequirement::new("partner", none)]),
                 Some(Right::Station) => operation.security = Some(vec![SecurityRequirement::new("station", none)]),
                 Some(Right::Officer(permission)) => {
                     let roles = permission.roles().iter().map(|role| role.name());

@@ -11,7 +11,8 @@ use crate::cards::CardProfile;
 use crate::keys::Authority;
 use crate::offices::holidays::Holidays;
 use crate::{
-    access, applications, bookings, cards, keys, notices, numbering, population, production, retention, trust, web,
+    access, applications, bookings, cards, exchange, keys, notices, numbering, population, production, retention,
+    trust, web,
 };
 
 /// Limits of connections, so that a stranger does not stop the service.
@@ -119,6 +120,8 @@ pub struct Settings {
     pub cards: cards::Settings,
     /// The trust bundle.
     pub trust: trust::Settings,
+    /// What other authorities ask.
+    pub exchange: exchange::Settings,
     /// What is kept no longer.
     pub retention: retention::Settings,
     /// The folder of the archive of `SQLite`'s log, where the configuration names one.
@@ -158,6 +161,7 @@ impl Settings {
             card: CardProfile::default(),
             cards: cards::Settings::default(),
             trust: trust::Settings::default(),
+            exchange: exchange::Settings::default(),
             retention: retention::Settings::default(),
             archive: None,
             lock_timeout: None,

@@ -12,6 +12,7 @@ use crate::access::proposals::{self, Alarm, WatchError};
 use crate::applications::progress::{ReminderError, Said};
 use crate::bookings::upkeep::UpkeepError;
 use crate::cards::steps::SuspensionError;
+use crate::exchange;
 use crate::ground::Id;
 use crate::jobs::{self, Job, Worker};
 use crate::production::ProductionError;
@@ -285,6 +286,10 @@ async fn purge_expired(offices: &Offices) -> Result<(), JobError> {
     web::purge_expired(&mut tx, now - offices.retention.answers.term).await?;
     access::purge_expired(&mut tx, now, offices.retention.sessions.term).await?;
     tx.commit().await?;
+    let erased = exchange::erase_answers(offices.deeds()).await?;
+    if erased > 0 {
+        tracing::info!(erased, "answers to partners are kept no more");
+    }
     let db = offices.deeds().db();
     add_up(db, applications::store::add_up).await?;
     add_up(db, cards::store::add_up).await?;

@@ -28,5 +28,5 @@ pub(crate) use routes::operations;
 pub use routes::{Right, Routes};
 pub use store::MIGRATIONS;
 pub(crate) use store::{answers_before, purge_expired, purge_some};
-pub use write::{Answer, Answered, Body, IdempotencyKey, Looked, Nothing, Stamp, Write};
+pub use write::{Answer, Answered, Body, Digested, IdempotencyKey, Looked, Nothing, Stamp, Write};
 pub(crate) use write::{drain_body, refuse_oversized_body};

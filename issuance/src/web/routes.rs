@@ -18,6 +18,8 @@ pub enum Right {
     Anyone,
     /// Officers with this permission.
     Officer(Permission),
+    /// Systems of partners, by their client certificates.
+    Partner,
     /// Any officer with a session.
     SignedIn,
     /// Enrolled stations.

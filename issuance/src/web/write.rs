@@ -105,6 +105,25 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     }
 }
 
+/// Extracts a JSON body with the SHA-256 of its bytes: for a caller whose request is identified within it. Refuses with
+/// our problems.
+#[derive(Debug)]
+pub struct Digested<T> {
+    /// SHA-256 of the body.
+    pub sha256: [u8; 32],
+    /// The parsed body.
+    pub body: T,
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Digested<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let bytes = body_of(request).await?;
+        Ok(Self { sha256: Sha256::digest(&bytes).into(), body: parsed(&bytes)? })
+    }
+}
+
 /// Reads the body within the limits of the caller.
 pub(super) async fn body_of(request: Request) -> Result<Vec<u8>, Problem> {
     let (parts, body) = request.into_parts();

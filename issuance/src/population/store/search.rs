@@ -163,12 +163,12 @@ pub async fn by_number(tx: &mut Tx, number: &PersonalNumber) -> Result<Vec<Regis
     tx.all(sql, args![number.as_str()]).await?.iter().map(super::read).collect()
 }
 
-/// Returns the persons with this number of an old card; more than one is a fault of the papers.
-pub(in crate::population) async fn by_old_number(
-    tx: &mut Tx,
-    number: &str,
-    most: i64,
-) -> Result<Vec<Registered>, StoreError> {
+/// Returns the persons with this number of an old card; more than one is a fault of the papers. The caller records
+/// whom it tells of.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn by_old_number(tx: &mut Tx, number: &str, most: i64) -> Result<Vec<Registered>, StoreError> {
     let sql = sql!(
         "select id, office, personal_number, record, findings from person where old_id_number = $1
          order by id limit $2"

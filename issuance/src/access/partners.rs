@@ -1,0 +1,259 @@
+//! Partners: other authorities that ask the register under agreements, and their systems. What lets one in is proposed
+//! by one officer of the national office and confirmed by another; what shuts one out takes one.
+
+use time::OffsetDateTime;
+
+use super::AccessError;
+use super::store::partners as store;
+use crate::deed::{Action, Deed, Entry, Object, Purpose};
+use crate::ground::ids::{PartnerId, PartnerSystemId};
+use crate::ground::{Decision, OfficeCode, Officer, Permission};
+use crate::keys::{IssuedCertificate, TlsAuthority};
+use crate::store::{StoreError, Tx};
+
+/// The officer of a partner who answers for the connection.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Contact {
+    /// Full name.
+    pub name: String,
+    /// Address of electronic mail.
+    pub email: String,
+    /// Telephone.
+    pub phone: String,
+}
+
+/// A partner, as the register of partners has it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PartnerRow {
+    /// Identifier.
+    pub id: PartnerId,
+    /// Short code, as an office has one.
+    pub code: OfficeCode,
+    /// The authority.
+    pub name: String,
+    /// The unit of the authority that is joined.
+    pub unit: String,
+    /// Who answers for the connection.
+    pub contact: Contact,
+    /// Who proposed it.
+    pub drafted: Decision,
+    /// Who confirmed it.
+    pub confirmed: Option<Decision>,
+    /// Who ended it.
+    pub ended: Option<Decision>,
+    /// Why it ended.
+    pub end_reason: Option<String>,
+}
+
+impl PartnerRow {
+    /// True while the authority may ask.
+    #[must_use]
+    pub const fn is_joined(&self) -> bool {
+        self.confirmed.is_some() && self.ended.is_none()
+    }
+}
+
+/// A system of a partner.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SystemRow {
+    /// Identifier.
+    pub id: PartnerSystemId,
+    /// Whose.
+    pub partner: PartnerId,
+    /// What it is called; unique within the partner.
+    pub name: String,
+    /// Certification request (PKCS#10, PEM).
+    pub request: String,
+    /// Who brought the request.
+    pub drafted: Decision,
+    /// Its certificate (DER), once a second officer confirmed it.
+    pub certificate: Option<Vec<u8>>,
+    /// Who confirmed it.
+    pub confirmed: Option<Decision>,
+    /// When the certificate ends.
+    pub expires_at: Option<OffsetDateTime>,
+    /// Who revoked it.
+    pub revoked: Option<Decision>,
+}
+
+/// Proposes that an authority is a partner.
+///
+/// # Errors
+/// [`AccessError::OtherOffice`] outside the national office, [`AccessError::NameTaken`] for a code that is taken.
+pub(super) async fn draft(
+    deed: &mut Deed<Officer>,
+    code: OfficeCode,
+    (name, unit): (String, String),
+    contact: Contact,
+) -> Result<PartnerRow, AccessError> {
+    deed.actor().may_act_for(&OfficeCode::national())?;
+    let (id, drafted) = (deed.id(), deed.decision());
+    let partner = PartnerRow { id, code, name, unit, contact, drafted, confirmed: None, ended: None, end_reason: None };
+    store::insert_partner(deed.tx(), &partner).await?;
+    deed.record(Action::PartnerDrafted, Object::Partner(id), None, Purpose::Administration).await?;
+    Ok(partner)
+}
+
+/// Confirms what another officer proposed: from now on systems of the authority can be joined.
+///
+/// # Errors
+/// [`AccessError::PartnerUnknown`]; [`AccessError::PartnerState`] if it is confirmed or ended;
+/// [`AccessError::SecondAdministrator`] for the officer who proposed it; [`AccessError::ProposalStale`] if that one
+/// could not propose it any more.
+pub(super) async fn confirm(deed: &mut Deed<Officer>, id: PartnerId) -> Result<PartnerRow, AccessError> {
+    deed.actor().may_act_for(&OfficeCode::national())?;
+    let partner = store::partner_locked(deed.tx(), id).await?.ok_or(AccessError::PartnerUnknown)?;
+    if partner.confirmed.is_some() || partner.ended.is_some() {
+        return Err(AccessError::PartnerState);
+    }
+    second(deed, &partner.drafted).await?;
+    let decision = deed.decision();
+    store::confirm_partner(deed.tx(), id, &decision).await?;
+    let entry = Entry::new(Action::PartnerConfirmed, Object::Partner(id), Purpose::Administration);
+    deed.enter(entry.with(Object::Officer(partner.drafted.by))).await?;
+    Ok(PartnerRow { confirmed: Some(decision), ..partner })
+}
+
+/// Ends a partner for good: its systems are refused from now on.
+///
+/// # Errors
+/// [`AccessError::PartnerUnknown`], [`AccessError::PartnerState`] if it ended before.
+pub(super) async fn end(deed: &mut Deed<Officer>, id: PartnerId, reason: &str) -> Result<PartnerRow, AccessError> {
+    deed.actor().may_act_for(&OfficeCode::national())?;
+    let partner = store::partner_locked(deed.tx(), id).await?.ok_or(AccessError::PartnerUnknown)?;
+    if partner.ended.is_some() {
+        return Err(AccessError::PartnerState);
+    }
+    let decision = deed.decision();
+    store::end_partner(deed.tx(), id, &decision, reason).await?;
+    let entry = Entry::new(Action::PartnerEnded, Object::Partner(id), Purpose::Administration);
+    deed.enter(entry.because(reason)).await?;
+    Ok(PartnerRow { ended: Some(decision), end_reason: Some(reason.to_owned()), ..partner })
+}
+
+/// Brings the certification request of a system. It is looked at now, and certified once another officer confirms it.
+///
+/// # Errors
+/// [`AccessError::PartnerUnknown`], [`AccessError::PartnerState`] for a partner that may not ask;
+/// [`AccessError::CertificationRequest`], [`AccessError::NameTaken`]
+pub(super) async fn draft_system(
+    deed: &mut Deed<Officer>,
+    authority: &TlsAuthority,
+    partner: PartnerId,
+    name: String,
+    request: String,
+) -> Result<SystemRow, AccessError> {
+    deed.actor().may_act_for(&OfficeCode::national())?;
+    let of = store::partner_locked(deed.tx(), partner).await?.ok_or(AccessError::PartnerUnknown)?;
+    if !of.is_joined() {
+        return Err(AccessError::PartnerState);
+    }
+    // A request that cannot be certified is said to whom can mend it, and not to the second officer.
+    let (id, at): (PartnerSystemId, _) = (deed.id(), deed.at());
+    authority.partner(&id.to_string(), &request, at, &mut deed.rng())?;
+    let system = SystemRow {
+        id,
+        partner,
+        name,
+        request,
+        drafted: deed.decision(),
+        certificate: None,
+        confirmed: None,
+        expires_at: None,
+        revoked: None,
+    };
+    store::insert_system(deed.tx(), &system).await?;
+    let entry = Entry::new(Action::PartnerSystemDrafted, Object::PartnerSystem(id), Purpose::Administration);
+    deed.enter(entry.with(Object::Partner(partner))).await?;
+    Ok(system)
+}
+
+/// Confirms a system that another officer brought, and issues its client certificate (one year).
+///
+/// # Errors
+/// [`AccessError::PartnerSystemUnknown`], [`AccessError::PartnerState`], [`AccessError::SecondAdministrator`],
+/// [`AccessError::ProposalStale`], [`AccessError::KeyCertified`]
+pub(super) async fn confirm_system(
+    deed: &mut Deed<Officer>,
+    authority: &TlsAuthority,
+    id: PartnerSystemId,
+) -> Result<(SystemRow, IssuedCertificate), AccessError> {
+    deed.actor().may_act_for(&OfficeCode::national())?;
+    let system = store::system_locked(deed.tx(), id).await?.ok_or(AccessError::PartnerSystemUnknown)?;
+    let partner = store::partner_locked(deed.tx(), system.partner).await?.ok_or(AccessError::PartnerUnknown)?;
+    if system.confirmed.is_some() || system.revoked.is_some() || !partner.is_joined() {
+        return Err(AccessError::PartnerState);
+    }
+    second(deed, &system.drafted).await?;
+    let at = deed.at();
+    let certificate = authority.partner(&id.to_string(), &system.request, at, &mut deed.rng())?;
+    super::steps::claim_key(deed, &format!("partner-system/{id}"), &certificate).await?;
+    let decision = deed.decision();
+    store::certify_system(deed.tx(), id, &decision, &certificate).await?;
+    let entry = Entry::new(Action::PartnerSystemConfirmed, Object::PartnerSystem(id), Purpose::Administration);
+    deed.enter(entry.with(Object::Officer(system.drafted.by))).await?;
+    let expires_at = Some(certificate.not_after);
+    let der = Some(certificate.der.clone());
+    Ok((SystemRow { confirmed: Some(decision), certificate: der, expires_at, ..system }, certificate))
+}
+
+/// Revokes a system: its next request is refused, also on a connection that is open.
+///
+/// # Errors
+/// [`AccessError::PartnerSystemUnknown`]; [`AccessError::PartnerState`] if it was revoked before.
+pub(super) async fn revoke_system(
+    deed: &mut Deed<Officer>,
+    id: PartnerSystemId,
+    reason: &str,
+) -> Result<SystemRow, AccessError> {
+    deed.actor().may_act_for(&OfficeCode::national())?;
+    let system = store::system_locked(deed.tx(), id).await?.ok_or(AccessError::PartnerSystemUnknown)?;
+    if system.revoked.is_some() {
+        return Err(AccessError::PartnerState);
+    }
+    let decision = deed.decision();
+    store::revoke_system(deed.tx(), id, &decision, reason).await?;
+    let entry = Entry::new(Action::PartnerSystemRevoked, Object::PartnerSystem(id), Purpose::Administration);
+    deed.enter(entry.because(reason)).await?;
+    Ok(SystemRow { revoked: Some(decision), ..system })
+}
+
+/// Returns a partner, if there is one of this identifier.
+///
+/// # Errors
+/// [`StoreError`]
+pub(crate) async fn partner(tx: &mut Tx, id: PartnerId) -> Result<Option<PartnerRow>, StoreError> {
+    store::partner(tx, id).await
+}
+
+/// Returns the partners after this one, each with whether its record is as it was written.
+///
+/// # Errors
+/// [`StoreError`]
+pub(crate) async fn partners(tx: &mut Tx, after: PartnerId, most: i64) -> Result<Vec<(PartnerRow, bool)>, StoreError> {
+    store::partners(tx, after, most).await
+}
+
+/// Returns the systems of a partner, each with whether its record is as it was written.
+///
+/// # Errors
+/// [`StoreError`]
+pub(crate) async fn systems_of(tx: &mut Tx, partner: PartnerId) -> Result<Vec<(SystemRow, bool)>, StoreError> {
+    store::systems_of(tx, partner).await
+}
+
+/// Refuses the officer who proposed, or who counts as that one, and a proposal of an officer who could not make it
+/// today.
+///
+/// # Errors
+/// [`AccessError::SecondAdministrator`], [`AccessError::ProposalStale`]
+pub(crate) async fn second(deed: &mut Deed<Officer>, first: &Decision) -> Result<(), AccessError> {
+    if deed.actor().is_one_with(first.by) {
+        return Err(AccessError::SecondAdministrator);
+    }
+    let post = super::post_of_officer(deed.tx(), first.by).await?;
+    let may = post.is_some_and(|(office, roles)| {
+        office == OfficeCode::national() && Permission::Exchange.roles().iter().any(|role| roles.contains(role))
+    });
+    if may { Ok(()) } else { Err(AccessError::ProposalStale("the officer who proposed it may not do so any more")) }
+}

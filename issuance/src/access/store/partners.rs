@@ -1,0 +1,298 @@
+//! SQL of partners and of their systems.
+
+use time::OffsetDateTime;
+
+use crate::access::AccessError;
+use crate::access::partners::{Contact, PartnerRow, SystemRow};
+use crate::ground::actor::Partner;
+use crate::ground::ids::{OfficerId, PartnerId, PartnerSystemId};
+use crate::ground::{Decision, Id, OfficeCode};
+use crate::keys::IssuedCertificate;
+use crate::store::{Kind, Record, Sealed, StoreError, Tx};
+use crate::{args, sql};
+
+/// Partners carry a MAC.
+pub const PARTNER: Sealed = Sealed {
+    table: "partner",
+    columns: &[
+        ("id", Kind::Uuid),
+        ("code", Kind::Text),
+        ("name", Kind::Text),
+        ("unit", Kind::Text),
+        ("contact_name", Kind::Text),
+        ("contact_email", Kind::Text),
+        ("contact_phone", Kind::Text),
+        ("drafted_by", Kind::Uuid),
+        ("drafted_at", Kind::Moment),
+        ("confirmed_by", Kind::Uuid),
+        ("confirmed_at", Kind::Moment),
+        ("ended_by", Kind::Uuid),
+        ("ended_at", Kind::Moment),
+        ("end_reason", Kind::Text),
+    ],
+    keys: 1,
+    one: sql!(
+        "select id, code, name, unit, contact_name, contact_email, contact_phone, drafted_by, drafted_at, confirmed_by,
+                confirmed_at, ended_by, ended_at, end_reason, version, mac
+         from partner where id = $1"
+    ),
+    all: sql!(
+        "select id, code, name, unit, contact_name, contact_email, contact_phone, drafted_by, drafted_at, confirmed_by,
+                confirmed_at, ended_by, ended_at, end_reason, version, mac
+         from partner order by id"
+    ),
+    set: sql!("update partner set version = $1, mac = $2 where id = $3"),
+};
+
+/// Systems of partners carry a MAC.
+pub const PARTNER_SYSTEM: Sealed = Sealed {
+    table: "partner_system",
+    columns: &[
+        ("id", Kind::Uuid),
+        ("partner_id", Kind::Uuid),
+        ("name", Kind::Text),
+        ("request", Kind::Text),
+        ("drafted_by", Kind::Uuid),
+        ("drafted_at", Kind::Moment),
+        ("fingerprint", Kind::Bytes),
+        ("certificate", Kind::Bytes),
+        ("confirmed_by", Kind::Uuid),
+        ("confirmed_at", Kind::Moment),
+        ("expires_at", Kind::Moment),
+        ("revoked_by", Kind::Uuid),
+        ("revoked_at", Kind::Moment),
+        ("revocation_reason", Kind::Text),
+    ],
+    keys: 1,
+    one: sql!(
+        "select id, partner_id, name, request, drafted_by, drafted_at, fingerprint, certificate, confirmed_by,
+                confirmed_at, expires_at, revoked_by, revoked_at, revocation_reason, version, mac
+         from partner_system where id = $1"
+    ),
+    all: sql!(
+        "select id, partner_id, name, request, drafted_by, drafted_at, fingerprint, certificate, confirmed_by,
+                confirmed_at, expires_at, revoked_by, revoked_at, revocation_reason, version, mac
+         from partner_system order by id"
+    ),
+    set: sql!("update partner_system set version = $1, mac = $2 where id = $3"),
+};
+
+/// Inserts a partner that is proposed.
+pub(in crate::access) async fn insert_partner(tx: &mut Tx, partner: &PartnerRow) -> Result<(), AccessError> {
+    let sql = sql!(
+        "insert into partner (id, code, name, unit, contact_name, contact_email, contact_phone, drafted_by, drafted_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (code) do nothing"
+    );
+    let Contact { name, email, phone } = &partner.contact;
+    let arguments = args![
+        partner.id,
+        &partner.code,
+        &*partner.name,
+        &*partner.unit,
+        &**name,
+        &**email,
+        &**phone,
+        partner.drafted.by,
+        partner.drafted.at
+    ];
+    if tx.run(sql, arguments).await? != 1 {
+        return Err(AccessError::NameTaken);
+    }
+    Ok(tx.seal(&PARTNER, partner.id).await?)
+}
+
+/// Returns a partner, kept from other writers.
+pub(in crate::access) async fn partner_locked(tx: &mut Tx, id: PartnerId) -> Result<Option<PartnerRow>, StoreError> {
+    tx.sealed_locked(&PARTNER, id).await?.map(|row| read_partner(&row)).transpose()
+}
+
+/// Returns a partner.
+pub(in crate::access) async fn partner(tx: &mut Tx, id: PartnerId) -> Result<Option<PartnerRow>, StoreError> {
+    tx.sealed(&PARTNER, id).await?.map(|row| read_partner(&row)).transpose()
+}
+
+/// Returns the partners after this one, each with whether its MAC holds.
+pub(in crate::access) async fn partners(
+    tx: &mut Tx,
+    after: PartnerId,
+    most: i64,
+) -> Result<Vec<(PartnerRow, bool)>, StoreError> {
+    let sql = sql!(
+        "select id, code, name, unit, contact_name, contact_email, contact_phone, drafted_by, drafted_at, confirmed_by,
+                confirmed_at, ended_by, ended_at, end_reason, version, mac
+         from partner where id > $1 order by id limit $2"
+    );
+    let rows = tx.all_judged(&PARTNER, sql, args![after, most]).await?;
+    rows.iter().map(|(row, holds)| Ok((read_partner(row)?, *holds))).collect()
+}
+
+/// Confirms a partner.
+pub(in crate::access) async fn confirm_partner(tx: &mut Tx, id: PartnerId, by: &Decision) -> Result<(), StoreError> {
+    let sql = sql!("update partner set confirmed_by = $1, confirmed_at = $2 where id = $3");
+    tx.change(&PARTNER, id, sql, args![by.by, by.at, id]).await?;
+    Ok(())
+}
+
+/// Ends a partner.
+pub(in crate::access) async fn end_partner(
+    tx: &mut Tx,
+    id: PartnerId,
+    by: &Decision,
+    reason: &str,
+) -> Result<(), StoreError> {
+    let sql = sql!("update partner set ended_by = $1, ended_at = $2, end_reason = $3 where id = $4");
+    tx.change(&PARTNER, id, sql, args![by.by, by.at, reason, id]).await?;
+    Ok(())
+}
+
+/// Inserts a system whose certification request an officer brings.
+pub(in crate::access) async fn insert_system(tx: &mut Tx, system: &SystemRow) -> Result<(), AccessError> {
+    let sql = sql!(
+        "insert into partner_system (id, partner_id, name, request, drafted_by, drafted_at)
+         values ($1, $2, $3, $4, $5, $6) on conflict (partner_id, name) do nothing"
+    );
+    let arguments =
+        args![system.id, system.partner, &*system.name, &*system.request, system.drafted.by, system.drafted.at];
+    if tx.run(sql, arguments).await? != 1 {
+        return Err(AccessError::NameTaken);
+    }
+    Ok(tx.seal(&PARTNER_SYSTEM, system.id).await?)
+}
+
+/// Returns a system, kept from other writers.
+pub(in crate::access) async fn system_locked(
+    tx: &mut Tx,
+    id: PartnerSystemId,
+) -> Result<Option<SystemRow>, StoreError> {
+    tx.sealed_locked(&PARTNER_SYSTEM, id).await?.map(|row| read_system(&row)).transpose()
+}
+
+/// Returns the systems of a partner, each with whether its MAC holds.
+pub(in crate::access) async fn systems_of(
+    tx: &mut Tx,
+    partner: PartnerId,
+) -> Result<Vec<(SystemRow, bool)>, StoreError> {
+    let sql = sql!(
+        "select id, partner_id, name, request, drafted_by, drafted_at, fingerprint, certificate, confirmed_by,
+                confirmed_at, expires_at, revoked_by, revoked_at, revocation_reason, version, mac
+         from partner_system where partner_id = $1 order by id"
+    );
+    let rows = tx.all_judged(&PARTNER_SYSTEM, sql, args![partner]).await?;
+    rows.iter().map(|(row, holds)| Ok((read_system(row)?, *holds))).collect()
+}
+
+/// Gives a system its certificate.
+pub(in crate::access) async fn certify_system(
+    tx: &mut Tx,
+    id: PartnerSystemId,
+    by: &Decision,
+    certificate: &IssuedCertificate,
+) -> Result<(), StoreError> {
+    let sql = sql!(
+        "update partner_system set fingerprint = $1, certificate = $2, expires_at = $3, confirmed_by = $4,
+                confirmed_at = $5
+         where id = $6"
+    );
+    let arguments = args![certificate.fingerprint(), &certificate.der, certificate.not_after, by.by, by.at, id];
+    tx.change(&PARTNER_SYSTEM, id, sql, arguments).await?;
+    Ok(())
+}
+
+/// Revokes a system's certificate.
+pub(in crate::access) async fn revoke_system(
+    tx: &mut Tx,
+    id: PartnerSystemId,
+    by: &Decision,
+    reason: &str,
+) -> Result<(), StoreError> {
+    let sql = sql!(
+        "update partner_system set revoked_by = $1, revoked_at = $2, revocation_reason = $3
+         where id = $4 and revoked_at is null"
+    );
+    tx.change(&PARTNER_SYSTEM, id, sql, args![by.by, by.at, reason, id]).await?;
+    Ok(())
+}
+
+/// Returns the system that this certificate was issued to, with its partner: read, verified and judged at once.
+pub(in crate::access) async fn by_certificate(
+    tx: &mut Tx,
+    fingerprint: &[u8; 32],
+    now: OffsetDateTime,
+) -> Result<Partner, AccessError> {
+    let sql = sql!(
+        "select s.id, s.partner_id, s.name, s.request, s.drafted_by, s.drafted_at, s.fingerprint, s.certificate,
+                s.confirmed_by, s.confirmed_at, s.expires_at, s.revoked_by, s.revoked_at, s.revocation_reason,
+                s.version, s.mac,
+                p.id as p_id, p.code as p_code, p.name as p_name, p.unit as p_unit, p.contact_name as p_contact_name,
+                p.contact_email as p_contact_email, p.contact_phone as p_contact_phone,
+                p.drafted_by as p_drafted_by, p.drafted_at as p_drafted_at, p.confirmed_by as p_confirmed_by,
+                p.confirmed_at as p_confirmed_at, p.ended_by as p_ended_by, p.ended_at as p_ended_at,
+                p.end_reason as p_end_reason, p.version as p_version, p.mac as p_mac
+         from partner_system s join partner p on p.id = s.partner_id where s.fingerprint = $1"
+    );
+    let found = tx.sealed_with(&PARTNER_SYSTEM, (&PARTNER, "p_"), sql, args![fingerprint]).await?;
+    let (system, partner) = found.ok_or(AccessError::PartnerCertificate("it is none that was issued here"))?;
+    let partner = partner?.ok_or(AccessError::PartnerCertificate("its partner is unknown"))?;
+    let (system, partner) = (read_system(&system)?, read_partner(&partner)?);
+    if system.revoked.is_some() {
+        return Err(AccessError::PartnerCertificate("it is revoked"));
+    }
+    if system.expires_at.is_none_or(|ends| ends <= now) {
+        return Err(AccessError::PartnerCertificate("it has ended"));
+    }
+    if partner.confirmed.is_none() || partner.ended.is_some() {
+        return Err(AccessError::PartnerCertificate("its authority is no partner any more"));
+    }
+    Ok(Partner { id: partner.id, code: partner.code, system: system.id, name: system.name })
+}
+
+/// True if a system that the gate let in may still ask: neither it nor its partner ended since.
+pub(in crate::access) async fn is_still_joined(
+    tx: &mut Tx,
+    partner: &Partner,
+    now: OffsetDateTime,
+) -> Result<bool, StoreError> {
+    let system = tx.sealed(&PARTNER_SYSTEM, partner.system).await?.map(|row| read_system(&row)).transpose()?;
+    let lives = |system: SystemRow| system.revoked.is_none() && system.expires_at.is_some_and(|ends| ends > now);
+    if !system.is_some_and(lives) {
+        return Ok(false);
+    }
+    Ok(self::partner(tx, partner.id).await?.is_some_and(|partner| partner.ended.is_none()))
+}
+
+fn read_partner(row: &Record) -> Result<PartnerRow, StoreError> {
+    Ok(PartnerRow {
+        id: Id::of(row, "id")?,
+        code: row.parsed::<OfficeCode>("code")?,
+        name: row.get("name")?,
+        unit: row.get("unit")?,
+        contact: Contact {
+            name: row.get("contact_name")?,
+            email: row.get("contact_email")?,
+            phone: row.get("contact_phone")?,
+        },
+        drafted: Decision { by: Id::of(row, "drafted_by")?, at: row.get("drafted_at")? },
+        confirmed: decision(row, "confirmed_by", "confirmed_at")?,
+        ended: decision(row, "ended_by", "ended_at")?,
+        end_reason: row.get("end_reason")?,
+    })
+}
+
+fn read_system(row: &Record) -> Result<SystemRow, StoreError> {
+    Ok(SystemRow {
+        id: Id::of(row, "id")?,
+        partner: Id::of(row, "partner_id")?,
+        name: row.get("name")?,
+        request: row.get("request")?,
+        drafted: Decision { by: Id::of(row, "drafted_by")?, at: row.get("drafted_at")? },
+        certificate: row.get("certificate")?,
+        confirmed: decision(row, "confirmed_by", "confirmed_at")?,
+        expires_at: row.get("expires_at")?,
+        revoked: decision(row, "revoked_by", "revoked_at")?,
+    })
+}
+
+fn decision(row: &Record, by: &str, at: &str) -> Result<Option<Decision>, StoreError> {
+    let (by, at): (Option<OfficerId>, Option<OffsetDateTime>) = (Id::of_optional(row, by)?, row.get(at)?);
+    Ok(by.zip(at).map(|(by, at)| Decision { by, at }))
+}

@@ -1,0 +1,185 @@
+//! What another authority may ask: purposes and agreements, drafted by one officer of the national office and signed by
+//! two, one of them the data protection officer.
+
+use time::OffsetDateTime;
+
+use super::ExchangeError;
+use super::model::{Agreement, AgreementUnfit, Grant, Purpose, is_code};
+use super::store::agreements as store;
+use crate::access::partners;
+use crate::deed::{Action, Deed, Entry, Object, Purpose as Why};
+use crate::ground::ids::{AgreementId, PartnerId};
+use crate::ground::{OfficeCode, Officer, Role};
+
+/// What a new purpose is to be.
+pub(super) struct NewPurpose {
+    /// Its code.
+    pub code: String,
+    /// In Vietnamese.
+    pub name_vi: String,
+    /// In English.
+    pub name_en: String,
+    /// The law's article.
+    pub law: String,
+    /// Term of the Data Privacy Vocabulary.
+    pub dpv: Option<String>,
+}
+
+/// Proposes a purpose.
+///
+/// # Errors
+/// [`ExchangeError::PurposeUnfit`], [`ExchangeError::NameTaken`]
+pub(super) async fn draft_purpose(deed: &mut Deed<Officer>, new: NewPurpose) -> Result<Purpose, ExchangeError> {
+    deed.actor().may_act_for(&OfficeCode::national())?;
+    if !is_code(&new.code) {
+        return Err(ExchangeError::PurposeUnfit);
+    }
+    let NewPurpose { code, name_vi, name_en, law, dpv } = new;
+    let drafted = deed.decision();
+    let purpose = Purpose { code, name_vi, name_en, law, dpv, drafted, confirmed: None, ended: None };
+    store::insert_purpose(deed.tx(), &purpose).await?;
+    let object = Object::ExchangePurpose(purpose.code.clone());
+    deed.record(Action::AgreementDrafted, object, None, Why::Administration).await?;
+    Ok(purpose)
+}
+
+/// Confirms a purpose that another officer proposed; one of the two is the data protection officer.
+///
+/// # Errors
+/// [`ExchangeError::PurposeUnknown`], [`ExchangeError::State`], [`ExchangeError::Access`] for the officer who proposed
+/// it, [`ExchangeError::ProtectorNeeded`]
+pub(super) async fn confirm_purpose(deed: &mut Deed<Officer>, code: &str) -> Result<Purpose, ExchangeError> {
+    deed.actor().may_act_for(&OfficeCode::national())?;
+    let purpose = store::purpose_locked(deed.tx(), code).await?.ok_or(ExchangeError::PurposeUnknown)?;
+    if purpose.confirmed.is_some() {
+        return Err(ExchangeError::State);
+    }
+    partners::second(deed, &purpose.drafted).await?;
+    if !deed.actor().roles.contains(&Role::DataProtection) {
+        return Err(ExchangeError::ProtectorNeeded);
+    }
+    let decision = deed.decision();
+    store::confirm_purpose(deed.tx(), code, &decision).await?;
+    let object = Object::ExchangePurpose(purpose.code.clone());
+    deed.record(Action::AgreementSigned, object, None, Why::Administration).await?;
+    Ok(Purpose { confirmed: Some(decision), ..purpose })
+}
+
+/// What a new agreement is to say.
+pub(super) struct Terms {
+    /// Whose.
+    pub partner: PartnerId,
+    /// Number, as both sides call it.
+    pub number: String,
+    /// Legal basis.
+    pub basis: String,
+    /// From …
+    pub valid_from: OffsetDateTime,
+    /// … until before.
+    pub valid_to: OffsetDateTime,
+    /// Answers are kept for so many days.
+    pub kept_days: u32,
+    /// What it allows.
+    pub grants: Vec<Grant>,
+}
+
+/// Drafts an agreement. Nothing may be asked by it until both signatures are there.
+///
+/// # Errors
+/// [`ExchangeError::Unfit`] with what is wrong, [`ExchangeError::Access`] for an unknown partner,
+/// [`ExchangeError::NameTaken`] for a number that is taken.
+pub(super) async fn draft(deed: &mut Deed<Officer>, terms: Terms) -> Result<Agreement, ExchangeError> {
+    deed.actor().may_act_for(&OfficeCode::national())?;
+    let Terms { partner, number, basis, valid_from, valid_to, kept_days, grants } = terms;
+    let of = partners::partner(deed.tx(), partner).await?.ok_or(crate::access::AccessError::PartnerUnknown)?;
+    if of.ended.is_some() {
+        return Err(crate::access::AccessError::PartnerState.into());
+    }
+    let agreement = Agreement {
+        id: deed.id(),
+        partner,
+        number,
+        basis,
+        valid_from,
+        valid_to,
+        kept_days,
+        grants,
+        drafted: deed.decision(),
+        signed: None,
+        protected: None,
+        ended: None,
+        end_reason: None,
+    };
+    agreement.check()?;
+    purposes_hold(deed, &agreement).await?;
+    store::insert(deed.tx(), &agreement).await?;
+    let entry = Entry::new(Action::AgreementDrafted, Object::Agreement(agreement.id), Why::Administration);
+    deed.enter(entry.with(Object::Partner(partner))).await?;
+    Ok(agreement)
+}
+
+/// Signs an agreement: a data protection officer for the persons, any other officer for the register. It is in force
+/// with both signatures, which are of two officers.
+///
+/// # Errors
+/// [`ExchangeError::AgreementUnknown`]; [`ExchangeError::State`] if the signature is there already, or it was ended;
+/// [`ExchangeError::Access`] where the officer is the one who gave the other signature, or that one could not give it
+/// any more, or the partner is not joined; [`ExchangeError::Unfit`] for terms that hold no more.
+pub(super) async fn sign(deed: &mut Deed<Officer>, id: AgreementId) -> Result<Agreement, ExchangeError> {
+    deed.actor().may_act_for(&OfficeCode::national())?;
+    let mut agreement = store::locked(deed.tx(), id).await?.ok_or(ExchangeError::AgreementUnknown)?;
+    let partner = partners::partner(deed.tx(), agreement.partner).await?;
+    if !partner.is_some_and(|partner| partner.is_joined()) {
+        return Err(crate::access::AccessError::PartnerState.into());
+    }
+    let protects = deed.actor().roles.contains(&Role::DataProtection);
+    let (own, other) =
+        if protects { (&agreement.protected, &agreement.signed) } else { (&agreement.signed, &agreement.protected) };
+    if own.is_some() || agreement.ended.is_some() || agreement.valid_to <= deed.at() {
+        return Err(ExchangeError::State);
+    }
+    if let Some(other) = other.clone() {
+        partners::second(deed, &other).await?;
+    }
+    agreement.check()?;
+    purposes_hold(deed, &agreement).await?;
+    let decision = Some(deed.decision());
+    if protects {
+        agreement.protected = decision;
+    } else {
+        agreement.signed = decision;
+    }
+    store::decide(deed.tx(), &agreement).await?;
+    let entry = Entry::new(Action::AgreementSigned, Object::Agreement(id), Why::Administration);
+    deed.enter(entry.because(if protects { "data-protection" } else { "register" })).await?;
+    Ok(agreement)
+}
+
+/// Ends an agreement: what it allowed is refused from now on.
+///
+/// # Errors
+/// [`ExchangeError::AgreementUnknown`], [`ExchangeError::State`]
+pub(super) async fn end(deed: &mut Deed<Officer>, id: AgreementId, reason: &str) -> Result<Agreement, ExchangeError> {
+    deed.actor().may_act_for(&OfficeCode::national())?;
+    let mut agreement = store::locked(deed.tx(), id).await?.ok_or(ExchangeError::AgreementUnknown)?;
+    if agreement.ended.is_some() {
+        return Err(ExchangeError::State);
+    }
+    agreement.ended = Some(deed.decision());
+    agreement.end_reason = Some(reason.to_owned());
+    store::decide(deed.tx(), &agreement).await?;
+    let entry = Entry::new(Action::AgreementEnded, Object::Agreement(id), Why::Administration);
+    deed.enter(entry.because(reason)).await?;
+    Ok(agreement)
+}
+
+/// Refuses a grant for a purpose that is not confirmed.
+async fn purposes_hold(deed: &mut Deed<Officer>, agreement: &Agreement) -> Result<(), ExchangeError> {
+    for grant in &agreement.grants {
+        let purpose = store::purpose(deed.tx(), &grant.purpose).await?;
+        if !purpose.is_some_and(|purpose| purpose.confirmed.is_some() && purpose.ended.is_none()) {
+            return Err(AgreementUnfit(format!("`{}` is no confirmed purpose", grant.purpose)).into());
+        }
+    }
+    Ok(())
+}

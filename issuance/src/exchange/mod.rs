@@ -1,0 +1,173 @@
+//! Exchange with other authorities: what they may ask under agreements, what they are told, and the log that the
+//! citizen sees.
+//!
+//! A partner names purpose, case and officer with each question; without them there is no answer. The answer is built
+//! from the field mask of the agreement, signed, and kept for as long as the agreement says. A question, its answer, the
+//! record about each person it tells of, and what it takes of the quota are one transaction.
+
+mod agreements;
+mod agreements_api;
+mod api;
+mod ask;
+mod model;
+mod problem;
+mod signing;
+mod store;
+mod subject;
+mod told;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+pub use api::routes;
+pub use ask::erase_answers;
+use serde::{Deserialize, Serialize};
+pub use signing::{AnswerSigner, AnswerSignerError};
+pub use store::MIGRATIONS;
+pub use store::agreements::{AGREEMENT, EXCHANGE_PURPOSE};
+use thiserror::Error;
+use time::{Date, Duration};
+
+use crate::access::AccessError;
+use crate::deed::DeedError;
+use crate::ground::OtherOffice;
+use crate::ground::ids::AgreementId;
+use crate::population::Register;
+use crate::store::StoreError;
+
+/// Settings of the exchange.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// So many questions of one officer of a partner may miss (no such number, or particulars that do not belong
+    /// together) within an hour; the next ones are refused until the hour is over.
+    pub misses_of_officer: u32,
+    /// As `misses_of_officer`, of one partner about one person.
+    pub misses_about_person: u32,
+    /// The clock of a partner may be ahead or behind by this much, where its question says the time.
+    #[serde(with = "crate::ground::span")]
+    pub clocks_differ: Duration,
+    /// Names that are no officer's, whatever the partner calls its programmes.
+    pub no_officers: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let no_officers = ["0", "admin", "anonymous", "api", "null", "robot", "root", "service", "system", "test"];
+        Self {
+            misses_of_officer: 30,
+            misses_about_person: 10,
+            clocks_differ: Duration::minutes(5),
+            no_officers: no_officers.map(str::to_owned).to_vec(),
+        }
+    }
+}
+
+/// What this office has.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    settings: Settings,
+    register: Register,
+    signer: AnswerSigner,
+    quota: Quota,
+}
+
+impl Exchange {
+    /// The office with these settings.
+    #[must_use]
+    pub fn new(settings: Settings, register: Register, signer: AnswerSigner) -> Self {
+        Self { settings, register, signer, quota: Quota::default() }
+    }
+}
+
+/// What of the quotas this process has reserved and not spent yet. A process that ends loses it: of a day's quota less
+/// is then used than is counted, never more.
+#[derive(Clone, Debug, Default)]
+struct Quota(Arc<Mutex<HashMap<(AgreementId, usize), (Date, u32)>>>);
+
+impl Quota {
+    /// Takes one of what is reserved for this day. Returns false if nothing is.
+    fn take(&self, grant: (AgreementId, usize), day: Date) -> bool {
+        let mut reserved = self.0.lock().expect("nothing panics under it");
+        match reserved.get_mut(&grant) {
+            Some((of, left)) if *of == day && *left > 0 => {
+                *left -= 1;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Adds what was reserved for this day, or gives back what was not spent.
+    fn put(&self, grant: (AgreementId, usize), day: Date, more: u32) {
+        let mut reserved = self.0.lock().expect("nothing panics under it");
+        let (of, left) = reserved.entry(grant).or_insert((day, 0));
+        if *of == day {
+            *left += more;
+        } else {
+            (*of, *left) = (day, more);
+        }
+    }
+}
+
+/// Why the exchange does not do what was asked.
+#[derive(Debug, Error)]
+pub enum ExchangeError {
+    /// Partner or officer.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// No such agreement.
+    #[error("agreement unknown")]
+    AgreementUnknown,
+    /// The deed.
+    #[error(transparent)]
+    Deed(#[from] DeedError),
+    /// An officer or a partner missed too often.
+    #[error("too many questions about what is not so: {0}")]
+    Guessing(&'static str),
+    /// The number of an agreement or the code of a purpose is taken.
+    #[error("the number or the code is taken")]
+    NameTaken,
+    /// No agreement allows it.
+    #[error("no agreement in force allows it: {0}")]
+    NotAgreed(String),
+    /// Another office.
+    #[error(transparent)]
+    OtherOffice(#[from] OtherOffice),
+    /// A second signature is that of a data protection officer.
+    #[error("a data protection officer confirms it")]
+    ProtectorNeeded,
+    /// Not the code of a purpose.
+    #[error("the code of a purpose has 2 to 40 lower-case letters, digits and hyphens")]
+    PurposeUnfit,
+    /// No such purpose.
+    #[error("purpose unknown")]
+    PurposeUnknown,
+    /// The day's quota is spent.
+    #[error("the day's quota is spent")]
+    QuotaSpent {
+        /// Seconds until the next day begins.
+        wait: u64,
+    },
+    /// The identifier of a request came before.
+    #[error("the identifier of the request came before")]
+    Repeated,
+    /// The identifier of a request came before with another content.
+    #[error("the identifier of the request came before, with another content")]
+    RequestReused,
+    /// What is asked means nothing.
+    #[error("{0}")]
+    RequestUnfit(String),
+    /// The signer of answers.
+    #[error(transparent)]
+    Signer(#[from] AnswerSignerError),
+    /// It is signed, confirmed, ended or over already.
+    #[error("it is signed, confirmed, ended or over already")]
+    State,
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Terms that mean nothing.
+    #[error(transparent)]
+    Unfit(#[from] model::AgreementUnfit),
+}

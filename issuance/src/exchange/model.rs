@@ -1,0 +1,482 @@
+//! What a partner may ask: services, fields, grants and agreements; pure.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use time::{Duration, OffsetDateTime, Time, Weekday};
+use utoipa::ToSchema;
+
+use crate::ground::Decision;
+use crate::ground::ids::{AgreementId, PartnerId};
+
+macro_rules! listed {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, ToSchema)]
+        pub enum $name { $($(#[$variant_doc])* #[serde(rename = $word)] $variant,)* }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The word, as stored and answered.
+            #[must_use]
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),* }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(self.word()) }
+        }
+
+        impl FromStr for $name {
+            type Err = Unlisted;
+
+            fn from_str(text: &str) -> Result<Self, Unlisted> {
+                Self::ALL.iter().copied().find(|known| known.word() == text).ok_or(Unlisted)
+            }
+        }
+    };
+}
+
+/// A word that stands on no list of services or fields.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[error("unknown word")]
+pub struct Unlisted;
+
+listed! {
+    /// A published question.
+    Service {
+        /// Whether the person has a card that counts.
+        CardStatus = "card-status",
+        /// Which followed persons changed, without any of their data.
+        Changes = "changes",
+        /// Whether particulars belong together.
+        Confirm = "confirm",
+        /// The persons of a household.
+        Household = "household",
+        /// Parents, spouse and legal representative.
+        Kinship = "kinship",
+        /// The record of a person.
+        LookUp = "look-up",
+    }
+}
+
+listed! {
+    /// A field that an answer may hold.
+    Field {
+        /// Date of birth, perhaps without the day, or only the year.
+        BirthDate = "birth_date",
+        /// Where the birth was registered.
+        BirthRegistration = "birth_registration",
+        /// Blood group.
+        BloodGroup = "blood_group",
+        /// Day of expiry of the card that counts.
+        CardExpires = "card_expires",
+        /// Day of issue of the card that counts.
+        CardIssued = "card_issued",
+        /// Whether the person has a card that counts: `valid`, `suspended` or `none`.
+        CardStatus = "card_status",
+        /// Where the person lives now.
+        CurrentResidence = "current_residence",
+        /// Ethnic group.
+        EthnicGroup = "ethnic_group",
+        /// Father.
+        Father = "father",
+        /// Name at birth.
+        FullName = "full_name",
+        /// Head of the household.
+        HeadOfHousehold = "head_of_household",
+        /// Household book.
+        HouseholdBookNumber = "household_book_number",
+        /// Whether the person lives: `living`, `dead` or `missing`, with the day.
+        Life = "life",
+        /// Marital status.
+        MaritalStatus = "marital_status",
+        /// Mother.
+        Mother = "mother",
+        /// Nationality.
+        Nationality = "nationality",
+        /// Old identity card, nine digits.
+        OldIdNumber = "old_id_number",
+        /// Permanent residence.
+        PermanentResidence = "permanent_residence",
+        /// The number for life: a right of its own.
+        PersonalNumber = "personal_number",
+        /// Place of origin.
+        PlaceOfOrigin = "place_of_origin",
+        /// What the person is to the head of the household.
+        RelationToHead = "relation_to_head",
+        /// Religion.
+        Religion = "religion",
+        /// Legal representative.
+        Representative = "representative",
+        /// Sex.
+        Sex = "sex",
+        /// Wife or husband.
+        Spouse = "spouse",
+        /// Temporary residence.
+        TemporaryResidence = "temporary_residence",
+    }
+}
+
+impl Service {
+    /// The fields that an agreement about this service may name; for a confirmation, those that may be put to the test.
+    #[must_use]
+    pub fn fields(self) -> &'static [Field] {
+        use Field as F;
+        match self {
+            Self::CardStatus => &[F::CardExpires, F::CardIssued, F::CardStatus],
+            Self::Changes => &[],
+            Self::Confirm => {
+                &[F::BirthDate, F::EthnicGroup, F::FullName, F::Nationality, F::OldIdNumber, F::PersonalNumber, F::Sex]
+            }
+            Self::Household | Self::LookUp => Field::ALL,
+            Self::Kinship => &[
+                F::BirthDate,
+                F::Father,
+                F::FullName,
+                F::Life,
+                F::Mother,
+                F::Nationality,
+                F::OldIdNumber,
+                F::PermanentResidence,
+                F::PersonalNumber,
+                F::Representative,
+                F::Sex,
+                F::Spouse,
+            ],
+        }
+    }
+}
+
+/// Hours in which a grant may be used, in the State's civil time.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Hours {
+    /// From this hour on, 0 to 23.
+    pub from: u8,
+    /// Before this hour, 1 to 24.
+    pub to: u8,
+    /// Days of the week, Monday 1 to Sunday 7.
+    pub days: BTreeSet<u8>,
+}
+
+impl Hours {
+    /// True if a moment lies in them.
+    #[must_use]
+    pub fn hold(&self, day: Weekday, time: Time) -> bool {
+        self.days.contains(&day.number_from_monday()) && (self.from..self.to).contains(&time.hour())
+    }
+}
+
+/// One thing that an agreement allows: a service for a purpose.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    /// Code of the purpose.
+    pub purpose: String,
+    /// The service.
+    pub service: Service,
+    /// What the answer may hold; for a confirmation, what may be put to the test.
+    pub fields: BTreeSet<Field>,
+    /// Provinces, three digits each, whose residents may be asked about; none: all of the country.
+    #[serde(default)]
+    pub provinces: BTreeSet<String>,
+    /// So many persons a day.
+    pub per_day: u32,
+    /// The hours; none: always.
+    #[serde(default)]
+    pub hours: Option<Hours>,
+    /// A confirmation says which field differs.
+    #[serde(default)]
+    pub tells_which: bool,
+    /// At most so many lines of a list at once; 0: no lists.
+    #[serde(default)]
+    pub list_lines: u32,
+}
+
+/// Most lines of a list: what X-Road still loads, with room (bodies below 10 MB).
+pub const MOST_LINES: u32 = 1_000;
+/// Most grants of an agreement.
+const MOST_GRANTS: usize = 100;
+/// Longest term of an agreement.
+const LONGEST: Duration = Duration::days(366 * 5);
+
+impl Grant {
+    fn check(&self) -> Result<(), String> {
+        if let Some(field) = self.fields.iter().find(|field| !self.service.fields().contains(field)) {
+            return Err(format!("{}: the service has no field {field}", self.service));
+        }
+        if self.fields.is_empty() && self.service != Service::Changes {
+            return Err(format!("{}: no field is named", self.service));
+        }
+        if self.service == Service::Confirm
+            && ![Field::FullName, Field::BirthDate].iter().all(|field| self.fields.contains(field))
+        {
+            return Err("confirm: full_name and birth_date are always put to the test".to_owned());
+        }
+        let kin = [Field::Father, Field::Mother, Field::Spouse, Field::Representative];
+        if self.service == Service::Kinship && !kin.iter().any(|field| self.fields.contains(field)) {
+            return Err("kinship: no relative is named".to_owned());
+        }
+        let province = |code: &&String| code.len() != 3 || !code.bytes().all(|b| b.is_ascii_digit());
+        if let Some(code) = self.provinces.iter().find(province) {
+            return Err(format!("{}: `{code}` is no code of a province", self.service));
+        }
+        if self.per_day == 0 {
+            return Err(format!("{}: per_day is 0", self.service));
+        }
+        if self.tells_which && self.service != Service::Confirm {
+            return Err(format!("{}: tells_which is for confirmations", self.service));
+        }
+        if self.list_lines > 0 && self.service != Service::Confirm {
+            return Err(format!("{}: lists are for confirmations", self.service));
+        }
+        if self.list_lines > MOST_LINES {
+            return Err(format!("confirm: a list has at most {MOST_LINES} lines"));
+        }
+        match &self.hours {
+            Some(hours) if hours.from >= hours.to || hours.to > 24 => Err("hours: from lies before to".to_owned()),
+            Some(hours) if hours.days.is_empty() || hours.days.iter().any(|day| !(1..=7).contains(day)) => {
+                Err("hours: days are 1 to 7".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// True if a person who lives in this province may be asked about.
+    #[must_use]
+    pub fn reaches(&self, province: Option<&str>) -> bool {
+        self.provinces.is_empty() || province.is_some_and(|province| self.provinces.contains(province))
+    }
+}
+
+/// What a partner may ask, as two officers signed it. Once signed it is never changed: another one takes its place.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Agreement {
+    /// Identifier.
+    pub id: AgreementId,
+    /// Whose.
+    pub partner: PartnerId,
+    /// Number, as both sides call it.
+    pub number: String,
+    /// Legal basis: text and article.
+    pub basis: String,
+    /// From this moment on …
+    pub valid_from: OffsetDateTime,
+    /// … until before this one.
+    pub valid_to: OffsetDateTime,
+    /// Answers are kept for so many days.
+    pub kept_days: u32,
+    /// What it allows.
+    pub grants: Vec<Grant>,
+    /// Who drafted it.
+    pub drafted: Decision,
+    /// The officer who signed for the authority of the register.
+    pub signed: Option<Decision>,
+    /// The data protection officer who signed.
+    pub protected: Option<Decision>,
+    /// Who ended it.
+    pub ended: Option<Decision>,
+    /// Why it ended.
+    pub end_reason: Option<String>,
+}
+
+/// How far an agreement is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AgreementState {
+    /// Signatures are missing.
+    Drafted,
+    /// It was ended before its time.
+    Ended,
+    /// It is in force.
+    InForce,
+    /// Its time is over.
+    Over,
+    /// It is signed, and its time comes.
+    Signed,
+}
+
+impl Agreement {
+    /// Returns how far it is at a moment.
+    #[must_use]
+    pub fn state(&self, now: OffsetDateTime) -> AgreementState {
+        match (&self.ended, self.signed.is_some() && self.protected.is_some()) {
+            (Some(_), _) => AgreementState::Ended,
+            (None, false) => AgreementState::Drafted,
+            (None, true) if now < self.valid_from => AgreementState::Signed,
+            (None, true) if now < self.valid_to => AgreementState::InForce,
+            (None, true) => AgreementState::Over,
+        }
+    }
+
+    /// Refuses terms that mean nothing.
+    ///
+    /// # Errors
+    /// [`AgreementUnfit`], which says what is wrong.
+    pub fn check(&self) -> Result<(), AgreementUnfit> {
+        let unfit = |why: String| Err(AgreementUnfit(why));
+        if self.valid_from >= self.valid_to || self.valid_to - self.valid_from > LONGEST {
+            return unfit("valid_from lies before valid_to, and at most five years before".to_owned());
+        }
+        if !(1..=3660).contains(&self.kept_days) {
+            return unfit("kept_days is 1 to 3660".to_owned());
+        }
+        if self.grants.is_empty() || self.grants.len() > MOST_GRANTS {
+            return unfit(format!("an agreement has 1 to {MOST_GRANTS} grants"));
+        }
+        let mut pairs = BTreeSet::new();
+        for grant in &self.grants {
+            grant.check().map_err(AgreementUnfit)?;
+            if !pairs.insert((&grant.purpose, grant.service)) {
+                return unfit(format!("{} for {} stands twice", grant.service, grant.purpose));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns what allows a service for a purpose, with its place among the grants.
+    #[must_use]
+    pub fn grant(&self, service: Service, purpose: &str) -> Option<(usize, &Grant)> {
+        self.grants.iter().enumerate().find(|(_, grant)| grant.service == service && grant.purpose == purpose)
+    }
+}
+
+/// Terms of an agreement that mean nothing.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[error("{0}")]
+pub struct AgreementUnfit(pub String);
+
+/// What is asked for: coded, with the article of the law that allows it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Purpose {
+    /// Code: letters, digits and hyphens.
+    pub code: String,
+    /// In Vietnamese.
+    pub name_vi: String,
+    /// In English.
+    pub name_en: String,
+    /// The law's article.
+    pub law: String,
+    /// The term of the Data Privacy Vocabulary (DPV 2.3) that it is nearest to.
+    pub dpv: Option<String>,
+    /// Who proposed it.
+    pub drafted: Decision,
+    /// Who confirmed it.
+    pub confirmed: Option<Decision>,
+    /// Who ended it.
+    pub ended: Option<Decision>,
+}
+
+/// True for a code of a purpose: 2 to 40 lower-case letters, digits and hyphens.
+#[must_use]
+pub fn is_code(text: &str) -> bool {
+    (2..=40).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::ground::Id;
+
+    fn grant(service: Service, fields: &[Field]) -> Grant {
+        Grant {
+            purpose: "tax-number".to_owned(),
+            service,
+            fields: fields.iter().copied().collect(),
+            provinces: BTreeSet::new(),
+            per_day: 10,
+            hours: None,
+            tells_which: false,
+            list_lines: 0,
+        }
+    }
+
+    fn agreement(grants: Vec<Grant>) -> Agreement {
+        Agreement {
+            id: Id::nil(),
+            partner: Id::nil(),
+            number: "TT-1".to_owned(),
+            basis: "Decree 47/2020/NĐ-CP, Art. 5".to_owned(),
+            valid_from: datetime!(2026-01-01 00:00 UTC),
+            valid_to: datetime!(2027-01-01 00:00 UTC),
+            kept_days: 30,
+            grants,
+            drafted: Decision { by: Id::nil(), at: datetime!(2026-01-01 00:00 UTC) },
+            signed: None,
+            protected: None,
+            ended: None,
+            end_reason: None,
+        }
+    }
+
+    #[test]
+    fn terms_that_mean_nothing_are_refused_with_what_is_wrong() {
+        let confirm = || grant(Service::Confirm, &[Field::FullName, Field::BirthDate]);
+        assert_eq!(agreement(vec![confirm()]).check(), Ok(()));
+        let refused = |grants: Vec<Grant>, why: &str| {
+            let said = agreement(grants).check().unwrap_err().0;
+            assert!(said.contains(why), "{said}");
+        };
+        refused(vec![], "1 to 100 grants");
+        refused(vec![confirm(), confirm()], "stands twice");
+        refused(vec![grant(Service::Confirm, &[Field::FullName])], "always put to the test");
+        refused(vec![grant(Service::CardStatus, &[Field::FullName])], "no field full_name");
+        refused(vec![grant(Service::LookUp, &[])], "no field is named");
+        refused(vec![grant(Service::Kinship, &[Field::FullName])], "no relative");
+        refused(vec![Grant { provinces: ["1".to_owned()].into(), ..confirm() }], "no code of a province");
+        refused(vec![Grant { per_day: 0, ..confirm() }], "per_day");
+        refused(vec![Grant { list_lines: 1_001, ..confirm() }], "at most 1000 lines");
+        refused(vec![Grant { tells_which: true, ..grant(Service::LookUp, &[Field::Sex]) }], "for confirmations");
+        let hours = |from, to, days: &[u8]| Some(Hours { from, to, days: days.iter().copied().collect() });
+        refused(vec![Grant { hours: hours(8, 8, &[1]), ..confirm() }], "from lies before to");
+        refused(vec![Grant { hours: hours(8, 25, &[1]), ..confirm() }], "from lies before to");
+        refused(vec![Grant { hours: hours(8, 17, &[0]), ..confirm() }], "1 to 7");
+        let mut turned = agreement(vec![confirm()]);
+        turned.valid_to = turned.valid_from;
+        assert!(turned.check().is_err());
+    }
+
+    #[test]
+    fn an_agreement_is_in_force_from_its_first_moment_to_before_its_last_and_with_both_signatures() {
+        let by = Decision { by: Id::nil(), at: datetime!(2026-01-01 00:00 UTC) };
+        let mut one = agreement(vec![grant(Service::LookUp, &[Field::Sex])]);
+        let noon = datetime!(2026-06-01 12:00 UTC);
+        assert_eq!(one.state(noon), AgreementState::Drafted);
+        one.signed = Some(by.clone());
+        assert_eq!(one.state(noon), AgreementState::Drafted);
+        one.protected = Some(by.clone());
+        assert_eq!(one.state(noon), AgreementState::InForce);
+        assert_eq!(one.state(one.valid_from - Duration::microseconds(1)), AgreementState::Signed);
+        assert_eq!(one.state(one.valid_from), AgreementState::InForce);
+        assert_eq!(one.state(one.valid_to - Duration::microseconds(1)), AgreementState::InForce);
+        assert_eq!(one.state(one.valid_to), AgreementState::Over);
+        one.ended = Some(by);
+        assert_eq!(one.state(noon), AgreementState::Ended);
+    }
+
+    #[test]
+    fn hours_hold_from_the_first_to_before_the_last() {
+        let hours = Hours { from: 7, to: 17, days: [1, 5].into() };
+        let at = |hour, minute| Time::from_hms(hour, minute, 0).unwrap();
+        assert!(hours.hold(Weekday::Monday, at(7, 0)) && hours.hold(Weekday::Friday, at(16, 59)));
+        assert!(!hours.hold(Weekday::Monday, at(6, 59)) && !hours.hold(Weekday::Monday, at(17, 0)));
+        assert!(!hours.hold(Weekday::Tuesday, at(8, 0)));
+    }
+
+    #[test]
+    fn words_of_services_and_fields_read_back() {
+        assert!(Field::ALL.iter().all(|field| field.word().parse() == Ok(*field)));
+        assert!(Service::ALL.iter().all(|service| service.word().parse() == Ok(*service)));
+        assert!(Field::ALL.windows(2).all(|pair| pair[0].word() < pair[1].word()), "sorted by word");
+        assert!("portrait".parse::<Field>().is_err());
+    }
+}

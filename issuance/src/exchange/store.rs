@@ -1,0 +1,10 @@
+//! SQL of the exchange.
+
+pub(super) mod agreements;
+pub(super) mod requests;
+
+use crate::migration;
+use crate::store::Migration;
+
+/// Tables of the exchange.
+pub const MIGRATIONS: &[Migration] = &[migration!(232, "0232_exchange_agreements")];

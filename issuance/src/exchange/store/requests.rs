@@ -1,0 +1,212 @@
+//! SQL of what partners asked and were told.
+
+use time::{Date, OffsetDateTime};
+
+use crate::ground::Id;
+use crate::ground::actor::Partner;
+use crate::ground::ids::{AgreementId, PartnerId, PersonId, RequestId};
+use crate::store::{Record, StoreError, Tx};
+use crate::{args, sql};
+
+/// One request, answered or refused, as it is kept.
+pub(in crate::exchange) struct Kept<'a> {
+    /// Our identifier.
+    pub id: RequestId,
+    /// The moment.
+    pub at: OffsetDateTime,
+    /// The partner's identifier of the request.
+    pub request: &'a str,
+    /// SHA-256 of its body.
+    pub request_sha256: [u8; 32],
+    /// What allowed it; none for one that nothing allowed.
+    pub agreement: Option<AgreementId>,
+    /// Code of the purpose, as the partner said it.
+    pub purpose: &'a str,
+    /// The service.
+    pub service: &'a str,
+    /// The partner's officer.
+    pub officer: &'a str,
+    /// The officer's unit.
+    pub unit: &'a str,
+    /// Number of the partner's case.
+    pub case: &'a str,
+    /// The fields that were told or put to the test, in one text with commas.
+    pub fields: String,
+    /// What came of it: `confirmed`, `not-confirmed`, `found`, `not-found`, or the code of a refusal.
+    pub outcome: &'a str,
+    /// Keyed digest of whom it is about.
+    pub subject: [u8; 32],
+    /// True if what was said of the person was not so, or there is none.
+    pub missed: bool,
+    /// The answer, sealed; none for a refusal.
+    pub answer: Option<Vec<u8>>,
+    /// SHA-256 of the answer.
+    pub answer_sha256: [u8; 32],
+    /// Detached signature of the answer; empty for a refusal.
+    pub signature: &'a str,
+    /// The answer is erased then.
+    pub kept_until: OffsetDateTime,
+}
+
+/// Inserts a request. Returns false if the partner used its identifier before.
+pub(in crate::exchange) async fn insert(tx: &mut Tx, by: &Partner, kept: Kept<'_>) -> Result<bool, StoreError> {
+    let sql = sql!(
+        "insert into exchange_request (id, partner_id, system_id, request, request_sha256, at, agreement_id, purpose,
+                                       service, officer, unit, case_number, fields, outcome, subject, missed, answer,
+                                       answer_sha256, signature, kept_until)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+         on conflict (partner_id, request) do nothing"
+    );
+    let arguments = args![
+        kept.id,
+        by.id,
+        by.system,
+        kept.request,
+        kept.request_sha256,
+        kept.at,
+        kept.agreement,
+        kept.purpose,
+        kept.service,
+        kept.officer,
+        kept.unit,
+        kept.case,
+        kept.fields,
+        kept.outcome,
+        kept.subject,
+        kept.missed,
+        kept.answer,
+        kept.answer_sha256,
+        kept.signature,
+        kept.kept_until
+    ];
+    Ok(tx.run(sql, arguments).await? == 1)
+}
+
+/// A request that came before.
+pub(in crate::exchange) struct Before {
+    /// Our identifier.
+    pub id: RequestId,
+    /// SHA-256 of its body.
+    pub request_sha256: [u8; 32],
+    /// What came of it.
+    pub outcome: String,
+    /// The answer, sealed; none where it was refused or is kept no more.
+    pub answer: Option<Vec<u8>>,
+    /// Its signature.
+    pub signature: String,
+}
+
+/// Returns the request of a partner that had this identifier.
+pub(in crate::exchange) async fn before(
+    tx: &mut Tx,
+    partner: PartnerId,
+    request: &str,
+) -> Result<Option<Before>, StoreError> {
+    let sql = sql!(
+        "select id, request_sha256, outcome, answer, signature from exchange_request
+         where partner_id = $1 and request = $2"
+    );
+    let row = tx.one(sql, args![partner, request]).await?;
+    row.map(|row| {
+        Ok(Before {
+            id: Id::of(&row, "id")?,
+            request_sha256: row.array("request_sha256")?,
+            outcome: row.get("outcome")?,
+            answer: row.get("answer")?,
+            signature: row.get("signature")?,
+        })
+    })
+    .transpose()
+}
+
+/// Returns how often since a moment an officer of a partner missed, and how often the partner missed about one person;
+/// each counted up to `most`.
+pub(in crate::exchange) async fn misses(
+    tx: &mut Tx,
+    partner: PartnerId,
+    officer: &str,
+    subject: &[u8; 32],
+    (since, most): (OffsetDateTime, i64),
+) -> Result<(i64, i64), StoreError> {
+    let begin: RequestId = Id::first_at(since);
+    let sql = sql!(
+        "select (select count(*) from (select id from exchange_request
+                 where partner_id = $1 and officer = $2 and id > $4 and missed limit $5) of_officer) as of_officer,
+                (select count(*) from (select id from exchange_request
+                 where partner_id = $1 and subject = $3 and id > $4 and missed limit $5) of_subject) as of_subject"
+    );
+    let row = tx.one(sql, args![partner, officer, subject, begin, most]).await?;
+    row.map_or(Ok((0, 0)), |row| Ok((row.get("of_officer")?, row.get("of_subject")?)))
+}
+
+/// Takes so much of a day's quota, or what is left of it. Returns how much was taken.
+pub(in crate::exchange) async fn spend(
+    tx: &mut Tx,
+    agreement: AgreementId,
+    place: i64,
+    day: Date,
+    (wanted, limit): (i64, i64),
+) -> Result<i64, StoreError> {
+    let sql = sql!(
+        "insert into exchange_usage (agreement_id, place, day, used) values ($1, $2, $3, 0)
+         on conflict (agreement_id, place, day) do nothing"
+    );
+    tx.run(sql, args![agreement, place, day]).await?;
+    let sql =
+        sql!("select agreement_id as id, used from exchange_usage where agreement_id = $1 and place = $2 and day = $3");
+    let used = tx.one_locked(sql, args![agreement, place, day]).await?;
+    let used: i64 = used.map_or(Ok(0), |row| row.get("used"))?;
+    let taken = wanted.min(limit - used).max(0);
+    if taken > 0 {
+        let sql =
+            sql!("update exchange_usage set used = used + $4 where agreement_id = $1 and place = $2 and day = $3");
+        tx.run(sql, args![agreement, place, day, taken]).await?;
+    }
+    Ok(taken)
+}
+
+/// Notes by which name a partner knows a person.
+pub(in crate::exchange) async fn note_pseudonym(
+    tx: &mut Tx,
+    partner: PartnerId,
+    pseudonym: &str,
+    person: PersonId,
+) -> Result<(), StoreError> {
+    let sql = sql!(
+        "insert into exchange_pseudonym (partner_id, pseudonym, person_id) values ($1, $2, $3)
+         on conflict (partner_id, pseudonym) do nothing"
+    );
+    tx.run(sql, args![partner, pseudonym, person]).await?;
+    Ok(())
+}
+
+/// Returns the person whom a partner knows by this name.
+pub(in crate::exchange) async fn by_pseudonym(
+    tx: &mut Tx,
+    partner: PartnerId,
+    pseudonym: &str,
+) -> Result<Option<PersonId>, StoreError> {
+    let sql = sql!("select person_id as id from exchange_pseudonym where partner_id = $1 and pseudonym = $2");
+    tx.one(sql, args![partner, pseudonym]).await?.map(|row| Id::of(&row, "id")).transpose()
+}
+
+/// Returns what is told to persons of these requests.
+pub(in crate::exchange) async fn told(tx: &mut Tx, ids: &[RequestId]) -> Result<Vec<Record>, StoreError> {
+    let ids = crate::store::Argument::Uuids(ids.iter().map(|id| id.uuid()).collect());
+    let sql = sql!(
+        pg "select id, partner_id, at, purpose, service, unit, fields, outcome from exchange_request
+            where id = any($1::uuid[]) order by id",
+        lite "select id, partner_id, at, purpose, service, unit, fields, outcome from exchange_request
+              where id in (select value from json_each($1)) order by id",
+    );
+    tx.all(sql, args![ids]).await
+}
+
+/// Erases answers that are kept no more, at most so many. Returns how many.
+pub(in crate::exchange) async fn erase_answers(tx: &mut Tx, now: OffsetDateTime, most: i64) -> Result<u64, StoreError> {
+    let sql = sql!(
+        "update exchange_request set answer = null where id in (
+             select id from exchange_request where kept_until <= $1 and answer is not null order by kept_until limit $2)"
+    );
+    tx.run(sql, args![now, most]).await
+}
