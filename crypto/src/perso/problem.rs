@@ -201,6 +201,8 @@ catalogue! {
     LegalHoldState "legal-hold-state" Request
     LegalHoldUnknown "legal-hold-unknown" Request
     ListTooLong "list-too-long" Request
+    LookDelayUnfit "look-delay-unfit" Request
+    LookDelayUnknown "look-delay-unknown" Request
     LossGroundsMissing "loss-grounds-missing" Request
     MergeStale "merge-stale" Request
     MergeUnfit "merge-unfit" Request

@@ -94,6 +94,6 @@ fn moment(text: Option<Words<40>>) -> Result<Option<OffsetDateTime>, Problem> {
 }
 
 fn view(row: Row) -> RowView {
-    let Row { id, at, actor, acting_for, action, object, person, purpose, related, reason } = row;
+    let Row { id, at, actor, acting_for, action, object, person, purpose, related, reason, .. } = row;
     RowView { id, at, actor, acting_for, action, object, person_id: person, purpose, related, reason }
 }

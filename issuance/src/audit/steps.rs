@@ -7,13 +7,15 @@ use super::store::{self, Question};
 use crate::deed::{Action, Deed, Object, Purpose};
 use crate::ground::ids::{EntryId, OfficerId, PersonId};
 use crate::ground::{Id, Officer};
-use crate::store::{Record, StoreError};
+use crate::store::{Record, StoreError, Tx};
 
 /// One record of the trail, as an auditor reads it.
 pub(crate) struct Row {
     pub id: EntryId,
     pub at: OffsetDateTime,
     pub actor: String,
+    /// The office of the caller, where it was asked for.
+    pub office: Option<String>,
     pub acting_for: Option<OfficerId>,
     pub action: String,
     pub object: String,
@@ -84,6 +86,21 @@ pub(crate) async fn looks_at(
     Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
 }
 
+/// Returns who looked at a person's data, of all offices and partners, the newest first: `most` records before this one.
+/// For what the person is told; the caller records it.
+///
+/// # Errors
+/// [`StoreError`]
+pub(crate) async fn looks_about(
+    tx: &mut Tx,
+    person: PersonId,
+    before: Option<EntryId>,
+    most: i64,
+) -> Result<Vec<Row>, StoreError> {
+    let rows = store::looks_about(tx, person, before, most).await?;
+    rows.iter().map(|row| Ok(Row { office: row.get("office")?, ..read(row)? })).collect()
+}
+
 /// True for a text of the form in which the trail names objects.
 fn is_object(text: &str) -> bool {
     let Some((kind, id)) = text.split_once('/') else { return text == "officer-proposals" };
@@ -101,6 +118,7 @@ fn read(row: &Record) -> Result<Row, StoreError> {
         id: Id::of(row, "id")?,
         at: row.get("at")?,
         actor: row.get("actor")?,
+        office: None,
         acting_for: Id::of_optional(row, "acting_for")?,
         action: row.get("action")?,
         object: row.get("object")?,

@@ -110,6 +110,26 @@ pub(super) async fn looks_at(
     tx.all(sql, args![person, end, actions, office, most]).await
 }
 
+/// Returns records that a person's data were looked at, by any caller, the newest first, before this one.
+pub(super) async fn looks_about(
+    tx: &mut Tx,
+    person: PersonId,
+    before: Option<EntryId>,
+    most: i64,
+) -> Result<Vec<Record>, StoreError> {
+    let end = before.unwrap_or_else(|| Id::first_at(END_OF_TIME));
+    let actions = Argument::Texts(LOOKS.iter().map(|action| action.word().to_owned()).collect());
+    let sql = sql!(
+        pg "select id, at, actor, acting_for, action, object, person_id, purpose, related, reason, office
+            from v_audit_entry where person_id = $1 and id < $2 and action = any($3::text[]) order by id desc limit $4",
+        lite "select id, at, actor, acting_for, action, object, person_id, purpose, related, reason, office
+            from v_audit_entry
+            where person_id = $1 and id < $2 and action in (select value from json_each($3))
+            order by id desc limit $4",
+    );
+    tx.all(sql, args![person, end, actions, most]).await
+}
+
 /// What is a look at a person's data, and changes nothing.
 pub(crate) const LOOKS: [Action; 20] = [
     Action::AnswerReplayed,

@@ -8,9 +8,9 @@ use crypto::perso::problem::ProblemCode;
 use time::Date;
 
 use crate::ground::ids::{
-    AgreementId, ApplicationId, BatchId, BookingId, BoxId, CardBatchId, CardId, CaseId, CountId, DeliveryId, DeputyId,
-    DestructionId, FindingId, FormId, HoldId, LeaseId, NoticeId, OfficerId, OrderId, PartnerId, PartnerSystemId,
-    PersonId, ProductionBatchId, QuarantinedId, RecallId, RequestId, StationId,
+    AgreementId, ApplicationId, BatchId, BookingId, BoxId, CardBatchId, CardId, CaseId, CountId, DelayId, DeliveryId,
+    DeputyId, DestructionId, FindingId, FormId, HoldId, LeaseId, NoticeId, OfficerId, OrderId, PartnerId,
+    PartnerSystemId, PersonId, ProductionBatchId, QuarantinedId, RecallId, RequestId, StationId,
 };
 use crate::ground::{Caller, OfficeCode, Permission};
 
@@ -163,6 +163,8 @@ words! {
         BookingToBeMoved = "booking-to-be-moved",
         /// The bookings of an office or of a person were listed.
         BookingsListed = "bookings-listed",
+        /// A record was noted as of no person, or that was confirmed: each look at it is told.
+        CanaryNoted = "canary-noted",
         /// Forms that communes handed in were counted.
         CampaignFormsCollected = "campaign-forms-collected",
         /// It was said how many people are expected in communes, and until when.
@@ -273,6 +275,10 @@ words! {
         ExchangeAnswered = "exchange-answered",
         /// The changes of persons whom a partner follows were read.
         ExchangeChangesRead = "exchange-changes-read",
+        /// A second officer agreed that looks are told later.
+        ExchangeDelayConfirmed = "exchange-delay-confirmed",
+        /// An officer proposed that looks are told later, as a judge orders.
+        ExchangeDelayProposed = "exchange-delay-proposed",
         /// A partner follows a person, or no more.
         ExchangeFollowed = "exchange-followed",
         /// Who looked at a person, and what was told, was put together for the person.
@@ -600,6 +606,8 @@ pub enum Object {
     Destruction(DestructionId),
     /// What a partner asked, by our identifier of the request.
     ExchangeRequest(RequestId),
+    /// A judge's order that looks are told later.
+    ExchangeDelay(DelayId),
     /// A purpose for which partners ask, by its code.
     ExchangePurpose(String),
     /// What a reconciliation found.
@@ -678,6 +686,7 @@ impl fmt::Display for Object {
             Self::Delivery(id) => write!(f, "delivery/{id}"),
             Self::Deputy(id) => write!(f, "deputy/{id}"),
             Self::Destruction(id) => write!(f, "destruction/{id}"),
+            Self::ExchangeDelay(id) => write!(f, "exchange-delay/{id}"),
             Self::ExchangePurpose(code) => write!(f, "exchange-purpose/{code}"),
             Self::ExchangeRequest(id) => write!(f, "exchange-request/{id}"),
             Self::Finding(id) => write!(f, "finding/{id}"),

@@ -4,7 +4,7 @@
 use time::OffsetDateTime;
 
 use super::ExchangeError;
-use super::model::{Agreement, AgreementUnfit, Grant, Purpose, is_code};
+use super::model::{Agreement, AgreementUnfit, Grant, Purpose, PurposeCode};
 use super::store::agreements as store;
 use crate::access::partners;
 use crate::deed::{Action, Deed, Entry, Object, Purpose as Why};
@@ -31,10 +31,8 @@ pub(super) struct NewPurpose {
 /// [`ExchangeError::PurposeUnfit`], [`ExchangeError::NameTaken`]
 pub(super) async fn draft_purpose(deed: &mut Deed<Officer>, new: NewPurpose) -> Result<Purpose, ExchangeError> {
     deed.actor().may_act_for(&OfficeCode::national())?;
-    if !is_code(&new.code) {
-        return Err(ExchangeError::PurposeUnfit);
-    }
     let NewPurpose { code, name_vi, name_en, law, dpv } = new;
+    let code = PurposeCode::try_from(code).map_err(|_| ExchangeError::PurposeUnfit)?.as_str().to_owned();
     let drafted = deed.decision();
     let purpose = Purpose { code, name_vi, name_en, law, dpv, drafted, confirmed: None, ended: None };
     store::insert_purpose(deed.tx(), &purpose).await?;

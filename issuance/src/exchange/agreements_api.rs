@@ -8,7 +8,7 @@ use utoipa_axum::routes;
 
 use super::ExchangeError;
 use super::agreements::{self, NewPurpose, Terms};
-use super::model::{Agreement, AgreementState, Grant, Purpose};
+use super::model::{Agreement, AgreementState, Grant, Purpose, PurposeCode};
 use super::store::agreements as store;
 use crate::deed::{Action, Object, Purpose as Why};
 use crate::ground::ids::{AgreementId, OfficerId, PartnerId};
@@ -139,11 +139,11 @@ struct Nothing {}
 async fn confirm_purpose(
     State(desk): State<Desk>,
     officer: Officer,
-    Named(code): Named<String>,
+    Named(code): Named<PurposeCode>,
     Write { stamp, body: Nothing {} }: Write<Nothing>,
 ) -> Answered {
     desk.write(officer, stamp, async |deed| {
-        agreements::confirm_purpose(deed, &code).await.map(|purpose| PurposeView::new(purpose, false))
+        agreements::confirm_purpose(deed, code.as_str()).await.map(|purpose| PurposeView::new(purpose, false))
     })
     .await
 }

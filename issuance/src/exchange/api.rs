@@ -12,7 +12,7 @@ use super::ask::{self, Asked};
 use super::model::{Agreement, Field, Grant, Service};
 use super::signing::AnswerKey;
 use super::subject::Subject;
-use super::{Exchange, ExchangeError, agreements_api};
+use super::{Exchange, ExchangeError, agreements_api, looks_api};
 use crate::deed::{Action, Object, Purpose};
 use crate::ground::actor::Partner;
 use crate::ground::text::SomeWords;
@@ -33,6 +33,7 @@ where
         .add(Right::Partner, routes!(kinship))
         .add(Right::Partner, routes!(card_status))
         .merge(agreements_api::routes())
+        .merge(looks_api::routes())
 }
 
 /// A question. Purpose, case and officer are always named.
@@ -72,7 +73,6 @@ struct Question {
 
 /// A signed answer: the header `x-jws-signature` holds the detached JWS over its bytes.
 #[derive(Serialize, ToSchema)]
-#[expect(dead_code, reason = "for the document: the bytes are made where they are signed")]
 struct AnswerView {
     /// The partner's identifier of the request.
     request: String,

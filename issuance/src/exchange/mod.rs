@@ -9,6 +9,8 @@ mod agreements;
 mod agreements_api;
 mod api;
 mod ask;
+mod looks;
+mod looks_api;
 mod model;
 mod problem;
 mod signing;
@@ -21,10 +23,13 @@ use std::sync::{Arc, Mutex};
 
 pub use api::routes;
 pub use ask::erase_answers;
+pub use looks::{Alert, alerts, trail_of};
+pub use model::{Field, Service};
 use serde::{Deserialize, Serialize};
 pub use signing::{AnswerSigner, AnswerSignerError};
 pub use store::MIGRATIONS;
 pub use store::agreements::{AGREEMENT, EXCHANGE_PURPOSE};
+pub use store::delays::{EXCHANGE_CANARY, EXCHANGE_DELAY};
 use thiserror::Error;
 use time::{Date, Duration};
 
@@ -32,7 +37,7 @@ use crate::access::AccessError;
 use crate::deed::DeedError;
 use crate::ground::OtherOffice;
 use crate::ground::ids::AgreementId;
-use crate::population::Register;
+use crate::population::{PopulationError, Register};
 use crate::store::StoreError;
 
 /// Settings of the exchange.
@@ -119,6 +124,12 @@ pub enum ExchangeError {
     /// No such agreement.
     #[error("agreement unknown")]
     AgreementUnknown,
+    /// A moment that no delay can have.
+    #[error("looks are told later until a moment that lies ahead, at most two years")]
+    DelayUnfit,
+    /// No such delay, or no such note.
+    #[error("nothing of the kind waits")]
+    DelayUnknown,
     /// The deed.
     #[error(transparent)]
     Deed(#[from] DeedError),
@@ -134,6 +145,9 @@ pub enum ExchangeError {
     /// Another office.
     #[error(transparent)]
     OtherOffice(#[from] OtherOffice),
+    /// The person.
+    #[error(transparent)]
+    Person(#[from] PopulationError),
     /// A second signature is that of a data protection officer.
     #[error("a data protection officer confirms it")]
     ProtectorNeeded,

@@ -374,10 +374,26 @@ pub struct Purpose {
     pub ended: Option<Decision>,
 }
 
-/// True for a code of a purpose: 2 to 40 lower-case letters, digits and hyphens.
-#[must_use]
-pub fn is_code(text: &str) -> bool {
-    (2..=40).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+/// Code of a purpose: 2 to 40 lower-case letters, digits and hyphens.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(try_from = "String")]
+pub struct PurposeCode(String);
+
+impl PurposeCode {
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for PurposeCode {
+    type Error = Unlisted;
+
+    fn try_from(text: String) -> Result<Self, Unlisted> {
+        let sign = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        if (2..=40).contains(&text.len()) && text.bytes().all(sign) { Ok(Self(text)) } else { Err(Unlisted) }
+    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! SQL of the exchange.
 
 pub(super) mod agreements;
+pub(super) mod delays;
 pub(super) mod requests;
 
 use crate::migration;
 use crate::store::Migration;
 
 /// Tables of the exchange.
-pub const MIGRATIONS: &[Migration] = &[migration!(232, "0232_exchange_agreements")];
+pub const MIGRATIONS: &[Migration] =
+    &[migration!(232, "0232_exchange_agreements"), migration!(233, "0233_exchange_delays")];

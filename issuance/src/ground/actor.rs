@@ -183,6 +183,8 @@ pub enum Permission {
     ReadAudit,
     /// Read cards.
     ReadCard,
+    /// Tell a citizen who looked.
+    ReadLooks,
     /// Read what citizens are told in writing.
     ReadNotice,
     /// Read persons.
@@ -197,6 +199,8 @@ pub enum Permission {
     Stock,
     /// Take fees, and see what was taken.
     TakeFees,
+    /// Tell citizens later of looks, as a judge orders, and note records that are of no person; at the national office.
+    Withhold,
 }
 
 impl Permission {
@@ -215,11 +219,13 @@ impl Permission {
             Self::ListApplications => &[Approver, Capture, HandOver, Registrar, Stock],
             Self::ReadApplication => &[Approver, Capture, HandOver, Registrar],
             Self::ReadAudit => &[Auditor],
+            Self::ReadLooks => &[Auditor, Capture, DataProtection, HandOver],
             Self::ReadNotice => &[Approver, Capture, HandOver],
             Self::ReadPerson => &[Approver, Capture, Registrar],
             Self::ReadStock | Self::Stock => &[Stock],
             Self::Release => &[Approver, Registrar],
             Self::ReportLoss | Self::TakeFees => &[Capture, HandOver],
+            Self::Withhold => &[Auditor, DataProtection],
         }
     }
 }

@@ -47,6 +47,8 @@ pub mod of {
         Certificate;
         /// A change of the register that is proposed.
         Change;
+        /// A judge's order that looks are told later.
+        Delay;
         /// A delivery of blank chips.
         Delivery;
         /// An officer's standing in for another.
@@ -136,6 +138,8 @@ pub type CardBatchId = Id<of::CardBatch>;
 pub type CardId = Id<of::Card>;
 /// Identifier of an officer's client certificate.
 pub type CertificateId = Id<of::Certificate>;
+/// Identifier of a judge's order that looks are told later.
+pub type DelayId = Id<of::Delay>;
 /// Identifier of a delivery.
 pub type DeliveryId = Id<of::Delivery>;
 /// Identifier of an officer's standing in for another.

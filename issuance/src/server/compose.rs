@@ -110,7 +110,7 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 47] = [
+pub const SEALED: [&Sealed; 49] = [
     &access::OFFICER,
     &access::STATION,
     &cards::CARD,
@@ -158,6 +158,8 @@ pub const SEALED: [&Sealed; 47] = [
     &access::PARTNER_SYSTEM,
     &exchange::AGREEMENT,
     &exchange::EXCHANGE_PURPOSE,
+    &exchange::EXCHANGE_DELAY,
+    &exchange::EXCHANGE_CANARY,
 ];
 
 /// Opens the keys of the folder, which must be the authority's that the settings name.

@@ -13,6 +13,8 @@ pub struct Faults(Arc<Mutex<State>>);
 struct State {
     /// The work that fails. Why stands in the log alone: health answers strangers, and a cause names files and hosts.
     failing: BTreeSet<&'static str>,
+    /// So many times a record that is of no person was looked at.
+    sung: u64,
     /// The end of the worker's last turn; none before the first one.
     turned: Option<Instant>,
 }
@@ -37,6 +39,11 @@ impl Faults {
         }
     }
 
+    /// Notes that records which are of no person were looked at.
+    pub(super) fn sung(&self) {
+        self.state().sung += 1;
+    }
+
     /// Notes that the worker has looked at all of its work.
     pub(super) fn turned(&self) {
         self.state().turned = Some(Instant::now());
@@ -51,8 +58,12 @@ impl Faults {
             let seconds = elapsed.as_secs();
             format!("the worker has not looked at its work for {seconds} seconds; if that goes on, restart the service")
         });
+        let sung = (state.sung > 0).then(|| {
+            "a record that is of no person was looked at; the log says by whom, and the notice ends with the next start"
+                .to_owned()
+        });
         let fails = state.failing.iter().map(|work| format!("{work} fails, and is tried again; the log says why"));
-        fails.chain(stands).collect()
+        fails.chain(stands).chain(sung).collect()
     }
 }
 

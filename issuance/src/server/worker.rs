@@ -65,6 +65,7 @@ pub(super) async fn run(offices: Offices, tick: Duration) {
         supervise((&faults, WORKER), FIRST_REST, || Box::pin(turns(offices.clone(), tick))),
         supervise((&faults, NOTICES), FIRST_REST, || Box::pin(notices_leave(offices.clone(), tick))),
         supervise((&faults, AHEAD), FIRST_REST, || Box::pin(cards_are_made_ahead(offices.clone(), tick))),
+        supervise((&faults, CANARIES), FIRST_REST, || Box::pin(canaries_sing(offices.clone(), tick))),
     );
 }
 
@@ -82,6 +83,32 @@ async fn cards_are_made_ahead(offices: Offices, tick: Duration) {
         tokio::time::sleep(rest).await;
     }
 }
+
+/// Tells of each look at a record that is of no person, within seconds: in the log, and by health until the service is
+/// started again.
+async fn canaries_sing(offices: Offices, tick: Duration) {
+    // What was done while no service ran is told at the start.
+    let mut after = exchange::trail_of(offices.deeds().source().now() - time::Duration::days(1));
+    loop {
+        let told = match offices.deeds().db().begin_read().await {
+            Ok(mut tx) => exchange::alerts(&mut tx, after).await,
+            Err(error) => Err(error),
+        };
+        for alert in told.iter().flatten() {
+            let exchange::Alert { entry, actor, action, object } = alert;
+            tracing::error!(record = %entry, actor, action, object, "CANARY: a record that is of no person was looked at");
+            after = after.max(*entry);
+        }
+        if told.as_ref().is_ok_and(|alerts| !alerts.is_empty()) {
+            offices.faults.sung();
+        }
+        offices.faults.note(CANARIES, &told.map(drop));
+        tokio::time::sleep((tick * 2).min(CANARY_REST)).await;
+    }
+}
+
+/// A look at a record that is of no person is told within this time.
+const CANARY_REST: Duration = Duration::from_secs(2);
 
 /// Sends the notices that are due, again and again; rests for longer while the other side cannot be reached.
 async fn notices_leave(offices: Offices, tick: Duration) {
@@ -327,6 +354,8 @@ async fn add_up(db: &Db, piece: impl AsyncFn(&mut Tx) -> Result<bool, StoreError
 
 /// What is made ahead for batches, as health names it.
 const AHEAD: &str = "made-ahead";
+/// Looks at records that are of no person.
+const CANARIES: &str = "canaries";
 /// So many ticks lie between two looks for what is to be made ahead.
 const AHEAD_REST: u32 = 5;
 /// The outbox of print jobs, as health names it.

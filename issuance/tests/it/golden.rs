@@ -110,6 +110,7 @@ const ROLE_NAMES: Variants<Role> = variants! {
     Role::Approver => "approver",
     Role::Auditor => "auditor",
     Role::Capture => "capture",
+    Role::DataProtection => "data-protection",
     Role::HandOver => "hand-over",
     Role::Registrar => "registrar",
     Role::Stock => "stock",

@@ -26,6 +26,7 @@ mod document;
 mod dossier_histories;
 mod duplicates;
 mod examples;
+mod exchange;
 mod factors;
 mod factory_pages;
 mod folder;

@@ -26,6 +26,7 @@ const ORDER: &[&str] = &[
     "applications",
     "production",
     "trust",
+    "exchange",
     "retention",
     "dashboards",
     "server",

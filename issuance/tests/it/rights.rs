@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use issuance::ground::Role::{self, Admin, Approver, Auditor, Capture, HandOver, Registrar, Stock};
+use issuance::ground::Role::{self, Admin, Approver, Auditor, Capture, DataProtection, HandOver, Registrar, Stock};
 use issuance::server;
 use reqwest::Method;
 use serde_json::json;
@@ -17,12 +17,14 @@ enum Who {
     Anyone,
     /// Officers with one of these roles.
     Officers(&'static [Role]),
+    /// Systems of partners, and no officer.
+    Partners,
     /// Every officer with a session, whatever the roles.
     SignedIn,
     /// Enrolled stations, and no officer.
     Stations,
 }
-use Who::{Anyone, Officers, SignedIn, Stations};
+use Who::{Anyone, Officers, Partners, SignedIn, Stations};
 
 /// Who may call what. Written by hand from the division of work in Circulars 59/2021/TT-BCA (Art. 11) and
 /// 60/2021/TT-BCA (Art. 6, 7 and 11), and not from the program: a permission that is given to another role there, or a
@@ -46,6 +48,37 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("GET", "/api/v1/card-status/{sod_sha256}", Anyone),
     ("POST", "/api/v1/sessions", Anyone),
     ("DELETE", "/api/v1/sessions/current", SignedIn),
+    // Other authorities: joined by the national office, with a data protection officer among the two.
+    ("GET", "/api/v1/partners", Officers(&[Admin, DataProtection])),
+    ("POST", "/api/v1/partners", Officers(&[Admin, DataProtection])),
+    ("GET", "/api/v1/partners/{id}", Officers(&[Admin, DataProtection])),
+    ("POST", "/api/v1/partners/{id}/confirmation", Officers(&[Admin, DataProtection])),
+    ("POST", "/api/v1/partners/{id}/end", Officers(&[Admin, DataProtection])),
+    ("POST", "/api/v1/partners/{id}/systems", Officers(&[Admin, DataProtection])),
+    ("POST", "/api/v1/partner-systems/{id}/confirmation", Officers(&[Admin, DataProtection])),
+    ("POST", "/api/v1/partner-systems/{id}/revocation", Officers(&[Admin, DataProtection])),
+    ("GET", "/api/v1/exchange-purposes", Officers(&[Admin, DataProtection])),
+    ("POST", "/api/v1/exchange-purposes", Officers(&[Admin, DataProtection])),
+    ("POST", "/api/v1/exchange-purposes/{purpose}/confirmation", Officers(&[Admin, DataProtection])),
+    ("GET", "/api/v1/agreements", Officers(&[Admin, DataProtection])),
+    ("POST", "/api/v1/agreements", Officers(&[Admin, DataProtection])),
+    ("GET", "/api/v1/agreements/{id}", Officers(&[Admin, DataProtection])),
+    ("POST", "/api/v1/agreements/{id}/signature", Officers(&[Admin, DataProtection])),
+    ("POST", "/api/v1/agreements/{id}/end", Officers(&[Admin, DataProtection])),
+    // What the citizen is told of looks, and what later.
+    ("GET", "/api/v1/persons/{id}/looks", Officers(&[Auditor, Capture, DataProtection, HandOver])),
+    ("POST", "/api/v1/persons/{id}/look-delays", Officers(&[Auditor, DataProtection])),
+    ("POST", "/api/v1/look-delays/{id}/confirmation", Officers(&[Auditor, DataProtection])),
+    ("POST", "/api/v1/persons/{id}/canary", Officers(&[Auditor, DataProtection])),
+    ("POST", "/api/v1/persons/{id}/canary/confirmation", Officers(&[Auditor, DataProtection])),
+    // What they ask, by the certificates of their systems.
+    ("GET", "/api/v1/exchange/keys", Anyone),
+    ("GET", "/api/v1/exchange/agreements", Partners),
+    ("POST", "/api/v1/exchange/confirm", Partners),
+    ("POST", "/api/v1/exchange/look-up", Partners),
+    ("POST", "/api/v1/exchange/household", Partners),
+    ("POST", "/api/v1/exchange/kinship", Partners),
+    ("POST", "/api/v1/exchange/card-status", Partners),
     // Officers and stations of the authority.
     ("GET", "/api/v1/officers", Officers(&[Admin])),
     ("POST", "/api/v1/officers", Officers(&[Admin])),
@@ -438,7 +471,7 @@ async fn each_page_for_each_role() {
             let may = match who {
                 Officers(roles) => role.is_some_and(|role| roles.contains(&role)),
                 Anyone | SignedIn => true,
-                Stations => false,
+                Partners | Stations => false,
             };
             assert_eq!((barred, door), (!may, false), "{method} {path} by {role:?}: {} {}", said.status, said.text);
         }
@@ -483,6 +516,7 @@ fn the_document_names_the_same_routes_and_who_may_call_them() {
             Anyone => json!([]),
             Officers(roles) => json!([{"officer": names(roles)}]),
             SignedIn => json!([{"officer": []}]),
+            Partners => json!([{"partner": []}]),
             Stations => json!([{"station": []}]),
         };
         assert_eq!(operation["security"], security, "{method} {path}");
@@ -545,6 +579,7 @@ async fn each_route_for_each_role() {
                 Anyone | SignedIn => Gate::Passed,
                 Officers(roles) if role.is_some_and(|role| roles.contains(&role)) => Gate::Passed,
                 Officers(_) => barred("role-missing"),
+                Partners => barred("partner-certificate-needed"),
                 Stations => barred("station-certificate-needed"),
             };
             assert_eq!(asks(officer, method, path).await, expected, "{method} {path} by {role:?}");
@@ -552,6 +587,7 @@ async fn each_route_for_each_role() {
         let (by_station, by_anyone) = match who {
             Anyone => (Gate::Passed, Gate::Passed),
             Officers(_) | SignedIn => (barred("session-needed"), barred("session-needed")),
+            Partners => (barred("partner-certificate-unfit"), barred("partner-certificate-needed")),
             Stations => (Gate::Passed, barred("station-certificate-needed")),
         };
         assert_eq!(asks(&station, method, path).await, by_station, "{method} {path} by a station");

@@ -5,7 +5,7 @@ use time::{Date, OffsetDateTime};
 use crate::ground::Id;
 use crate::ground::actor::Partner;
 use crate::ground::ids::{AgreementId, PartnerId, PersonId, RequestId};
-use crate::store::{Record, StoreError, Tx};
+use crate::store::{Argument, StoreError, Tx};
 use crate::{args, sql};
 
 /// One request, answered or refused, as it is kept.
@@ -190,16 +190,47 @@ pub(in crate::exchange) async fn by_pseudonym(
     tx.one(sql, args![partner, pseudonym]).await?.map(|row| Id::of(&row, "id")).transpose()
 }
 
-/// Returns what is told to persons of these requests.
-pub(in crate::exchange) async fn told(tx: &mut Tx, ids: &[RequestId]) -> Result<Vec<Record>, StoreError> {
-    let ids = crate::store::Argument::Uuids(ids.iter().map(|id| id.uuid()).collect());
+/// A request, as persons are told of it.
+pub(in crate::exchange) struct Told {
+    /// Our identifier.
+    pub id: RequestId,
+    /// The authority.
+    pub partner: PartnerId,
+    /// Code of the purpose.
+    pub purpose: String,
+    /// The service.
+    pub service: String,
+    /// The unit that asked.
+    pub unit: String,
+    /// The fields, with commas.
+    pub fields: String,
+    /// What came of it.
+    pub outcome: String,
+}
+
+/// Returns what persons are told of these requests.
+pub(in crate::exchange) async fn told(tx: &mut Tx, ids: &[RequestId]) -> Result<Vec<Told>, StoreError> {
+    let ids = Argument::Uuids(ids.iter().map(|id| id.uuid()).collect());
     let sql = sql!(
-        pg "select id, partner_id, at, purpose, service, unit, fields, outcome from exchange_request
+        pg "select id, partner_id, purpose, service, unit, fields, outcome from exchange_request
             where id = any($1::uuid[]) order by id",
-        lite "select id, partner_id, at, purpose, service, unit, fields, outcome from exchange_request
+        lite "select id, partner_id, purpose, service, unit, fields, outcome from exchange_request
               where id in (select value from json_each($1)) order by id",
     );
-    tx.all(sql, args![ids]).await
+    let rows = tx.all(sql, args![ids]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Told {
+                id: Id::of(row, "id")?,
+                partner: Id::of(row, "partner_id")?,
+                purpose: row.get("purpose")?,
+                service: row.get("service")?,
+                unit: row.get("unit")?,
+                fields: row.get("fields")?,
+                outcome: row.get("outcome")?,
+            })
+        })
+        .collect()
 }
 
 /// Erases answers that are kept no more, at most so many. Returns how many.
