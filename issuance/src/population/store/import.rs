@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use crypto::identity::PersonalNumber;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 
 use super::super::duplicates::keys;
@@ -486,6 +487,14 @@ pub struct Quarantined {
     pub person: Option<PersonId>,
     /// The place where the campaign counts it; `None` in rows of a version before.
     pub place: Option<String>,
+}
+
+impl Quarantined {
+    /// Returns a name for what the row holds now: SHA-256 in hexadecimal. What an officer saw of it is said so.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        hex::encode(Sha256::digest(format!("{}\0{}", self.state, self.declaration)))
+    }
 }
 
 /// Puts rows into quarantine.
