@@ -10,7 +10,7 @@ use crypto::perso::problem::ProblemCode;
 
 use super::cookies::{LOOK, cookie, set};
 use super::frame::{Frame, Place, Trouble};
-use super::texts::texts;
+use super::texts::{Texts, texts};
 use super::{DOOR, HOME, PASSWORD, page_about, to};
 use crate::ground::ids::RequestId;
 use crate::web::Problem;
@@ -56,6 +56,8 @@ pub(crate) struct Dress {
     asked: String,
     /// True if the browser asks for a part of the page that it shows.
     part: bool,
+    /// True if a script asks for a stream of what happens.
+    stream: bool,
     /// True for a question, false for an act.
     reads: bool,
 }
@@ -89,7 +91,10 @@ impl Dress {
             keys = keys && word != NO_KEYS;
         }
         let here = if reads { asked.clone() } else { HOME.to_owned() };
-        Self { language, theme, keys, nonce, here, asked, part: headers.contains_key("hx-request"), reads }
+        let part = headers.contains_key("hx-request");
+        let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let stream = part && accepts.contains("text/event-stream");
+        Self { language, theme, keys, nonce, here, asked, part, stream, reads }
     }
 
     /// True if a script asks, which goes on with the page that it has.
@@ -126,6 +131,11 @@ impl Dress {
     /// and what to do.
     pub(crate) fn refused(&self, problem: &Problem, id: RequestId) -> Response {
         match problem.code() {
+            // A script that follows what happens would ask for ever: it is told, and told not to.
+            ProblemCode::SessionNeeded if self.stream => {
+                let place = self.asked.split('?').next().unwrap_or(HOME).trim_end_matches("/events");
+                return over(session_over(texts(self.language), place).unwrap_or_default().trim());
+            }
             // The part stays as it is; the next act leads to the door.
             ProblemCode::SessionNeeded if self.part => return StatusCode::NO_CONTENT.into_response(),
             ProblemCode::SessionNeeded if self.reads && self.asked == HOME => return to(DOOR),
@@ -142,6 +152,30 @@ impl Dress {
         let sheet = Sheet { frame: &frame, trouble: &trouble, request: id.to_string(), door: DOOR };
         page_about(problem, &sheet).unwrap_or_else(|_| problem.status().into_response())
     }
+}
+
+/// What an open page is told when its session ended.
+#[derive(Template)]
+#[template(path = "session-over.html")]
+struct SessionOver {
+    t: &'static Texts,
+    door: String,
+}
+
+/// Returns what an open page is told when its session ended, with the way through the door back to this place; nothing
+/// if it cannot be drawn.
+pub(crate) fn session_over(t: &'static Texts, place: &str) -> Option<String> {
+    SessionOver { t, door: format!("{DOOR}?next={}", percent(place)) }.render().ok()
+}
+
+/// The name of the event after which a page does not ask for its stream again.
+pub(crate) const STREAM_OVER: &str = "over";
+
+/// Answers a page that asks for its stream after its session ended.
+fn over(said: &str) -> Response {
+    let lines: String = said.lines().map(|line| format!("data: {line}\n")).collect();
+    let events = format!("{lines}\nevent: {STREAM_OVER}\ndata: {STREAM_OVER}\n\n");
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"))], events).into_response()
 }
 
 /// Writes a place so that it is one value of a query.
