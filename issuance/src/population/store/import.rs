@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use crypto::identity::PersonalNumber;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 
 use super::super::duplicates::keys;
