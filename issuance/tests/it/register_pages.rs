@@ -490,7 +490,8 @@ async fn a_page_that_is_not_up_to_date_takes_nothing_back() {
         // A number that no paper has, and a second reading that is too long, take nothing that was typed.
         let page = office.first.reads(&place).await;
         let long = "0".repeat(41);
-        let wrong = over(PAPER, &[("form", &long)]);
+        let number = [("form", long.as_str())];
+        let wrong = over(PAPER, &number);
         let said = office.first.sends(&format!("{place}/sending"), &form(&page, &wrong)).await;
         assert!(said.status == 422 && said.says("id=\"form-err\"") && said.says("Vi Thị Hoài Thương"), "{}", said.text);
         let page = office.first.reads(&place).await;
@@ -498,7 +499,8 @@ async fn a_page_that_is_not_up_to_date_takes_nothing_back() {
         assert_eq!(said.status, 303, "{}", said.text);
         let blind = office.second.reads(&format!("{place}/reading")).await;
         let long = "Ẩ".repeat(401);
-        let wrong = over(READ, &[("mother.full_name", &long)]);
+        let mother = [("mother.full_name", long.as_str())];
+        let wrong = over(READ, &mother);
         for path in ["reading", "entry", "return"] {
             let said = office.second.sends(&format!("{place}/{path}"), &fields(&blind, &wrong)).await;
             assert!(said.status == 422 && said.says("id=\"mother-full_name-err\""), "{path}: {}", said.text);
