@@ -570,10 +570,12 @@ mod files {
         assert!(matches!(early, Err(QuarantineError::Declined(_))), "{early:?}");
 
         let wrong = [("birthday".to_owned(), "x".to_owned())].into();
-        let unknown = within!(offices, offices.registrar, deed => quarantine::correct(deed, register, ids[0], &wrong, None));
+        let unknown =
+            within!(offices, offices.registrar, deed => quarantine::correct(deed, register, ids[0], &wrong, None));
         assert!(matches!(unknown, Err(QuarantineError::ColumnUnknown(_))), "{unknown:?}");
         let right = [(put.field, put.value)].into();
-        let judged = within!(offices, offices.registrar, deed => quarantine::correct(deed, register, ids[0], &right, None));
+        let judged =
+            within!(offices, offices.registrar, deed => quarantine::correct(deed, register, ids[0], &right, None));
         assert_eq!(judged.unwrap().against, []);
         let replayed = within!(offices, offices.registrar, deed => quarantine::replay(deed, register, ids[0], None));
         let (person, _) = replayed.unwrap();
@@ -813,8 +815,9 @@ mod files {
         let person = population::check::examine(&form, register.reference(), offices.clock.today()).unwrap().0;
         let mut tx = offices.state.deeds().db().begin_upkeep().await.unwrap();
         population::store::duplicates::hold(&mut tx, &(&person).into()).await.unwrap();
-        let replay =
-            async { within!(offices, offices.registrar, deed => quarantine::replay(deed, register, ids[0], None)).unwrap() };
+        let replay = async {
+            within!(offices, offices.registrar, deed => quarantine::replay(deed, register, ids[0], None)).unwrap()
+        };
         let declare = async {
             // The row waits for the keys by now, or comes later.
             tokio::time::sleep(Duration::from_millis(300)).await;
@@ -890,7 +893,8 @@ mod files {
                         let right = [("birth_date".to_owned(), "01/05/1991".to_owned())].into();
                         within!(offices, offices.registrar, deed => quarantine::correct(deed, register, id, &right, None))
                             .unwrap();
-                        within!(offices, offices.registrar, deed => quarantine::replay(deed, register, id, None)).unwrap();
+                        within!(offices, offices.registrar, deed => quarantine::replay(deed, register, id, None))
+                            .unwrap();
                     }
                 }
             }
