@@ -412,7 +412,7 @@ async fn a_stream_tells_what_changes_and_ends_with_its_session() {
         assert!(more.iter().all(|stream| stream.status() == 200));
         let full = one.reads("/pages/factory/events").await;
         assert!(full.status == 503 && full.says("service-busy"), "{} {}", full.status, full.text);
-        // A script is told so as an event, and when to ask again: a problem would take the place of what the page shows.
+        // A script is told so as an event, with when to ask again: a problem would take the place of the page.
         let script = [("hx-request", "true"), ("accept", "text/html, text/event-stream")];
         let busy = one.asks(reqwest::Method::GET, "/pages/factory/events", &script, None).await;
         assert_eq!((busy.status, &busy.headers["content-type"]), (200, &"text/event-stream".parse().unwrap()));
