@@ -2,18 +2,27 @@
 // large is told of before it is sent, and the camera writes into the same field as a file does.
 "use strict";
 
+// What a field shows before anything is typed: a list of choices has no `defaultValue` of its own.
+const shownBy = (field) => field instanceof HTMLSelectElement
+  ? ([...field.options].find((option) => option.defaultSelected) ?? field.options[0])?.value ?? ""
+  : field.defaultValue;
+const shows = (field, text) => {
+  if (field instanceof HTMLSelectElement) for (const option of field.options) option.defaultSelected = option.value === text;
+  else field.defaultValue = text;
+};
+
 // What is typed is kept when the field is left: a form that carries `data-autosave` names the place that says so.
 for (const form of document.querySelectorAll("form[data-autosave]")) {
   const says = document.getElementById(form.dataset.autosave);
   const fields = [...form.querySelectorAll("[data-keep]:not([readonly])")];
   const name = (field) => `kept ${field.dataset.keep}`;
   const before = (field) => `${name(field)} before`;
-  const typed = () => fields.some((field) => field.value !== field.defaultValue);
+  const typed = () => fields.some((field) => field.value !== shownBy(field));
   const keepNow = async () => {
     if (fields.length === 0) return false;
     const sent = new URLSearchParams(new FormData(form));
-    const seen = document.querySelector("input[name=seen]");
-    if (seen) sent.set("seen", seen.value);
+    const seen = form.querySelector("input[data-seen]") ?? document.querySelector("input[name=seen]");
+    if (seen) sent.set(seen.name, seen.value);
     try {
       const said = await fetch(form.action, { method: "POST", body: sent, headers: { "hx-request": "true" } });
       if (said.status !== 200) throw new Error(said.status);
@@ -25,20 +34,40 @@ for (const form of document.querySelectorAll("form[data-autosave]")) {
       return false;
     }
     for (const field of fields) {
-      field.defaultValue = sent.get(field.name);
-      if (typed()) continue;
-      sessionStorage.removeItem(name(field));
-      sessionStorage.removeItem(before(field));
+      const kept = sent.get(field.name) ?? "";
+      // A choice is made before it is shown anew: else the browser would show the one that is the first again.
+      const now = field.value;
+      shows(field, kept);
+      field.value = now;
+      if (now === kept) {
+        sessionStorage.removeItem(name(field));
+        sessionStorage.removeItem(before(field));
+      } else if (sessionStorage.getItem(before(field)) !== null) {
+        // It was typed on meanwhile, over what is kept now.
+        sessionStorage.setItem(before(field), kept);
+      }
     }
     return true;
   };
   // One after the other: what was typed last is kept last.
   let keeping = Promise.resolve(true);
-  const keep = () => { keeping = keeping.then(keepNow); return keeping; };
+  let underWay = 0;
+  const keep = () => {
+    underWay++;
+    keeping = keeping.then(keepNow).finally(() => underWay--);
+    return keeping;
+  };
   form.addEventListener("change", keep);
   // Another form about the same application waits until what was typed last is kept: else what is sent would lack it.
   document.addEventListener("submit", (event) => {
     const other = event.target;
+    // The form itself waits for what is on its way: it names what was kept last.
+    if (other === form && underWay > 0) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      keeping.then(() => other.requestSubmit(event.submitter));
+      return;
+    }
     if (other === form || !typed() || !other.action.startsWith(form.action.replace(/[^/]*$/, ""))) return;
     event.preventDefault();
     event.stopImmediatePropagation();
@@ -50,11 +79,11 @@ for (const form of document.querySelectorAll("form[data-autosave]")) {
   }, true);
   for (const field of fields) {
     const kept = sessionStorage.getItem(name(field));
-    const unchanged = (sessionStorage.getItem(before(field)) ?? field.defaultValue) === field.defaultValue;
+    const unchanged = (sessionStorage.getItem(before(field)) ?? shownBy(field)) === shownBy(field);
     field.addEventListener("input", () => {
-      if (sessionStorage.getItem(before(field)) === null) sessionStorage.setItem(before(field), field.defaultValue);
+      if (sessionStorage.getItem(before(field)) === null) sessionStorage.setItem(before(field), shownBy(field));
     });
-    if (kept === null || kept === field.defaultValue) continue;
+    if (kept === null || kept === shownBy(field)) continue;
     // What this window still has was never kept by the service: the session ended while it was typed.
     if (unchanged) {
       field.value = kept;
@@ -62,7 +91,7 @@ for (const form of document.querySelectorAll("form[data-autosave]")) {
       continue;
     }
     // Meanwhile something else was kept: that stands, and what was typed here is shown beside it.
-    field.value = field.defaultValue;
+    field.value = shownBy(field);
     says.textContent = (form.dataset.before ?? "{text}").replace("{text}", () => kept);
   }
 }

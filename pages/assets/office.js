@@ -57,24 +57,53 @@ document.addEventListener("click", (event) => {
   else fold.open = true;
 });
 
-// What was typed for an act is done with once the act is: in the fields that are named so, before they are filled again.
-const forget = (of) => {
+// What was typed for an act is done with once the act is: in the fields whose names have the word, or, where the page
+// names none, in those of the form that was sent. What was typed for anything else stays.
+const keptBy = (field) => `kept ${field.dataset.keep}`;
+const SENT = "sent";
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  const names = [...form.querySelectorAll("[data-keep]")].map(keptBy);
+  sessionStorage.setItem(SENT, JSON.stringify({ names, about: form.dataset.about ?? "" }));
+});
+const sent = JSON.parse(sessionStorage.getItem(SENT) ?? '{"names":[],"about":""}');
+sessionStorage.removeItem(SENT);
+const forget = (fits) => {
   for (const name of Object.keys(sessionStorage)) {
-    if (name.startsWith("kept ") && name.includes(of)) sessionStorage.removeItem(name);
+    if (name.startsWith("kept ") && fits(name)) sessionStorage.removeItem(name);
   }
 };
-const acts = document.querySelectorAll("[data-done]");
-for (const act of acts) if (act.dataset.done) forget(act.dataset.done);
-
-// What is typed into a long field is kept by this window until it is sent: a session may end meanwhile.
-for (const field of document.querySelectorAll("[data-keep]")) {
-  const name = `kept ${field.dataset.keep}`;
-  if (!field.value) field.value = sessionStorage.getItem(name) ?? "";
-  field.addEventListener("input", () => sessionStorage.setItem(name, field.value));
+for (const { dataset: { done } } of document.querySelectorAll("[data-done]")) {
+  if (done) forget((name) => name.includes(done));
+  else forget((name) => sent.names.includes(name.replace(/ before$/, "")) || sent.about !== "" && name.startsWith(`kept ${sent.about}`));
 }
 
-// Without a value it is an act whose fields are not named: what they were filled with stays in them.
-if ([...acts].some((act) => !act.dataset.done)) forget("");
+// What is typed into a field is kept by this window until it is sent: a session may end meanwhile. It comes back where
+// the field shows what it showed then; where it shows something else, that stands, and what was typed is told beside it.
+for (const field of document.querySelectorAll("[data-keep]")) {
+  const [name, before] = [keptBy(field), `${keptBy(field)} before`];
+  const shown = field instanceof HTMLSelectElement
+    ? ([...field.options].find((option) => option.defaultSelected) ?? field.options[0])?.value ?? ""
+    : field.defaultValue;
+  field.addEventListener("input", () => {
+    if (sessionStorage.getItem(before) === null) sessionStorage.setItem(before, shown);
+    sessionStorage.setItem(name, field.value);
+  });
+  const kept = sessionStorage.getItem(name);
+  if (kept === null || kept.trim() === shown.trim() || field.form?.dataset.autosave) continue;
+  if ((sessionStorage.getItem(before) ?? shown) === shown) {
+    field.value = kept;
+    continue;
+  }
+  // The answer to what was sent a moment ago shows what arrived.
+  if (sent.names.includes(name)) continue;
+  const says = document.createElement("span");
+  says.className = "hint";
+  says.id = `${field.id}-kept`;
+  says.textContent = document.body.dataset.before.replace("{text}", () => kept);
+  field.after(says);
+  field.setAttribute("aria-describedby", `${field.getAttribute("aria-describedby") ?? ""} ${says.id}`.trim());
+}
 
 // A sheet is printed.
 document.addEventListener("click", (event) => {

@@ -41,6 +41,36 @@ export async function walk({ page, context, given, to, text, must, judged, measu
   await seen("register-form", place);
   await to(place);
 
+  // A choice that is made first stays what it is when the page is loaded again.
+  const keeps = (act) => Promise.all([page.waitForResponse((said) => said.request().method() === "POST" && said.url().endsWith(place)), act()]);
+  await keeps(() => page.selectOption("#sex", "Nam"));
+  await to(place);
+  must(await page.inputValue("#sex") === "Nam", "form", `a choice goes blank when the page is loaded again: ${await page.inputValue("#sex")}`);
+  must(!(await page.locator("#saved").innerText()).includes("cửa sổ này đã gõ"), "form", "what was kept is told as something else");
+  await keeps(() => page.selectOption("#sex", "Nữ"));
+
+  // Two windows of one officer: the older one takes nothing back, and is told what is kept now.
+  const other = await context.newPage();
+  await other.goto(given.address + place);
+  await other.fill("#religion", "Phật giáo");
+  await Promise.all([other.waitForResponse((said) => said.request().method() === "POST"), other.locator("#religion").blur()]);
+  await other.close();
+  await page.fill("#old_id_number", "012345678");
+  await keeps(() => page.locator("#old_id_number").blur());
+  await page.waitForFunction(() => document.querySelector("#saved").textContent.includes("Chưa lưu được"));
+  await Promise.all([page.waitForEvent("load"), page.locator("button[formaction$='/check']").click()]);
+  must((await text()).includes("Hiện đang lưu: Phật giáo") && await page.inputValue("#old_id_number") === "012345678", "form", "an older window does not say what is kept now, or takes what was typed");
+  await judged("register-form-overtaken", "1280");
+  await picture("form-overtaken");
+  await page.setViewportSize({ width: 320, height: 700 });
+  await measured("register-form-overtaken", "320");
+  await page.setViewportSize({ width: 1280, height: 900 });
+  await page.fill("#religion", "Phật giáo");
+  await page.fill("#old_id_number", "");
+  await keeps(() => page.locator("#old_id_number").blur());
+  await to(place);
+  must(await page.inputValue("#religion") === "Phật giáo" && await page.inputValue("#old_id_number") === "", "form", "what was kept in one of two windows is lost");
+
   // A place is offered while it is typed; what is not clear is told at its field, with the places that may be meant.
   await page.fill("#birth_registration-unit", "");
   await page.locator("#birth_registration-unit").pressSequentially("Phúc X");
@@ -68,7 +98,23 @@ export async function walk({ page, context, given, to, text, must, judged, measu
   must(await page.evaluate(() => Object.keys(sessionStorage).length) === 0, "form", "the window keeps what was sent");
   await picture("sent");
 
-  // A change with its evidence, and a merge.
+  // What is typed into a row of the quarantine waits there, whatever is done elsewhere meanwhile.
+  await to(`/pages/register/quarantine/${given.row}`);
+  await page.fill("#birth_date", "25/08/1979");
+
+  // A change with its evidence, and a merge. A session that ends while a field is typed over takes nothing.
+  const changePlace = `/pages/register/persons/${given.person}/change?kind=moved`;
+  await to(changePlace);
+  const cookiesThen = await context.cookies();
+  await page.fill("#permanent_residence-unit", "26740");
+  await page.fill("#document", "Thông báo cư trú 7/2026");
+  await context.clearCookies({ name: "__Host-session" });
+  await Promise.all([page.waitForEvent("load"), page.locator(".dock .btn-1").click()]);
+  must((await text()).includes("Đăng nhập"), "change", "the end of the session is not told");
+  await context.addCookies(cookiesThen);
+  await to(changePlace);
+  must(await page.inputValue("#permanent_residence-unit") === "26740" && await page.inputValue("#document") === "Thông báo cư trú 7/2026", "change", "what was typed is lost with the session");
+  await page.fill("#document", "");
   await seen("register-person", `/pages/register/persons/${given.person}`);
   await seen("register-change", `/pages/register/persons/${given.person}/change?kind=moved`);
   await to(`/pages/register/persons/${given.person}/change?kind=moved`);
@@ -79,6 +125,8 @@ export async function walk({ page, context, given, to, text, must, judged, measu
   await picture("change-wrong");
   await page.fill("#document", "Thông báo cư trú 7/2026");
   await pressed(page.locator(".dock .btn-1"), "**done=proposed");
+  const left = await page.evaluate(() => Object.keys(sessionStorage));
+  must(left.length === 2 && left.every((name) => name.includes("birth_date")), "change", `the window has ${left}`);
   const change = new URL(page.url()).pathname;
   must((await text()).includes("Bạn đã đề nghị việc này"), "change", "does not say that another officer applies it");
   await seen("register-own", change);
@@ -92,6 +140,7 @@ export async function walk({ page, context, given, to, text, must, judged, measu
   // A row of the quarantine, mended by its suggestion.
   await seen("register-row", `/pages/register/quarantine/${given.row}`);
   await to(`/pages/register/quarantine/${given.row}`);
+  must(await page.inputValue("#birth_date") === "25/08/1979", "row", "an act elsewhere takes what was typed");
   await pressed(page.locator(".faults .btn").first(), "**done=corrected");
   await judged("register-row-ready", "1280");
   await picture("row-ready");

@@ -172,7 +172,7 @@ async fn change_unit(
     let UnitChange { name, parent, reason } = body;
     desk.write(officer, stamp, async |deed| {
         let name = name.map(|name| name.as_str().parse::<UnitName>()).transpose()?;
-        steps::change_unit(deed, &code, name, parent, reason.as_str()).await.map(UnitView::from)
+        steps::change_unit(deed, &code, name, parent, reason.as_str(), None).await.map(UnitView::from)
     })
     .await
 }

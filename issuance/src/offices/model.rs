@@ -217,6 +217,9 @@ pub enum OfficesError {
     /// The name of a day.
     #[error("the name of a day has 1 to 100 characters")]
     DayName,
+    /// The unit was changed after the officer looked at it.
+    #[error("the unit was changed since")]
+    MovedOn,
     /// The unit is dissolved.
     #[error(transparent)]
     OfficeEnded(#[from] OfficeEnded),

@@ -12,6 +12,7 @@ impl From<OfficesError> for Problem {
             E::CodeTaken => Self::new(Code::AlreadyThere).detail(error),
             E::Cycle => Self::new(Code::UnitCycle),
             E::DayName => Self::new(Code::CalendarDayUnfit),
+            E::MovedOn => Self::new(Code::FormMovedOn),
             E::OfficeEnded(source) => source.into(),
             E::OtherOffice(source) => source.into(),
             E::ParentUnknown => Self::new(Code::UnitParentUnknown),

@@ -52,16 +52,17 @@ pub async fn make_unit(deed: &mut Deed<Officer>, new: NewUnit) -> Result<Unit, O
 }
 
 /// Gives a unit another name or another parent, from today on. Its former versions stay. The national office decides
-/// it.
+/// it. Where an officer saw all of them, `seen` is how many there were.
 ///
 /// # Errors
-/// [`OfficesError`]
+/// [`OfficesError::MovedOn`] if another change came between; [`OfficesError`]
 pub async fn change_unit(
     deed: &mut Deed<Officer>,
     code: &OfficeCode,
     name: Option<UnitName>,
     parent: Option<OfficeCode>,
     reason: &str,
+    seen: Option<usize>,
 ) -> Result<Unit, OfficesError> {
     deed.actor().may_act_for(&OfficeCode::national())?;
     let reason = reason_of(reason)?;
@@ -69,6 +70,11 @@ pub async fn change_unit(
     store::lock(deed.tx()).await?;
     let unit = store::unit(deed.tx(), code).await?.ok_or(OfficesError::UnitUnknown)?;
     stays(deed.tx(), code).await?;
+    if let Some(seen) = seen
+        && store::versions(deed.tx(), code).await?.len() != seen
+    {
+        return Err(OfficesError::MovedOn);
+    }
     let next = unit.change(name, parent, deed.today())?;
     check_above(deed.tx(), &next).await?;
     let decision = deed.decision();

@@ -9,6 +9,7 @@ use std::fmt;
 
 use crypto::identity::folded_name;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use time::Date;
 
@@ -22,7 +23,8 @@ use super::steps::{self, Declared, Entered};
 use super::store::forms as store;
 use super::{Register, rules, units};
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
-use crate::ground::ids::{FormId, PersonId};
+use crate::ground::ids::{FormId, OfficerId, PersonId};
+use crate::ground::text::tidy;
 use crate::ground::{Decision, OfficeCode, Officer, OtherOffice};
 use crate::store::{Record, StoreError};
 
@@ -145,6 +147,16 @@ impl Typed {
         Self(typed)
     }
 
+    /// Returns a name for what was typed: SHA-256 in hexadecimal. What an officer saw of a record is said so.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        for (field, text) in &self.0 {
+            hash.update(format!("{field}\0{text}\0"));
+        }
+        hex::encode(hash.finalize())
+    }
+
     /// Reads what was typed as a declaration. Returns it with the places of which it is not clear what they mean; those
     /// are left empty.
     #[must_use]
@@ -258,6 +270,8 @@ pub struct PaperForm {
     pub differs: Vec<String>,
     /// Counts what was kept: an officer names the one that the page showed.
     pub revision: u32,
+    /// Who typed a bit of it. The rows of a version before tell only who did so last.
+    pub hands: Vec<OfficerId>,
     /// Who began it.
     pub begun: Decision,
     /// Who kept it last.
@@ -268,6 +282,27 @@ pub struct PaperForm {
     pub ended: Option<Decision>,
     /// The person who was made of it.
     pub person: Option<PersonId>,
+}
+
+impl PaperForm {
+    /// True for an officer who began the form, typed a bit of it, or sent it: the paper is not read a second time by
+    /// such a one.
+    #[must_use]
+    pub fn had_a_hand(&self, officer: &Officer) -> bool {
+        let ends = [Some(&self.begun), Some(&self.saved), self.sent.as_ref()];
+        let ends = ends.into_iter().flatten().map(|hand| hand.by);
+        ends.chain(self.hands.iter().copied()).any(|by| officer.is_one_with(by))
+    }
+
+    /// Returns how the paper is called in lists: its number without what is not seen, or nothing if it has none yet.
+    #[must_use]
+    pub fn number(&self) -> Option<String> {
+        let number = tidy(self.typed.text(FORM_NUMBER))?;
+        if number.chars().count() <= MOST_OF_NUMBER {
+            return Some(number);
+        }
+        Some(number.chars().take(MOST_OF_NUMBER).chain(['…']).collect())
+    }
 }
 
 /// Begins to type a form.
@@ -283,6 +318,7 @@ pub async fn begin(deed: &mut Deed<Officer>) -> Result<PaperForm, FormError> {
         typed: Typed::default(),
         differs: vec![],
         revision: 0,
+        hands: vec![],
         begun: now.clone(),
         saved: now,
         sent: None,
@@ -307,19 +343,23 @@ pub async fn read(deed: &mut Deed<Officer>, id: FormId) -> Result<PaperForm, For
 /// Keeps what was typed; `seen` is the revision that the officer's page showed.
 ///
 /// # Errors
-/// [`FormError::MovedOn`] if another officer kept it meanwhile.
+/// [`FormError::MovedOn`] if something else was kept meanwhile, by another officer or on another page of the same one.
 pub async fn keep(deed: &mut Deed<Officer>, id: FormId, seen: u32, typed: Typed) -> Result<PaperForm, FormError> {
     let mut form = in_state(deed, id, FormState::Begun).await?;
-    if form.revision != seen && form.saved.by != deed.actor().id {
-        return Err(FormError::MovedOn);
-    }
+    // What is kept already needs no page that is up to date: so what is sent twice is kept once.
     if form.typed == typed {
         told(deed, Action::DeclarationFormRead, &form, None).await?;
         return Ok(form);
     }
+    if form.revision != seen {
+        return Err(FormError::MovedOn);
+    }
     form.typed = typed;
     form.revision += 1;
     form.saved = deed.decision();
+    if !form.hands.contains(&form.saved.by) {
+        form.hands.push(form.saved.by);
+    }
     store::put(deed.tx(), &form).await?;
     told(deed, Action::DeclarationFormKept, &form, None).await?;
     Ok(form)
@@ -362,6 +402,10 @@ pub async fn send(
         let says = "the second officer finds the paper by its number";
         return Err(Declined(vec![Finding::new(rules::FIELD_MISSING, FORM_NUMBER, says)]).into());
     }
+    if form.typed.text(FORM_NUMBER).chars().count() > MOST_OF_NUMBER {
+        let says = format!("the number of a form has at most {MOST_OF_NUMBER} characters");
+        return Err(Declined(vec![Finding::new(rules::TEXT_TOO_LONG, FORM_NUMBER, says)]).into());
+    }
     form.state = FormState::Sent;
     form.differs = vec![];
     form.sent = Some(deed.decision());
@@ -383,8 +427,7 @@ pub async fn to_read(deed: &mut Deed<Officer>, id: FormId) -> Result<PaperForm, 
 /// Returns a form that waits for its second reading, for an officer who had no hand in it.
 async fn of_second(deed: &mut Deed<Officer>, id: FormId) -> Result<PaperForm, FormError> {
     let form = in_state(deed, id, FormState::Sent).await?;
-    let hands = [Some(&form.begun), Some(&form.saved), form.sent.as_ref()];
-    if hands.into_iter().flatten().any(|hand| deed.actor().is_one_with(hand.by)) {
+    if form.had_a_hand(deed.actor()) {
         return Err(FormError::SameOfficer);
     }
     Ok(form)

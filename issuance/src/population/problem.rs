@@ -56,6 +56,7 @@ impl From<QuarantineError> for Problem {
         match error {
             E::ColumnUnknown(_) => Self::new(Code::ColumnUnknown).detail(error),
             E::Declined(against) => of_declined(&Declined(against), ""),
+            E::MovedOn => Self::new(Code::FormMovedOn),
             E::OtherOffice(source) => source.into(),
             E::Population(source) => source.into(),
             E::Store(source) => source.into(),

@@ -48,6 +48,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(115, "0115_population_first_load"),
     migration!(132, "0132_population_row_cost"),
     migration!(209, "0209_population_declaration_forms"),
+    migration!(218, "0218_population_hands_of_forms"),
     migration!(230, "0230_population_joined_names"),
 ];
 

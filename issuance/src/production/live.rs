@@ -2,6 +2,7 @@
 //! who watch it; none while no page is open.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -10,8 +11,8 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::floor::{self, Floor, Shelf};
 use crate::deed::Deeds;
-use crate::ground::OfficeCode;
-use crate::ground::ids::SessionId;
+use crate::ground::ids::{OfficerId, SessionId};
+use crate::ground::{OfficeCode, Officer};
 use crate::store::StoreError;
 
 /// What a page of a factory shows.
@@ -36,6 +37,7 @@ struct Shared {
 struct Watched {
     floors: BTreeMap<OfficeCode, watch::Sender<Option<Seen>>>,
     by_session: BTreeMap<SessionId, usize>,
+    by_officer: BTreeMap<OfficerId, usize>,
     watchers: usize,
     over: bool,
 }
@@ -60,15 +62,19 @@ impl Live {
         deeds: &Deeds,
         lease: time::Duration,
         office: &OfficeCode,
-        session: SessionId,
+        officer: &Officer,
     ) -> Result<Watcher, Full> {
+        let (officer, session) = (officer.id, officer.session);
         let mut watched = self.watched();
         let of_session = watched.by_session.get(&session).copied().unwrap_or(0);
-        if watched.over || of_session >= MOST_OF_SESSION || watched.watchers >= MOST {
+        let of_officer = watched.by_officer.get(&officer).copied().unwrap_or(0);
+        let full = of_session >= MOST_OF_SESSION || of_officer >= MOST_OF_OFFICER || watched.watchers >= MOST;
+        if watched.over || full {
             return Err(Full);
         }
         watched.watchers += 1;
         watched.by_session.insert(session, of_session + 1);
+        watched.by_officer.insert(officer, of_officer + 1);
         let seen = match watched.floors.get(office) {
             Some(floor) => floor.subscribe(),
             None => {
@@ -79,7 +85,7 @@ impl Live {
             }
         };
         drop(watched);
-        Ok(Watcher { live: self.clone(), session, seen, over: self.0.over.subscribe() })
+        Ok(Watcher { live: self.clone(), officer, session, seen, over: self.0.over.subscribe() })
     }
 
     /// Ends all watching, and lets none begin any more: the service stops.
@@ -177,6 +183,7 @@ pub(super) async fn seen(
 #[derive(Debug)]
 pub(super) struct Watcher {
     live: Live,
+    officer: OfficerId,
     session: SessionId,
     seen: watch::Receiver<Option<Seen>>,
     over: watch::Receiver<bool>,
@@ -202,11 +209,16 @@ impl Drop for Watcher {
     fn drop(&mut self) {
         let mut watched = self.live.watched();
         watched.watchers = watched.watchers.saturating_sub(1);
-        if let Some(of_session) = watched.by_session.get_mut(&self.session) {
-            *of_session -= 1;
-            if *of_session == 0 {
-                watched.by_session.remove(&self.session);
-            }
+        one_less(&mut watched.by_session, self.session);
+        one_less(&mut watched.by_officer, self.officer);
+    }
+}
+
+fn one_less<K: Ord>(counts: &mut BTreeMap<K, usize>, key: K) {
+    if let Entry::Occupied(mut count) = counts.entry(key) {
+        *count.get_mut() -= 1;
+        if *count.get() == 0 {
+            count.remove();
         }
     }
 }
@@ -219,5 +231,7 @@ const SHELF: Duration = Duration::from_secs(30);
 const TELL: Duration = Duration::from_secs(15);
 /// A session watches at most so often at once: pages that are open beside each other.
 const MOST_OF_SESSION: usize = 4;
+/// An officer watches at most so often at once, by however many sessions: none takes the watching from the others.
+const MOST_OF_OFFICER: usize = 12;
 /// One process has at most so many watchers.
 const MOST: usize = 400;

@@ -23,11 +23,17 @@ fn led(sheet: &Sheet) -> &str {
     sheet.leads_to()
 }
 
+/// The fields of the form of this page, with what its officer saw.
+fn filled<'a>(sheet: &'a Sheet, form: &'a [(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let seen = sheet.says("name=\"seen\"").then(|| ("seen", sheet.field("seen")));
+    seen.into_iter().chain(fields(sheet, form)).collect()
+}
+
 /// Fills the form of this page in and sends it.
 async fn sends(browser: &Browser, page: &str, to: &str, form: &[(&str, &str)]) -> Sheet {
     let sheet = browser.reads(page).await;
     assert_eq!(sheet.status, 200, "{page}: {}", sheet.text);
-    browser.sends(to, &fields(&sheet, form)).await
+    browser.sends(to, &filled(&sheet, form)).await
 }
 
 /// The identifier at the end of the first address that begins so.
@@ -251,6 +257,11 @@ async fn a_station_is_enrolled_by_its_request_warned_of_in_time_and_revoked() {
         assert!(bad.says("value=\"Trạm 1\""), "{}", bad.text);
         let made = new(&[("name", "Trạm 1"), ("office", "o-1"), ("csr", &csr)], "").await;
         let station = led(&made).trim_end_matches("?done=enrolled").to_owned();
+        // Stations are looked for by a part of the name, or by the code of an office.
+        for (sought, found) in [("trạm", true), ("o-1", true), ("o-", false), ("xyz", false)] {
+            let list = admin.reads(&format!("{place}?sought={sought}")).await;
+            assert_eq!(list.says(&station), found, "{sought}: {}", list.text);
+        }
         let pem = admin.reads(&format!("{station}/certificate.pem")).await;
         assert!(pem.headers["content-disposition"].to_str().unwrap().contains("station.pem"), "{pem:?}");
         // The certificate opens what a station may do.
@@ -385,7 +396,7 @@ async fn a_deputy_who_may_approve_waits_for_a_second_administrator_and_ends_with
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn offices_are_made_and_renamed_by_the_national_office_and_opened_by_their_hours() {
     on_both(async |house| {
-        let (admin, _) = administrators(house).await;
+        let (admin, second) = administrators(house).await;
         let place = format!("{PLACE}/offices");
         let form = |code, province| {
             [("code", code), ("kind", "district"), ("province", province), ("name", "Quận Mẫu"), ("parent", "national")]
@@ -401,8 +412,13 @@ async fn offices_are_made_and_renamed_by_the_national_office_and_opened_by_their
         assert!(admin.reads(&format!("{place}?sought=xyz")).await.says("Không tìm thấy đơn vị nào"));
         let one = format!("{place}/003-001");
         let form = [("name", "Quận Mẫu Mới"), ("parent", "national"), ("reason", "nghị quyết 3")];
+        let old = second.reads(&one).await;
         let said = sends(&admin, &one, &one, &form).await;
         assert_eq!(led(&said), format!("{one}?done=changed"));
+        // A page from before does not give it the old name back.
+        let back = [("name", "Quận Mẫu"), ("parent", "national"), ("reason", "nghị quyết 4")];
+        let said = second.sends(&one, &filled(&old, &back)).await;
+        assert!(said.status == 409 && said.says("form-moved-on") && said.says("nghị quyết 4"), "{}", said.text);
         let shown = admin.reads(&one).await;
         assert!(shown.says("Quận Mẫu Mới") && shown.text.matches("<th scope=\"row\">").count() == 2, "{}", shown.text);
         assert_eq!(admin.reads(&format!("{place}/none")).await.status, 404);

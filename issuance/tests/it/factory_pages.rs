@@ -412,6 +412,11 @@ async fn a_stream_tells_what_changes_and_ends_with_its_session() {
         assert!(more.iter().all(|stream| stream.status() == 200));
         let full = one.reads("/pages/factory/events").await;
         assert!(full.status == 503 && full.says("service-busy"), "{} {}", full.status, full.text);
+        // A script is told so as an event, with when to ask again: a problem would take the place of the page.
+        let script = [("hx-request", "true"), ("accept", "text/html, text/event-stream")];
+        let busy = one.asks(reqwest::Method::GET, "/pages/factory/events", &script, None).await;
+        assert_eq!((busy.status, &busy.headers["content-type"]), (200, &"text/event-stream".parse().unwrap()));
+        assert!(busy.says("event: busy") && busy.says("retry: 15000") && !busy.says("<"), "{}", busy.text);
         drop(more);
         let begun = Instant::now();
         let mut again = loop {
@@ -427,7 +432,7 @@ async fn a_stream_tells_what_changes_and_ends_with_its_session() {
         let page = one.reads("/pages/factory").await;
         assert_eq!(one.sends("/pages/sign-out", &fields(&page, &[])).await.status, 303);
         for stream in [&mut stream, &mut again] {
-            hears(stream, "Phiên làm việc đã kết thúc").await;
+            hears(stream, "event: over").await;
             assert!(ends(stream).await);
         }
         // An open page is no sign of life: the session of an empty chair ends, and its stream.
@@ -439,8 +444,29 @@ async fn a_stream_tells_what_changes_and_ends_with_its_session() {
         hears(&mut beside, "Phiên làm việc đã kết thúc").await;
         assert!(ends(&mut beside).await);
         assert_eq!(other.reads("/pages/factory").await.leads_to(), "/pages/sign-in?next=/pages/factory");
+        // A script that asks again after the session ended is told so, and told not to ask for ever.
+        let over = other.asks(reqwest::Method::GET, "/pages/factory/events", &script, None).await;
+        assert_eq!((over.status, &over.headers["content-type"]), (200, &"text/event-stream".parse().unwrap()));
+        assert!(over.says("data: <section") && over.says("Phiên làm việc đã kết thúc"), "{}", over.text);
+        assert!(over.text.ends_with("event: over\ndata: over\n\n"), "{}", over.text);
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_officer_with_many_sessions_leaves_streams_for_the_others() {
+    let house = Box::pin(House::open(None)).await;
+    Hall::of(&house).await;
+    let mut streams = vec![];
+    for _ in 0..3 {
+        let browser = Browser::of(&house, "phuc.ha").await;
+        for _ in 0..4 {
+            streams.push(browser.follows("/pages/factory/events").await);
+        }
+    }
+    assert!(streams.iter().all(|stream| stream.status() == 200));
+    let once_more = Browser::of(&house, "phuc.ha").await;
+    assert_eq!(once_more.reads("/pages/factory/events").await.status, 503);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -566,22 +566,24 @@ mod files {
             moves(offices.state.deeds(), &appoint(offices.state.deeds(), Role::Registrar).await, "o-9").await;
         let refused = within!(offices, stranger, deed => quarantine::read(deed, ids[0]));
         assert!(matches!(refused, Err(QuarantineError::OtherOffice(_))), "{refused:?}");
-        let early = within!(offices, offices.registrar, deed => quarantine::replay(deed, register, ids[0]));
+        let early = within!(offices, offices.registrar, deed => quarantine::replay(deed, register, ids[0], None));
         assert!(matches!(early, Err(QuarantineError::Declined(_))), "{early:?}");
 
         let wrong = [("birthday".to_owned(), "x".to_owned())].into();
-        let unknown = within!(offices, offices.registrar, deed => quarantine::correct(deed, register, ids[0], &wrong));
+        let unknown =
+            within!(offices, offices.registrar, deed => quarantine::correct(deed, register, ids[0], &wrong, None));
         assert!(matches!(unknown, Err(QuarantineError::ColumnUnknown(_))), "{unknown:?}");
         let right = [(put.field, put.value)].into();
-        let judged = within!(offices, offices.registrar, deed => quarantine::correct(deed, register, ids[0], &right));
+        let judged =
+            within!(offices, offices.registrar, deed => quarantine::correct(deed, register, ids[0], &right, None));
         assert_eq!(judged.unwrap().against, []);
-        let replayed = within!(offices, offices.registrar, deed => quarantine::replay(deed, register, ids[0]));
+        let replayed = within!(offices, offices.registrar, deed => quarantine::replay(deed, register, ids[0], None));
         let (person, _) = replayed.unwrap();
         let number = within!(offices, offices.registrar, deed => establish(deed, &offices.state.numbers, person, None));
         assert_eq!(number.unwrap().as_str(), "001080000008");
         let told = within!(offices, offices.registrar, deed => change::history(deed, person, Occasion::default()));
         assert_eq!(told.unwrap().events[0].evidence.document.as_str(), "DC01 8; a.csv, line 2");
-        let again = within!(offices, offices.registrar, deed => quarantine::replay(deed, register, ids[0]));
+        let again = within!(offices, offices.registrar, deed => quarantine::replay(deed, register, ids[0], None));
         assert!(matches!(again, Err(QuarantineError::Unknown)), "a row enters once");
 
         within!(offices, offices.registrar, deed => quarantine::dismiss(deed, &offices.state.register, ids[1], "no name on the paper")).unwrap();
@@ -751,8 +753,8 @@ mod files {
         let deeds = offices.state.deeds();
         let national = moves(deeds, &appoint(deeds, Role::Registrar).await, "national").await;
         let right = [("birth_date".to_owned(), "25/12/1980".to_owned())].into();
-        within!(offices, national, deed => quarantine::correct(deed, register, ids[0], &right)).unwrap();
-        let (person, _) = within!(offices, national, deed => quarantine::replay(deed, register, ids[0])).unwrap();
+        within!(offices, national, deed => quarantine::correct(deed, register, ids[0], &right, None)).unwrap();
+        let (person, _) = within!(offices, national, deed => quarantine::replay(deed, register, ids[0], None)).unwrap();
         let read = population::steps::read;
         let there = within!(offices, national, deed => read(deed, person, Occasion::default())).unwrap();
         assert_eq!(there.office, offices.registrar.office);
@@ -781,7 +783,7 @@ mod files {
         let ids = ids_waiting(offices).await;
         within!(offices, offices.registrar, deed => quarantine::dismiss(deed, register, ids[0], "twice")).unwrap();
         let right = [("birth_date".to_owned(), "25/12/1980".to_owned())].into();
-        within!(offices, offices.registrar, deed => quarantine::correct(deed, register, ids[1], &right)).unwrap();
+        within!(offices, offices.registrar, deed => quarantine::correct(deed, register, ids[1], &right, None)).unwrap();
         let mut tx = offices.state.deeds().db().begin_read().await.unwrap();
         let waiting = sql!(
             "select commune, cast(sum(quarantined) as bigint) as n from entry_tally group by commune
@@ -802,7 +804,7 @@ mod files {
         finishes(offices, file(offices, "a.csv", text)).await;
         let ids = ids_waiting(offices).await;
         let right = [("birth_date".to_owned(), "25/12/1980".to_owned())].into();
-        within!(offices, offices.registrar, deed => quarantine::correct(deed, register, ids[0], &right)).unwrap();
+        within!(offices, offices.registrar, deed => quarantine::correct(deed, register, ids[0], &right, None)).unwrap();
         let form = population::model::Declaration {
             full_name: "Đỗ Văn Tám".into(),
             birth_date: "25/12/1980".into(),
@@ -813,8 +815,9 @@ mod files {
         let person = population::check::examine(&form, register.reference(), offices.clock.today()).unwrap().0;
         let mut tx = offices.state.deeds().db().begin_upkeep().await.unwrap();
         population::store::duplicates::hold(&mut tx, &(&person).into()).await.unwrap();
-        let replay =
-            async { within!(offices, offices.registrar, deed => quarantine::replay(deed, register, ids[0])).unwrap() };
+        let replay = async {
+            within!(offices, offices.registrar, deed => quarantine::replay(deed, register, ids[0], None)).unwrap()
+        };
         let declare = async {
             // The row waits for the keys by now, or comes later.
             tokio::time::sleep(Duration::from_millis(300)).await;
@@ -888,9 +891,10 @@ mod files {
                     } else {
                         let id = ids_waiting(offices).await[0];
                         let right = [("birth_date".to_owned(), "01/05/1991".to_owned())].into();
-                        within!(offices, offices.registrar, deed => quarantine::correct(deed, register, id, &right))
+                        within!(offices, offices.registrar, deed => quarantine::correct(deed, register, id, &right, None))
                             .unwrap();
-                        within!(offices, offices.registrar, deed => quarantine::replay(deed, register, id)).unwrap();
+                        within!(offices, offices.registrar, deed => quarantine::replay(deed, register, id, None))
+                            .unwrap();
                     }
                 }
             }

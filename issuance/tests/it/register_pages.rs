@@ -86,11 +86,8 @@ impl Office {
 
 /// The fields of a form of the page, with what was typed.
 fn form<'a>(page: &'a Sheet, typed: &'a [(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
-    let mut all = fields(page, typed);
-    if page.says("name=\"revision\"") {
-        all.push(("revision", page.field("revision")));
-    }
-    all
+    let seen = ["revision", "held", "seen"].into_iter().filter(|name| page.says(&format!("name=\"{name}\"")));
+    seen.map(|name| (name, page.field(name))).chain(fields(page, typed)).collect()
 }
 
 /// The fields, with other texts in some of them.
@@ -246,22 +243,22 @@ async fn nothing_typed_is_lost_and_what_is_wrong_is_told_at_its_field() {
         assert!(said.text.matches("Tân Lập, ").count() > 6, "the units that may be meant are offered: {}", said.text);
         assert!(said.says("value=\"Vi Thị Hoài Thương\"") && said.says("value=\"31/02/1995\""), "{}", said.text);
         let wrong = over(&wrong, &[("place_of_origin.unit", "001/001")]);
-        let said = office.first.sends(&format!("{place}/sending"), &form(&now, &wrong)).await;
+        let said = office.first.sends(&format!("{place}/sending"), &form(&said, &wrong)).await;
         assert!(said.says("id=\"birth_date-err\"") && said.says("Lịch không có ngày này"), "{}", said.text);
         assert!(said.says("id=\"sex-err\"") && !said.says("id=\"full_name-err\""), "{}", said.text);
         let after = office.second.reads(&place).await;
         assert!(after.says("value=\"Số 14, ngõ Mẫu\""), "a refused sending keeps what was typed: {}", after.text);
         let unnumbered = over(PAPER, &[("form", "")]);
-        let said = office.first.sends(&format!("{place}/sending"), &form(&now, &unnumbered)).await;
+        let said = office.first.sends(&format!("{place}/sending"), &form(&said, &unnumbered)).await;
         assert!(said.status == 422 && said.says("id=\"form-err\""), "{}", said.text);
         let long = "Ẩ".repeat(401);
-        let said = office.first.sends(&place, &form(&now, &over(PAPER, &[("religion", &long)]))).await;
+        let said = office.first.sends(&place, &form(&said, &over(PAPER, &[("religion", &long)]))).await;
         assert!(said.status == 422 && said.says("id=\"religion-err\""), "{}", said.text);
 
         // Before it is sent, the register says who may be the same one, and changes nothing.
         let likely = json!({"mother": {"full_name": "Lý Thị Ngà"}, "father": {"full_name": "Vi Văn Thắng"}});
         let person = office.declares(declaration("Vi Thị Hoài Thương", "17/09/1995", &likely)).await;
-        let checked = office.first.sends(&format!("{place}/check"), &form(&now, PAPER)).await;
+        let checked = office.first.sends(&format!("{place}/check"), &form(&said, PAPER)).await;
         assert!(checked.status == 200 && checked.says(&format!("/pages/register/persons/{person}")), "{}", checked.text);
         assert!(checked.says("Có thể đã khai rồi"), "{}", checked.text);
         assert_eq!(acts(house, "person-declared").await, 1);
@@ -326,16 +323,16 @@ async fn a_change_is_proposed_with_evidence_and_a_second_officer_sees_what_follo
             ("source", "civil-status"),
             ("document", "Giấy khai sinh 12/2026"),
         ];
-        let said = office.first.sends(&place, &fields(&page, &held)).await;
+        let said = office.first.sends(&place, &form(&page, &held)).await;
         assert!(said.status == 422 && said.says("change-unfit"), "nothing changes: {}", said.text);
         let bare = over(&held, &[("full_name", "Phạm Thị Tưởng"), ("document", "")]);
-        let said = office.first.sends(&place, &fields(&page, &bare)).await;
+        let said = office.first.sends(&place, &form(&page, &bare)).await;
         assert!(said.status == 422 && said.says("id=\"document-err\"") && said.says("Phạm Thị Tưởng"), "{}", said.text);
         let unwritable = over(&held, &[("full_name", "Phạm 7")]);
-        let said = office.first.sends(&place, &fields(&page, &unwritable)).await;
+        let said = office.first.sends(&place, &form(&page, &unwritable)).await;
         assert!(said.status == 422 && said.says("id=\"full_name-err\"") && said.says("value=\"Phạm 7\""), "{}", said.text);
         let right = over(&held, &[("full_name", "Phạm Thị Tưởng")]);
-        let act = fields(&page, &right);
+        let act = form(&page, &right);
         let (one, two) = tokio::join!(office.first.sends(&place, &act), office.first.sends(&place, &act));
         assert_eq!((one.status, one.leads_to()), (303, two.leads_to()), "{}", one.text);
         let proposal = one.leads_to().split('?').next().unwrap().to_owned();
@@ -367,9 +364,9 @@ async fn a_change_is_proposed_with_evidence_and_a_second_officer_sees_what_follo
         let tomorrow = (house.clock.today() + Duration::days(1)).to_string();
         let later = [("died", tomorrow.as_str())];
         let ahead = over(&died, &later);
-        let said = office.first.sends(&place, &fields(&page, &ahead)).await;
+        let said = office.first.sends(&place, &form(&page, &ahead)).await;
         assert!(said.status == 422 && said.says("id=\"died-err\"") && said.says("Ngày này chưa đến"), "{}", said.text);
-        let said = office.first.sends(&place, &fields(&page, &died)).await;
+        let said = office.first.sends(&place, &form(&page, &died)).await;
         let proposal = said.leads_to().split('?').next().unwrap().to_owned();
         let seen = office.second.reads(&proposal).await;
         assert!(seen.says("Thẻ đang dùng bị thu hồi") && seen.says("20/11/2026"), "{}", seen.text);
@@ -382,7 +379,7 @@ async fn a_change_is_proposed_with_evidence_and_a_second_officer_sees_what_follo
         // Missing takes a court's word.
         let page = office.first.reads(&format!("{place}?kind=declared-missing")).await;
         let missing = [("kind", "declared-missing"), ("missing_since", "01/02/2024"), ("source", "citizen"), ("document", "đơn")];
-        let said = office.first.sends(&place, &fields(&page, &missing)).await;
+        let said = office.first.sends(&place, &form(&page, &missing)).await;
         assert!(said.status == 422 && said.says("id=\"source-err\""), "{}", said.text);
         let said = office.first.reads(&format!("{place}?kind=absorbed")).await;
         assert_eq!(said.status, 404, "a kind that officers do not propose");
@@ -421,6 +418,11 @@ async fn two_records_are_merged_side_by_side_and_a_wrong_merge_is_undone() {
         assert_eq!(now.body["person"]["religion"], "Phật giáo");
         let merged = office.first.reads(&format!("/pages/register/persons/{two}")).await;
         assert!(merged.says(&format!("/pages/register/persons/{one}")) && merged.says("/undoing"), "{}", merged.text);
+        let without = [("source", "court"), ("document", " ")];
+        let undoing = format!("/pages/register/persons/{two}/undoing");
+        let said = office.first.sends(&undoing, &fields(&merged, &without)).await;
+        assert!(said.status == 422 && said.says("id=\"document-err\""), "{}", said.text);
+        assert!(said.says("value=\"court\" selected"), "what was chosen stays: {}", said.text);
         let typed = [("source", "court"), ("document", "Quyết định 5/2026")];
         let said =
             office.first.sends(&format!("/pages/register/persons/{two}/undoing"), &fields(&merged, &typed)).await;
@@ -431,6 +433,127 @@ async fn two_records_are_merged_side_by_side_and_a_wrong_merge_is_undone() {
         assert!(office.first.reads(&format!("/pages/register/persons/{two}")).await.says("id=\"change\""));
         let itself = office.first.reads(&format!("{place}?other={one}")).await;
         assert!(itself.says("aria-disabled"), "{}", itself.text);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_typed_a_bit_of_a_form_does_not_read_its_paper_a_second_time() {
+    on_both(async |house| {
+        let office = Office::of(house).await;
+        house.officer("an.vo", &[Role::Registrar], "o-1").await;
+        let third = Browser::of(house, "an.vo").await;
+        let place = office.begins().await;
+        // The second officer types nearly all; the first one, who began it, a letter more, and sends it.
+        let page = office.second.reads(&place).await;
+        let most = over(PAPER, &[("relation_to_head", "")]);
+        assert_eq!(office.second.sends(&place, &form(&page, &most)).await.status, 303);
+        let page = office.first.reads(&place).await;
+        let said = office.first.sends(&format!("{place}/sending"), &form(&page, PAPER)).await;
+        assert_eq!(said.leads_to(), "/pages/register?done=sent", "{}", said.text);
+        let list = office.second.reads("/pages/register").await;
+        assert!(list.says("chờ cán bộ khác"), "{}", list.text);
+        let own = office.second.reads(&format!("{place}/reading")).await;
+        assert!(own.says("second-officer-needed") && !own.says("name=\"full_name\""), "{}", own.text);
+        for path in ["reading", "entry", "return"] {
+            let tried = office.second.sends(&format!("{place}/{path}"), &fields(&list, READ)).await;
+            assert!(tried.status == 403 && tried.says("second-officer-needed"), "{path}: {}", tried.text);
+        }
+        assert_eq!(acts(house, "person-declared").await, 0);
+        let blind = third.reads(&format!("{place}/reading")).await;
+        let said = third.sends(&format!("{place}/entry"), &fields(&blind, READ)).await;
+        assert_eq!(said.status, 303, "{}", said.text);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_that_is_not_up_to_date_takes_nothing_back() {
+    on_both(async |house| {
+        let office = Office::of(house).await;
+        // Two windows of one officer: what was kept in one is not undone by the other.
+        let place = office.begins().await;
+        let old = office.first.reads(&place).await;
+        let said = office.first.sends(&place, &form(&old, &[("religion", "Phật giáo")])).await;
+        assert_eq!(said.status, 303, "{}", said.text);
+        let said = office.first.sends(&place, &form(&old, &[("full_name", "Vi Thị")])).await;
+        assert!(said.status == 409 && said.says("form-moved-on") && said.says("value=\"Vi Thị\""), "{}", said.text);
+        assert!(said.says("id=\"religion-doubt\"") && said.says("Hiện đang lưu: Phật giáo"), "{}", said.text);
+        assert!(office.first.reads(&place).await.says("value=\"Phật giáo\""));
+        // What was seen so is put there knowingly; a script is told the revision that its page has from then on.
+        let headers = [("sec-fetch-site", "same-origin"), ("hx-request", "true")];
+        let both = form(&said, &[("full_name", "Vi Thị"), ("religion", "Phật giáo")]);
+        let kept = office.first.asks(reqwest::Method::POST, &place, &headers, Some(&both)).await;
+        assert_eq!((kept.status, &kept.headers["draft-seen"]), (200, &"2".parse().unwrap()), "{}", kept.text);
+        // What is kept already is kept, by whichever page.
+        assert_eq!(office.first.sends(&place, &form(&old, &both[1..])).await.status, 303);
+        // A number that no paper has, and a second reading that is too long, take nothing that was typed.
+        let page = office.first.reads(&place).await;
+        let long = "0".repeat(41);
+        let number = [("form", long.as_str())];
+        let wrong = over(PAPER, &number);
+        let said = office.first.sends(&format!("{place}/sending"), &form(&page, &wrong)).await;
+        assert!(said.status == 422 && said.says("id=\"form-err\"") && said.says("Vi Thị Hoài Thương"), "{}", said.text);
+        let page = office.first.reads(&place).await;
+        let said = office.first.sends(&format!("{place}/sending"), &form(&page, PAPER)).await;
+        assert_eq!(said.status, 303, "{}", said.text);
+        let blind = office.second.reads(&format!("{place}/reading")).await;
+        let long = "Ẩ".repeat(401);
+        let mother = [("mother.full_name", long.as_str())];
+        let wrong = over(READ, &mother);
+        for path in ["reading", "entry", "return"] {
+            let said = office.second.sends(&format!("{place}/{path}"), &fields(&blind, &wrong)).await;
+            assert!(said.status == 422 && said.says("id=\"mother-full_name-err\""), "{path}: {}", said.text);
+            assert!(said.says("value=\"VI THỊ HOÀI THƯƠNG\"") && said.says(&long), "{path}: {}", said.text);
+        }
+
+        // A change: what another officer changed while the form was open is not proposed back.
+        let person = office.declares(declaration("Phạm Thị Tường", "02/11/1981", &json!({}))).await;
+        let change = format!("/pages/register/persons/{person}/change");
+        let ask = format!("{change}?kind=marital-status-changed");
+        let (page, old) = (office.first.reads(&ask).await, office.first.reads(&ask).await);
+        let typed = [("kind", "marital-status-changed"), ("source", "civil-status"), ("document", "Trích lục 1")];
+        let married = over(&typed, &[("marital_status", "married")]);
+        let said = office.first.sends(&change, &form(&page, &married)).await;
+        let proposal = said.leads_to().split('?').next().unwrap().to_owned();
+        let seen = office.second.reads(&proposal).await;
+        let said = office.second.sends(&format!("{proposal}/application"), &fields(&seen, &[])).await;
+        assert_eq!(said.status, 303, "{}", said.text);
+        let single = over(&typed, &[("marital_status", ""), ("document", "Trích lục 2")]);
+        let said = office.first.sends(&change, &form(&old, &single)).await;
+        assert!(said.status == 409 && said.says("Hiện đang lưu: married") && said.says("Trích lục 2"), "{}", said.text);
+        let said = office.first.sends(&change, &form(&said, &single)).await;
+        assert_eq!(said.status, 303, "seen and sent again: {}", said.text);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_officers_at_a_row_in_quarantine_see_what_the_other_one_did() {
+    on_both(async |house| {
+        let office = Office::of(house).await;
+        imports(house, &office.registrar, &format!("{HEADER}Tô Thị Mận,08/25/1979,Nữ,001,001,01,001,001,00001\n"))
+            .await;
+        let all = office.first.reads("/pages/register/waiting/quarantine").await;
+        let id = all.text.split("/pages/register/quarantine/").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+        let place = format!("/pages/register/quarantine/{id}");
+        let (mine, theirs) = (office.first.reads(&place).await, office.second.reads(&place).await);
+        let said = office.first.sends(&place, &form(&mine, &[("birth_date", "25/08/1979")])).await;
+        assert_eq!(said.status, 303, "{}", said.text);
+        let other = [("birth_date", "08/05/1979"), ("full_name", "Tô Thị Mân")];
+        let said = office.second.sends(&place, &form(&theirs, &other)).await;
+        assert!(said.status == 409 && said.says("form-moved-on") && said.says("value=\"Tô Thị Mân\""), "{}", said.text);
+        assert!(said.says("Hiện đang lưu: 25/08/1979") && said.says("Hiện đang lưu: Tô Thị Mận"), "{}", said.text);
+        // What enters is what the officer saw.
+        let ready = office.second.reads(&place).await;
+        let now = office.first.reads(&place).await;
+        let said = office.first.sends(&place, &form(&now, &[("full_name", "Tô Thị Mơ")])).await;
+        assert_eq!(said.status, 303, "{}", said.text);
+        let said = office.second.sends(&format!("{place}/replay"), &form(&ready, &[])).await;
+        assert!(said.status == 409 && said.says("Tô Thị Mơ"), "{}", said.text);
+        assert_eq!(acts(house, "quarantine-replayed").await, 0);
+        let said = office.second.sends(&format!("{place}/replay"), &form(&said, &[])).await;
+        assert_eq!(said.status, 303, "{}", said.text);
     })
     .await;
 }
@@ -483,13 +606,13 @@ async fn a_row_in_quarantine_is_mended_by_its_suggestion_and_enters() {
         let page = office.first.reads(&place).await;
         assert!(page.says("Tô Thị Mận") && page.says("R-04") && page.says("birth_date=25/08/1979"), "{}", page.text);
         assert!(!page.says("/replay"), "it cannot enter yet");
-        let repair = fields(&page, &[("repair", "birth_date=25/08/1979")]);
+        let repair = form(&page, &[("repair", "birth_date=25/08/1979")]);
         let said = office.first.sends(&place, &repair).await;
         assert_eq!(said.status, 303, "{}", said.text);
         let page = office.first.reads(&place).await;
         assert!(page.says("Không còn gì cản trở") && page.says("/replay"), "{}", page.text);
         let key = format!("{}-in", page.field("key"));
-        let act = [("token", page.field("token")), ("key", key.as_str())];
+        let act = [("token", page.field("token")), ("key", key.as_str()), ("seen", page.field("seen"))];
         let path = format!("{place}/replay");
         let (one, two) = tokio::join!(office.first.sends(&path, &act), office.first.sends(&path, &act));
         assert_eq!((one.status, one.leads_to()), (303, two.leads_to()), "{} {}", one.text, two.text);
@@ -501,7 +624,7 @@ async fn a_row_in_quarantine_is_mended_by_its_suggestion_and_enters() {
             rest.text.split("/pages/register/quarantine/").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
         let place = format!("/pages/register/quarantine/{other}");
         let page = office.first.reads(&place).await;
-        let said = office.first.sends(&place, &fields(&page, &[("birth_date", "30/02/1979")])).await;
+        let said = office.first.sends(&place, &form(&page, &[("birth_date", "30/02/1979")])).await;
         assert_eq!(said.status, 303, "{}", said.text);
         let page = office.first.reads(&place).await;
         assert!(page.says("value=\"30/02/1979\"") && page.says("id=\"birth_date-err\""), "{}", page.text);

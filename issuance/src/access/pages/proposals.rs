@@ -23,6 +23,8 @@ use crate::web::{Desk, Named, Problem};
 struct Proposals {
     frame: Frame,
     rows: Vec<Row>,
+    /// There are more than are shown.
+    more: Option<String>,
     done: Option<String>,
 }
 
@@ -45,17 +47,25 @@ struct Called {
     by: Option<String>,
 }
 
-async fn waiting(deed: &mut Deed<Officer>) -> Result<Vec<Called>, AccessError> {
-    let mut all = vec![];
-    for proposal in proposals::list(deed).await? {
-        let officer = super::super::called(deed.tx(), proposal.officer).await?;
-        let by = match proposal.by {
-            Some(by) => Some(super::super::called(deed.tx(), by).await?),
-            None => None,
-        };
-        all.push(Called { proposal, officer, by });
+async fn called(deed: &mut Deed<Officer>, proposal: Proposal) -> Result<Called, AccessError> {
+    let officer = super::super::called(deed.tx(), proposal.officer).await?;
+    let by = match proposal.by {
+        Some(by) => Some(super::super::called(deed.tx(), by).await?),
+        None => None,
+    };
+    Ok(Called { proposal, officer, by })
+}
+
+/// Returns the first proposals that wait, and how many wait.
+async fn waiting(deed: &mut Deed<Officer>) -> Result<(Vec<Called>, usize), AccessError> {
+    let mut all = proposals::list(deed).await?;
+    // What the owner of the key file proposed alone is seen first, however much waits.
+    all.sort_by_key(|proposal| proposal.by.is_some());
+    let (mut first, count) = (vec![], all.len());
+    for proposal in all.into_iter().take(MOST) {
+        first.push(called(deed, proposal).await?);
     }
-    Ok(all)
+    Ok((first, count))
 }
 
 /// Returns how many proposals wait about officers for whom an administrator acts.
@@ -71,7 +81,7 @@ pub(crate) async fn waiting_proposals(desk: &Desk, officer: &Officer) -> Result<
 /// `GET /pages/administration/proposals`
 pub(super) async fn list(State(desk): State<Desk>, dress: Dress, visitor: Visitor, asked: Asked) -> Shown {
     let t = texts(dress.language);
-    let Json(all) = desk.look(visitor.officer.clone(), async |deed| waiting(deed).await).await?;
+    let Json((all, count)) = desk.look(visitor.officer.clone(), async |deed| waiting(deed).await).await?;
     let offset = desk.deeds().source().clock().offset();
     let moment = |at: OffsetDateTime| ::pages::written::moment(at, offset);
     let row = |one: Called| Row {
@@ -89,7 +99,9 @@ pub(super) async fn list(State(desk): State<Desk>, dress: Dress, visitor: Visito
         _ => None,
     });
     let frame = Frame::new(&dress, Some(&visitor), Place::Administration);
-    page(&Proposals { frame, rows: all.into_iter().map(row).collect(), done })
+    let counts = [MOST, count].map(|n| n.to_string());
+    let more = (count > MOST).then(|| fill(&t.lists.first_of, &[("n", &counts[0]), ("all", &counts[1])]));
+    page(&Proposals { frame, rows: all.into_iter().map(row).collect(), more, done })
 }
 
 /// Returns what is proposed, in words.
@@ -153,8 +165,8 @@ async fn sheet(
 ) -> Result<Sheet, Problem> {
     let t = texts(dress.language);
     let look = async |deed: &mut Deed<Officer>| {
-        let found = waiting(deed).await?.into_iter().find(|one| one.proposal.id == id);
-        found.ok_or(AccessError::ProposalUnknown)
+        let found = proposals::list(deed).await?.into_iter().find(|one| one.id == id);
+        called(deed, found.ok_or(AccessError::ProposalUnknown)?).await
     };
     let Json(Called { proposal, officer, by }) = desk.look(visitor.officer.clone(), look).await?;
     let barred = match tried(desk, &visitor.officer, async |deed| {
@@ -321,3 +333,6 @@ pub(super) async fn given(
         printed: ::pages::written::moment(desk.deeds().source().now(), offset),
     })
 }
+
+/// Proposals that a list shows, the oldest first.
+const MOST: usize = 200;

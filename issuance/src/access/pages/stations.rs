@@ -81,6 +81,7 @@ impl Account {
 #[template(path = "stations.html")]
 struct Stations {
     frame: Frame,
+    sought: String,
     rows: Vec<Row>,
     more: Option<String>,
 }
@@ -94,11 +95,14 @@ struct Row {
 }
 
 /// `GET /pages/administration/stations`: what runs out first stands first.
-pub(super) async fn list(State(desk): State<Desk>, dress: Dress, visitor: Visitor) -> Shown {
+pub(super) async fn list(State(desk): State<Desk>, dress: Dress, visitor: Visitor, asked: Asked) -> Shown {
     let t = texts(dress.language);
+    let sought = asked.some("sought").unwrap_or_default().trim().to_owned();
+    let part = sought.to_lowercase();
+    let fits = |one: &&Account| one.name.to_lowercase().contains(&part) || one.office == part;
     let (all, now) = (accounts(&desk, &visitor.officer).await?, desk.deeds().source().now());
     let offset = desk.deeds().source().clock().offset();
-    let mut sorted: Vec<&Account> = all.iter().collect();
+    let mut sorted: Vec<&Account> = all.iter().filter(fits).collect();
     sorted.sort_by(|one, other| {
         let key = |one: &Account| (one.revoked_at.is_some(), one.expires_at);
         key(one).cmp(&key(other)).then_with(|| one.name.cmp(&other.name))
@@ -112,7 +116,7 @@ pub(super) async fn list(State(desk): State<Desk>, dress: Dress, visitor: Visito
     };
     let more = (sorted.len() > MOST).then(|| fill(&t.stations.more, &[("n", &MOST.to_string())]));
     let rows = sorted.into_iter().take(MOST).map(row).collect();
-    page(&Stations { frame: Frame::new(&dress, Some(&visitor), Place::Administration), rows, more })
+    page(&Stations { frame: Frame::new(&dress, Some(&visitor), Place::Administration), sought, rows, more })
 }
 
 /// Returns the stations of the administrator's office, for the national office those of all.

@@ -31,6 +31,8 @@ struct Deputies {
     national: bool,
     title: String,
     rows: Vec<Row>,
+    /// There are more than are shown.
+    more: Option<String>,
     most: String,
     typed: Typed,
     /// Why this officer cannot stand in, or not in these days.
@@ -140,7 +142,11 @@ impl Sheet<'_> {
         let (now, today) = (source.now(), source.clock().today());
         let mut tx = self.desk.deeds().db().begin_read().await?;
         let mut rows = vec![];
-        for (deputy, holds) in deputies::listed(&mut tx, office, today, Id::nil(), MOST).await? {
+        let mut listed = deputies::listed(&mut tx, office, today, Id::nil(), MOST + 1).await?;
+        let most = usize::try_from(MOST).unwrap_or(usize::MAX);
+        let more = (listed.len() > most).then(|| fill(&t.lists.first, &[("n", &MOST.to_string())]));
+        listed.truncate(most);
+        for (deputy, holds) in listed {
             rows.push(self.row(&mut tx, deputy, holds, (now, &typed), t).await?);
         }
         drop(tx);
@@ -153,6 +159,7 @@ impl Sheet<'_> {
             national: officer.office == OfficeCode::national(),
             title: fill(&t.deputies.of_office, &[("office", office.as_str())]),
             rows,
+            more,
             most: fill(&t.deputies.period_hint, &[("n", &self.access.settings().deputy_days.to_string())]),
             typed,
             unfit: unfit.map(str::to_owned),

@@ -211,6 +211,8 @@ struct Sheet {
     /// Why it takes no new work.
     ended: Option<String>,
     versions: Vec<VersionRow>,
+    /// How many there are: a change made meanwhile is not undone unseen.
+    seen: usize,
     may_change: bool,
     typed: Typed,
     done: Option<String>,
@@ -291,6 +293,7 @@ async fn sheet(
             Some(successor) => fill(&t.units.ended_into, &[("office", successor.as_str())]),
             None => t.units.ended.clone(),
         }),
+        seen: rows.len(),
         versions: rows,
         typed: typed.unwrap_or(now),
         done: None,
@@ -320,7 +323,8 @@ pub(super) async fn change(
         Ok((name, parent, reason, stamp)) => {
             let verb = async |deed: &mut Deed<Officer>| {
                 let name = Some(name.clone());
-                steps::change_unit(deed, &code, name, parent.clone(), reason.as_str()).await?;
+                let seen = Some(filled.text("seen").parse().unwrap_or(0));
+                steps::change_unit(deed, &code, name, parent.clone(), reason.as_str(), seen).await?;
                 Ok::<_, OfficesError>(Done { code: code.clone() })
             };
             desk.write(visitor.officer.clone(), stamp, verb).await

@@ -48,17 +48,20 @@ pub async fn list(
 }
 
 /// Puts other texts into columns of a row, and judges it again. Returns what stands against it now, and what an officer
-/// should look at in the person who would be made of it.
+/// should look at in the person who would be made of it. Where an officer saw the whole row, `seen` is its
+/// [digest](Quarantined::digest).
 ///
 /// # Errors
-/// [`QuarantineError`]
+/// [`QuarantineError::MovedOn`] if the row holds something else than what was seen; [`QuarantineError`]
 pub async fn correct(
     deed: &mut Deed<Officer>,
     register: &Register,
     id: QuarantinedId,
     columns: &BTreeMap<String, String>,
+    seen: Option<&str>,
 ) -> Result<Judgement, QuarantineError> {
     let mut row = waiting_of_office(deed, id).await?;
+    was_seen(&row, seen)?;
     if columns.is_empty() && row.corrected.is_none() && row.findings.iter().any(of_the_line) {
         told(deed, Action::QuarantineRead, &row, None).await?;
         return Ok(Judgement { against: row.findings, findings: vec![] });
@@ -116,16 +119,19 @@ pub struct Judgement {
     pub findings: Vec<Finding>,
 }
 
-/// Enters a row into the register, if nothing stands against it any more. Returns the person.
+/// Enters a row into the register, if nothing stands against it any more. Returns the person. Where an officer saw the
+/// whole row, `seen` is its [digest](Quarantined::digest).
 ///
 /// # Errors
-/// [`QuarantineError::Declined`]
+/// [`QuarantineError::Declined`]; [`QuarantineError::MovedOn`] if the row holds something else than what was seen
 pub async fn replay(
     deed: &mut Deed<Officer>,
     register: &Register,
     id: QuarantinedId,
+    seen: Option<&str>,
 ) -> Result<(PersonId, Vec<Finding>), QuarantineError> {
     let mut row = waiting_of_office(deed, id).await?;
+    was_seen(&row, seen)?;
     if row.corrected.is_none() && row.findings.iter().any(of_the_line) {
         return Err(QuarantineError::Declined(row.findings));
     }
@@ -316,6 +322,10 @@ async fn waiting_of_office(deed: &mut Deed<Officer>, id: QuarantinedId) -> Resul
     if row.state == WAITING { Ok(row) } else { Err(QuarantineError::Unknown) }
 }
 
+fn was_seen(row: &Quarantined, seen: Option<&str>) -> Result<(), QuarantineError> {
+    if seen.is_none_or(|seen| seen == row.digest()) { Ok(()) } else { Err(QuarantineError::MovedOn) }
+}
+
 async fn told<A: Actor>(
     deed: &mut Deed<A>,
     action: Action,
@@ -404,6 +414,9 @@ pub enum QuarantineError {
     /// Something stands against it still.
     #[error("{}", .0.iter().map(|f| format!("{}: {} ({})", f.field, f.message, f.code)).collect::<Vec<_>>().join("; "))]
     Declined(Vec<Finding>),
+    /// The row was corrected after the officer looked at it.
+    #[error("the row holds something else now")]
+    MovedOn,
     /// Another office's row.
     #[error(transparent)]
     OtherOffice(#[from] OtherOffice),

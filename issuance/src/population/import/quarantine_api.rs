@@ -160,7 +160,7 @@ async fn correct(
 ) -> Answered {
     let columns = body.columns.into_iter().map(|(name, text)| (name, text.as_str().to_owned())).collect();
     desk.write(officer, stamp, async |deed| {
-        let judgement = quarantine::correct(deed, &register, id, &columns).await?;
+        let judgement = quarantine::correct(deed, &register, id, &columns, None).await?;
         Ok::<_, QuarantineError>(RowJudgement { against: judgement.against, findings: judgement.findings })
     })
     .await
@@ -179,7 +179,7 @@ async fn replay(
     Write { stamp, .. }: Write<Nothing>,
 ) -> Answered {
     desk.write(officer, stamp, async |deed| {
-        let (person_id, findings) = quarantine::replay(deed, &register, id).await?;
+        let (person_id, findings) = quarantine::replay(deed, &register, id, None).await?;
         Ok::<_, QuarantineError>(RowReplayed { person_id, findings })
     })
     .await

@@ -1,6 +1,8 @@
 //! A change of the register (form DC02): an officer types what is to stand there with the evidence; a second one sees
 //! old beside new and what follows, and applies it or turns it down with a reason.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use crypto::perso::problem::ProblemCode;
 use serde_json::{Map, Value, json};
@@ -11,16 +13,16 @@ use super::super::forms::{PLACES, RELATIVES, Typed};
 use super::super::history::{Confidence, EventKind, Evidence, FactSource, Form, members};
 use super::super::model::{Declaration, Registered};
 use super::super::{PopulationError, steps};
-use super::fields::{Drawn, Field, Group, all, lists, parts_of, typed, typed_again, wrongs};
+use super::fields::{Drawn, Field, Group, all, lists, now_kept, parts_of, typed, typed_again, wrongs};
 use super::person::UPDATE;
-use super::words::{self, Row};
-use super::{Act, done, name_of, reference};
+use super::proposal::{Names, Proposal, Tried, Waiting};
+use super::{Act, done, reference, words};
 use crate::deed::Deed;
 use crate::ground::Officer;
 use crate::ground::ids::of;
 use crate::ground::text::{SomeWords, Words};
 use crate::web::Problem;
-use crate::web::html::{Asked, Filled, Frame, REGISTER, Shown, Texts, Trouble, fill, page, page_about, to};
+use crate::web::html::{Asked, Filled, Frame, REGISTER, Shown, Texts, Trouble, page, page_about, to};
 
 /// What is to change.
 #[derive(Template)]
@@ -33,6 +35,8 @@ struct Sheet {
     name: String,
     number: String,
     kind: &'static str,
+    /// The name of what the register held when the form was drawn.
+    held: String,
     title: &'static str,
     says: &'static str,
     fields: Group,
@@ -57,7 +61,7 @@ impl TypedEvidence {
     pub(super) fn of(
         filled: Option<&Filled>,
         usual: &'static str,
-        wrongs: &std::collections::BTreeMap<String, String>,
+        wrongs: &BTreeMap<String, String>,
         t: &'static Texts,
     ) -> Self {
         let chosen = filled.map_or(usual, |filled| filled.text("source"));
@@ -81,7 +85,7 @@ const SOURCES: [(&str, FactSource); 6] = [
 ];
 
 /// Returns from whom a fact may come, in words.
-pub(super) fn sources(t: &'static Texts) -> Vec<(&'static str, &'static str)> {
+fn sources(t: &'static Texts) -> Vec<(&'static str, &'static str)> {
     SOURCES.iter().map(|(word, _)| (*word, t.word(&t.source, word))).collect()
 }
 
@@ -138,18 +142,21 @@ impl Act<of::Person> {
     ) -> Sheet {
         let (t, today, reference) = (self.t(), self.today(), self.register.reference());
         let held = Typed::from_declaration(&Declaration::from(&registered.person), reference, today);
-        let (filled, typed) = filled.map_or((None, held), |(filled, typed)| (Some(filled), typed));
+        let digest = held.digest();
+        let (filled, typed) = filled.map_or((None, held.clone()), |(filled, typed)| (Some(filled), typed));
+        let moved_on = problem.is_some_and(|problem| problem.code() == ProblemCode::FormMovedOn);
+        let names = names_of(kind);
+        let doubts = if moved_on { now_kept(&names, &held, &typed, t) } else { BTreeMap::new() };
         let wrongs = problem.map(|problem| wrongs(problem, t)).unwrap_or_default();
         let drawn = Drawn {
             typed: &typed,
             wrongs: &wrongs,
-            doubts: &std::collections::BTreeMap::new(),
+            doubts: &doubts,
             reference,
             today,
             t,
             keep: format!("{}-{}", self.id, kind.word()),
         };
-        let names = names_of(kind);
         let mut fields =
             drawn.group("g-change", &t.registry.new_values, &names.iter().map(String::as_str).collect::<Vec<_>>());
         if let Some(first) = fields.fields.first_mut() {
@@ -171,6 +178,7 @@ impl Act<of::Person> {
             name: registered.person.full_name.as_str().to_owned(),
             number: words::number(registered, t),
             kind: kind.word(),
+            held: digest,
             title: t.word(&t.event, kind.word()),
             says: t.word(&t.change, kind.word()),
             fields,
@@ -243,6 +251,12 @@ pub(super) async fn propose(act: Act<of::Person>, filled: Filled) -> Shown {
         let valid_from = if since.is_empty() { None } else { Some(since.parse().map_err(unreadable)?) };
         let verb = async |deed: &mut Deed<Officer>| {
             let registered = steps::read(deed, act.id, UPDATE).await.map_err(Problem::from)?;
+            // What the officer left as it stood is no wish to have it back.
+            let held =
+                Typed::from_declaration(&Declaration::from(&registered.person), act.register.reference(), act.today());
+            if held.digest() != filled.text("held") {
+                return Err(Problem::new(ProblemCode::FormMovedOn));
+            }
             let fields = wanted(&act, &registered, kind, &typed)?;
             let wanted = Wanted { kind, valid_from, evidence: evidence.clone(), fields: &fields };
             let proposal = change::propose(deed, &act.register, act.id, wanted).await?;
@@ -264,114 +278,51 @@ pub(super) async fn propose(act: Act<of::Person>, filled: Filled) -> Shown {
     }
 }
 
-/// A proposed change, as the second officer sees it.
-#[derive(Template)]
-#[template(path = "register-proposal.html")]
-pub(super) struct Proposal {
-    pub frame: Frame,
-    pub token: String,
-    pub key: String,
-    /// Where the acts go.
-    pub action: String,
-    pub title: String,
-    pub name: String,
-    pub number: String,
-    /// The other record of a merge: address, name, number.
-    pub other: Option<(String, String, String)>,
-    pub person: String,
-    pub proposed: String,
-    pub rows: Vec<Row>,
-    /// Both records whole, of a merge.
-    pub beside: Vec<Row>,
-    /// What the second person of a split declares.
-    pub second: Vec<(String, String)>,
-    pub evidence: Vec<(&'static str, String)>,
-    pub consequences: Vec<&'static str>,
-    pub of_other: Vec<&'static str>,
-    pub findings: Vec<String>,
-    /// Why it cannot be applied by this officer.
-    pub barred: Option<Trouble>,
-    /// True for the officer who proposed it.
-    pub mine: bool,
-    /// How it ended; nothing while it waits.
-    pub ended: Option<String>,
-    pub apply: &'static str,
-    pub reason: String,
-    pub wrong: Option<String>,
-    pub trouble: Option<Trouble>,
-    pub done: Option<&'static str>,
-}
-
 type ChangeAct = Act<of::Change>;
 
 impl ChangeAct {
-    async fn proposal(
-        &self,
-        problem: Option<&Problem>,
-        reason: &str,
-        done: Option<&'static str>,
-    ) -> Result<Proposal, Problem> {
+    async fn proposal(&self, tried: Tried<'_>) -> Result<Proposal, Problem> {
         let t = self.t();
         let look = async |deed: &mut Deed<Officer>| {
             let weighed = change::weigh(deed, &self.register, self.id).await?;
-            let by = name_of(deed, weighed.proposed.proposed.by).await?;
-            let ended = match &weighed.proposed.ended {
-                Some(ended) => Some((name_of(deed, ended.by).await?, ended.at)),
-                None => None,
-            };
-            Ok::<_, ChangeError>((weighed, by, ended))
+            let names = Names::of(deed, &weighed.proposed.proposed, weighed.proposed.ended.as_ref()).await?;
+            Ok::<_, ChangeError>((weighed, names))
         };
-        let (weighed, by, ended) = self.look(look).await?;
+        let (weighed, names) = self.look(look).await?;
         let change::Weighed { proposed, registered, findings, consequences } = weighed;
-        let mine = self.visitor.officer.is_one_with(proposed.proposed.by);
-        let barred = if ended.is_none() {
+        let barred = if proposed.ended.is_none() {
             Box::pin(self.barred(async |deed| change::apply(deed, &self.register, self.id).await)).await?
         } else {
             None
         };
-        let (today, tables) = (self.today(), self.register.reference());
-        let place = format!("{REGISTER}/changes/{}", self.id);
-        let mut evidence = words::evidence(&proposed.evidence, t);
-        if let Some(since) = proposed.valid_from {
-            evidence.push((&*t.registry.since, since.to_string()));
-        }
-        Ok(Proposal {
-            frame: self.frame(&place),
-            token: self.visitor.token.clone(),
-            key: self.visitor.key.clone(),
-            action: place,
+        let waiting = Waiting {
+            place: format!("{REGISTER}/changes/{}", self.id),
             title: format!("{} · {}", t.word(&t.event, proposed.kind.word()), reference(proposed.id)),
-            name: registered.person.full_name.as_str().to_owned(),
-            number: words::number(&registered, t),
-            other: None,
-            person: registered.id.to_string(),
-            proposed: fill(&t.registry.proposed_by, &[("name", &by), ("at", &self.moment(proposed.proposed.at))]),
-            rows: words::changes(&proposed.changes, tables, today, t),
-            beside: vec![],
-            second: vec![],
-            evidence,
-            consequences: consequences.map(|all| words::consequences(all, t)).unwrap_or_default(),
-            of_other: vec![],
-            findings: words::findings(&findings, t),
+            registered: &registered,
+            proposed: &proposed.proposed,
+            ended: proposed.ended.as_ref(),
+            is_applied: proposed.state == "applied",
+            names,
+            changes: &proposed.changes,
+            evidence: &proposed.evidence,
+            consequences,
             barred,
-            mine,
-            ended: ended.map(|(name, at)| {
-                let text = if proposed.state == "applied" { &t.registry.applied_by } else { &t.registry.withdrawn_by };
-                fill(text, &[("name", &name), ("at", &self.moment(at))])
-            }),
             apply: &t.registry.apply,
-            reason: reason.to_owned(),
-            wrong: problem.and_then(|problem| wrongs(problem, t).remove("reason")),
-            trouble: problem.map(|problem| Trouble::of(problem, t)),
-            done,
-        })
+        };
+        let mut sheet = self.waiting(waiting, tried);
+        if let Some(since) = proposed.valid_from {
+            sheet.evidence.push((&*t.registry.since, since.to_string()));
+        }
+        sheet.findings = words::findings(&findings, t);
+        Ok(sheet)
     }
 
     async fn proposal_again(&self, problem: Problem, reason: &str) -> Shown {
         if problem.status().is_server_error() {
             return Err(problem);
         }
-        let sheet = Box::pin(self.proposal(Some(&problem), reason, None)).await?;
+        let tried = Tried { problem: Some(&problem), reason, done: None };
+        let sheet = Box::pin(self.proposal(tried)).await?;
         page_about(&problem, &sheet)
     }
 }
@@ -379,7 +330,7 @@ impl ChangeAct {
 /// A proposed change.
 pub(super) async fn open(act: ChangeAct, asked: Asked) -> Shown {
     let done = done(&asked, act.t());
-    page(&Box::pin(act.proposal(None, "", done)).await?)
+    page(&Box::pin(act.proposal(Tried { done, ..Tried::default() })).await?)
 }
 
 /// A second officer applies it, once, however often the form comes.

@@ -203,6 +203,16 @@ pub(super) fn typed_again(filled: &Filled, names: &[String]) -> Typed {
     Typed::again(names.iter().map(String::as_str), |name| filled.text(name))
 }
 
+/// Says at each field whose text is another one than what is kept what is kept there now.
+pub(super) fn now_kept(names: &[String], kept: &Typed, typed: &Typed, t: &'static Texts) -> BTreeMap<String, String> {
+    let differs = names.iter().filter(|name| kept.text(name) != typed.text(name).trim());
+    let says = |name: &String| {
+        let text = Some(kept.text(name)).filter(|text| !text.is_empty()).unwrap_or(&t.file.nothing);
+        (name.clone(), fill(&t.meanwhile.now_kept, &[("text", text)]))
+    };
+    differs.map(says).collect()
+}
+
 /// The lists that are offered while typing: identifier, and what can be chosen.
 pub(super) fn lists(reference: &Reference, today: Date) -> Vec<(&'static str, Vec<String>)> {
     let with_code = |table: Table| -> Vec<String> {

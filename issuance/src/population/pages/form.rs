@@ -10,7 +10,7 @@ use crypto::perso::problem::ProblemCode;
 use serde_json::json;
 
 use super::super::forms::{self, FormError, PaperForm, RELATIVES, Typed};
-use super::fields::{Drawn, Group, all, label, lists, parts_of, typed, typed_again, wrongs};
+use super::fields::{Drawn, Group, all, label, lists, now_kept, parts_of, typed, typed_again, wrongs};
 use super::words::{Double, by_field, doubles, findings};
 use super::{Act, name_of, reference};
 use crate::deed::Deed;
@@ -88,6 +88,9 @@ impl FormAct {
         let wrongs = problem.map(|problem| wrongs(problem, t)).unwrap_or_default();
         let (checked, mut doubts) =
             checked.map_or((None, BTreeMap::new()), |(checked, doubts)| (Some(checked), doubts));
+        if problem.is_some_and(|problem| problem.code() == ProblemCode::FormMovedOn) {
+            doubts.extend(now_kept(&all(), &form.typed, &typed, t));
+        }
         for field in &form.differs {
             let part = parts_of(field).first();
             let name = part.map_or_else(|| field.clone(), |part| format!("{field}.{part}"));
@@ -106,8 +109,8 @@ impl FormAct {
         if let Some(first) = groups.first_mut().and_then(|group| group.fields.first_mut()) {
             first.first = problem.is_none() && checked.is_none();
         }
-        let all = groups.iter().flat_map(|group| &group.fields);
-        let to_mend = all
+        let drawn_fields = groups.iter().flat_map(|group| &group.fields);
+        let to_mend = drawn_fields
             .filter_map(|field| field.wrong.as_ref().map(|says| (field.id.clone(), field.label.clone(), says.clone())))
             .collect();
         let saved = fill(&t.counter.saved, &[("name", &name), ("at", &self.moment(form.saved.at))]);
@@ -130,12 +133,17 @@ impl FormAct {
         })
     }
 
-    /// Keeps what was typed, in a deed of its own: whatever becomes of the act, it is not lost.
-    async fn kept(&self, filled: &Filled) -> Result<Typed, Problem> {
+    /// Keeps what was typed, in a deed of its own: whatever becomes of the act, it is not lost. Returns it with the
+    /// revision that it has now.
+    async fn kept(&self, filled: &Filled) -> Result<(Typed, u32), Problem> {
         let typed = typed(filled, &all())?;
         let seen = filled.text("revision").parse().unwrap_or_default();
-        self.look(async |deed| forms::keep(deed, self.id, seen, typed.clone()).await.map(drop)).await?;
-        Ok(typed)
+        let keep = async |deed: &mut Deed<Officer>| {
+            let form = forms::keep(deed, self.id, seen, typed.clone()).await?;
+            Ok::<_, FormError>(form.revision)
+        };
+        let revision = self.look(keep).await?;
+        Ok((typed, revision))
     }
 
     async fn again(&self, problem: Problem, filled: &Filled) -> Shown {
@@ -150,8 +158,7 @@ impl FormAct {
 
 /// How a form is called: by the number of the paper, or by the end of its identifier.
 pub(super) fn called(form: &PaperForm, t: &'static crate::web::html::Texts) -> String {
-    let number = form.typed.text(forms::FORM_NUMBER);
-    let number = if number.is_empty() { reference(form.id) } else { number.to_owned() };
+    let number = form.number().unwrap_or_else(|| reference(form.id));
     fill(&t.registry.form_called, &[("number", &number)])
 }
 
@@ -198,6 +205,9 @@ fn groups(drawn: &Drawn<'_>) -> Vec<Group> {
     groups
 }
 
+/// The header in which a script is told the revision that its page has now.
+const SEEN: &str = "draft-seen";
+
 /// The form, as it was kept.
 pub(super) async fn open(act: FormAct) -> Shown {
     page(&Box::pin(act.sheet(None, None, None, String::new())).await?)
@@ -207,11 +217,11 @@ pub(super) async fn open(act: FormAct) -> Shown {
 pub(super) async fn keep(act: FormAct, filled: Filled) -> Shown {
     let kept = Box::pin(act.kept(&filled)).await;
     if act.dress.is_part() {
-        kept?;
+        let (_, revision) = kept?;
         let at = act.desk.deeds().source().now();
         let name = act.visitor.name.clone();
         let says = fill(&act.t().counter.saved, &[("name", &name), ("at", &act.moment(at))]);
-        return Ok(says.into_response());
+        return Ok(([(SEEN, revision.to_string())], says).into_response());
     }
     match kept {
         Ok(_) => Ok(to(&act.place())),
@@ -222,7 +232,7 @@ pub(super) async fn keep(act: FormAct, filled: Filled) -> Shown {
 /// Says what the rules and the register find, before anything is sent.
 pub(super) async fn check(act: FormAct, filled: Filled) -> Shown {
     let checked = async {
-        let typed = act.kept(&filled).await?;
+        let (typed, _) = act.kept(&filled).await?;
         let look = async |deed: &mut Deed<Officer>| {
             let form = forms::read(deed, act.id).await?;
             Box::pin(forms::foresee(deed, &act.register, &form)).await
@@ -243,8 +253,7 @@ pub(super) async fn check(act: FormAct, filled: Filled) -> Shown {
 /// Sends the form to be read a second time.
 pub(super) async fn send(act: FormAct, filled: Filled) -> Shown {
     let sent = async {
-        let typed = act.kept(&filled).await?;
-        let seen = filled.text("revision").parse().unwrap_or_default();
+        let (typed, seen) = act.kept(&filled).await?;
         let verb = async |deed: &mut Deed<Officer>| {
             forms::send(deed, &act.register, act.id, seen, typed.clone()).await.map(|_| json!({}))
         };

@@ -5,21 +5,23 @@ use askama::Template;
 use crypto::perso::problem::ProblemCode;
 use serde_json::json;
 
+use super::super::change::ChangeError;
 use super::super::history::EventKind;
 use super::super::merge::{self, MergeError, MergeKind};
 use super::super::model::Registered;
 use super::super::{PopulationError, check, steps};
-use super::change::{Proposal, TypedEvidence, evidence};
+use super::change::{TypedEvidence, evidence};
 use super::fields::wrongs;
-use super::person::UPDATE;
+use super::person::{self, UPDATE};
+use super::proposal::{Names, Proposal, Tried, Waiting};
 use super::words::{self, Row};
-use super::{Act, done, name_of, reference};
+use super::{Act, done, reference};
 use crate::deed::Deed;
 use crate::ground::Officer;
 use crate::ground::ids::{PersonId, of};
 use crate::ground::text::SomeWords;
 use crate::web::Problem;
-use crate::web::html::{Asked, Filled, Frame, REGISTER, Shown, Trouble, fill, page, page_about, to};
+use crate::web::html::{Asked, Filled, Frame, REGISTER, Shown, Trouble, page, page_about, to};
 
 /// Two records, and what is kept of them.
 #[derive(Template)]
@@ -129,13 +131,18 @@ pub(super) async fn propose(act: PersonAct, filled: Filled) -> Shown {
 
 /// Proposes that a merge was wrong.
 pub(super) async fn undo(act: PersonAct, filled: Filled) -> Shown {
-    let evidence = evidence(&filled, Some(EventKind::Corrected))?;
-    let verb = async |deed: &mut Deed<Officer>| {
-        let proposal = merge::propose_undo(deed, &act.register, act.id, evidence.clone()).await?;
-        Ok::<_, MergeError>(json!({"merge_id": proposal.id}))
+    let proposing = async {
+        let evidence = evidence(&filled, Some(EventKind::Corrected))?;
+        let verb = async |deed: &mut Deed<Officer>| {
+            let proposal = merge::propose_undo(deed, &act.register, act.id, evidence.clone()).await?;
+            Ok::<_, MergeError>(json!({"merge_id": proposal.id}))
+        };
+        act.once(&filled, verb).await
     };
-    let made = Box::pin(act.once(&filled, verb)).await?;
-    Ok(to(&merge_place(made.text("merge_id").as_deref())))
+    match Box::pin(proposing).await {
+        Ok(made) => Ok(to(&merge_place(made.text("merge_id").as_deref()))),
+        Err(problem) => person::again(&act, problem, &filled).await,
+    }
 }
 
 fn merge_place(id: Option<&str>) -> String {
@@ -145,72 +152,52 @@ fn merge_place(id: Option<&str>) -> String {
 type MergeAct = Act<of::Merge>;
 
 impl MergeAct {
-    async fn proposal(
-        &self,
-        problem: Option<&Problem>,
-        reason: &str,
-        done: Option<&'static str>,
-    ) -> Result<Proposal, Problem> {
+    async fn proposal(&self, tried: Tried<'_>) -> Result<Proposal, Problem> {
         let t = self.t();
         let look = async |deed: &mut Deed<Officer>| {
             let weighed = merge::weigh(deed, &self.register, self.id).await?;
-            let by = name_of(deed, weighed.proposed.proposed.by).await?;
-            let ended = match &weighed.proposed.ended {
-                Some(ended) => Some((name_of(deed, ended.by).await?, ended.at)),
-                None => None,
-            };
-            Ok::<_, MergeError>((weighed, by, ended))
+            let names = Names::of(deed, &weighed.proposed.proposed, weighed.proposed.ended.as_ref()).await;
+            Ok::<_, MergeError>((weighed, names.map_err(ChangeError::from)?))
         };
-        let (weighed, by, ended) = self.look(look).await?;
+        let (weighed, names) = self.look(look).await?;
         let merge::Weighed { proposed, survivor, other, consequences, of_other } = weighed;
-        let mine = self.visitor.officer.is_one_with(proposed.proposed.by);
-        let barred = if ended.is_none() {
+        let barred = if proposed.ended.is_none() {
             Box::pin(self.barred(async |deed| Box::pin(merge::apply(deed, &self.register, self.id)).await)).await?
         } else {
             None
         };
         let (today, tables) = (self.today(), self.register.reference());
-        let place = format!("{REGISTER}/merges/{}", self.id);
-        let beside = other.as_ref().filter(|_| proposed.kind == MergeKind::Merge);
         let second = proposed.declaration.as_ref();
         let second = second.and_then(|declared| check::examine(declared, tables, today).ok());
-        Ok(Proposal {
-            frame: self.frame(&place),
-            token: self.visitor.token.clone(),
-            key: self.visitor.key.clone(),
-            action: place,
+        let waiting = Waiting {
+            place: format!("{REGISTER}/merges/{}", self.id),
             title: format!("{} · {}", t.word(&t.merging, proposed.kind.word()), reference(proposed.id)),
-            name: survivor.person.full_name.as_str().to_owned(),
-            number: words::number(&survivor, t),
-            other: other.as_ref().map(|other| {
-                let name = other.person.full_name.as_str().to_owned();
-                (format!("{REGISTER}/persons/{}", other.id), name, words::number(other, t))
-            }),
-            person: survivor.id.to_string(),
-            proposed: fill(&t.registry.proposed_by, &[("name", &by), ("at", &self.moment(proposed.proposed.at))]),
-            rows: words::changes(&proposed.changes, tables, today, t),
-            beside: beside
-                .map_or_else(Vec::new, |other| words::side_by_side(&survivor.person, &other.person, tables, today, t)),
-            second: second.map_or_else(Vec::new, |(person, _)| words::person(&person, tables, today, t)),
-            evidence: words::evidence(&proposed.evidence, t),
-            consequences: consequences.map(|all| words::consequences(all, t)).unwrap_or_default(),
-            of_other: words::consequences(of_other, t),
-            findings: vec![],
+            registered: &survivor,
+            proposed: &proposed.proposed,
+            ended: proposed.ended.as_ref(),
+            is_applied: proposed.state == "applied",
+            names,
+            changes: &proposed.changes,
+            evidence: &proposed.evidence,
+            consequences,
             barred,
-            mine,
-            ended: ended.map(|(name, at)| {
-                let text = if proposed.state == "applied" { &t.registry.applied_by } else { &t.registry.withdrawn_by };
-                fill(text, &[("name", &name), ("at", &self.moment(at))])
-            }),
             apply: match proposed.kind {
                 MergeKind::Merge => &t.registry.apply_merge,
                 MergeKind::Undo => &t.registry.apply_undo,
                 MergeKind::Split => &t.registry.apply_split,
             },
-            reason: reason.to_owned(),
-            wrong: problem.and_then(|problem| wrongs(problem, t).remove("reason")),
-            trouble: problem.map(|problem| Trouble::of(problem, t)),
-            done,
+        };
+        let beside = other.as_ref().filter(|_| proposed.kind == MergeKind::Merge);
+        Ok(Proposal {
+            other: other.as_ref().map(|other| {
+                let name = other.person.full_name.as_str().to_owned();
+                (format!("{REGISTER}/persons/{}", other.id), name, words::number(other, t))
+            }),
+            beside: beside
+                .map_or_else(Vec::new, |other| words::side_by_side(&survivor.person, &other.person, tables, today, t)),
+            second: second.map_or_else(Vec::new, |(person, _)| words::person(&person, tables, today, t)),
+            of_other: words::consequences(of_other, t),
+            ..self.waiting(waiting, tried)
         })
     }
 
@@ -218,7 +205,8 @@ impl MergeAct {
         if problem.status().is_server_error() {
             return Err(problem);
         }
-        let sheet = Box::pin(self.proposal(Some(&problem), reason, None)).await?;
+        let tried = Tried { problem: Some(&problem), reason, done: None };
+        let sheet = Box::pin(self.proposal(tried)).await?;
         page_about(&problem, &sheet)
     }
 }
@@ -226,7 +214,7 @@ impl MergeAct {
 /// A proposed merge, undoing or split.
 pub(super) async fn open(act: MergeAct, asked: Asked) -> Shown {
     let done = done(&asked, act.t());
-    page(&Box::pin(act.proposal(None, "", done)).await?)
+    page(&Box::pin(act.proposal(Tried { done, ..Tried::default() })).await?)
 }
 
 /// A second officer applies it, once, however often the form comes.

@@ -10,6 +10,7 @@ mod figures;
 mod form;
 mod merge;
 mod person;
+mod proposal;
 mod quarantine;
 mod queue;
 mod reading;

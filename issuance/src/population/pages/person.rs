@@ -7,12 +7,15 @@ use super::super::duplicates::steps as duplicates;
 use super::super::history::EventKind;
 use super::super::model::Registered;
 use super::super::{PopulationError, steps};
+use super::change::TypedEvidence;
+use super::fields::wrongs;
 use super::words::{self, Double};
 use super::{Act, done};
 use crate::deed::{Deed, Occasion, Purpose};
 use crate::ground::Officer;
 use crate::ground::ids::of;
-use crate::web::html::{Asked, Frame, REGISTER, Shown, page};
+use crate::web::Problem;
+use crate::web::html::{Asked, Filled, Frame, REGISTER, Shown, Trouble, page, page_about};
 
 /// A person.
 #[derive(Template)]
@@ -31,7 +34,9 @@ struct Sheet {
     kinds: Vec<(&'static str, &'static str, &'static str)>,
     /// The record into which this one is merged.
     merged_into: Option<String>,
-    sources: Vec<(&'static str, &'static str)>,
+    /// On what an undoing rests.
+    evidence: TypedEvidence,
+    trouble: Option<Trouble>,
     done: Option<&'static str>,
 }
 
@@ -40,6 +45,19 @@ pub(super) const UPDATE: Occasion = Occasion { purpose: Purpose::Update, case: N
 
 /// The person.
 pub(super) async fn open(act: Act<of::Person>, asked: Asked) -> Shown {
+    let done = done(&asked, act.t());
+    page(&Sheet { done, ..Box::pin(sheet(&act, None)).await? })
+}
+
+/// The person again, with what is wrong with an act about it and what was typed for it.
+pub(super) async fn again(act: &Act<of::Person>, problem: Problem, filled: &Filled) -> Shown {
+    if problem.status().is_server_error() {
+        return Err(problem);
+    }
+    page_about(&problem, &Box::pin(sheet(act, Some((filled, &problem)))).await?)
+}
+
+async fn sheet(act: &Act<of::Person>, tried: Option<(&Filled, &Problem)>) -> Result<Sheet, Problem> {
     let t = act.t();
     let look = async |deed: &mut Deed<Officer>| {
         let registered = steps::read(deed, act.id, UPDATE).await?;
@@ -58,7 +76,8 @@ pub(super) async fn open(act: Act<of::Person>, asked: Asked) -> Shown {
         EventKind::Died => registered.person.died.is_none(),
         _ => true,
     };
-    page(&Sheet {
+    let wrongs = tried.map(|(_, problem)| wrongs(problem, t)).unwrap_or_default();
+    Ok(Sheet {
         frame: act.frame(&format!("{REGISTER}/persons/{}", act.id)),
         id: act.id.to_string(),
         token: act.visitor.token.clone(),
@@ -73,7 +92,8 @@ pub(super) async fn open(act: Act<of::Person>, asked: Asked) -> Shown {
             .map(|kind| (kind.word(), t.word(&t.event, kind.word()), t.word(&t.change, kind.word())))
             .collect(),
         merged_into: registered.merged_into.map(|into| into.to_string()),
-        sources: super::change::sources(t),
-        done: done(&asked, t),
+        evidence: TypedEvidence::of(tried.map(|(filled, _)| filled), "civil-status", &wrongs, t),
+        trouble: tried.map(|(_, problem)| Trouble::of(problem, t)),
+        done: None,
     })
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use askama::Template;
+use crypto::perso::problem::ProblemCode;
 use serde_json::json;
 
 use super::super::import::quarantine::{self, QuarantineError};
@@ -27,6 +28,8 @@ struct Sheet {
     token: String,
     key: String,
     id: String,
+    /// The name of what the row holds.
+    seen: String,
     title: String,
     raw: Option<String>,
     findings: Vec<Found>,
@@ -62,6 +65,8 @@ struct Column {
     label: String,
     value: String,
     wrong: Option<String>,
+    /// What it holds now, where an officer typed something else over what it held before.
+    now: Option<String>,
 }
 
 type RowAct = Act<of::Quarantined>;
@@ -104,9 +109,15 @@ impl RowAct {
             row.findings.iter().map(|finding| (finding.field.as_str(), finding)).collect();
         let column = |name: String| {
             let value = held.get(&name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
-            let value = typed.and_then(|typed| typed.get(&name).cloned()).unwrap_or(value);
+            let moved_on = problem.is_some_and(|problem| problem.code() == ProblemCode::FormMovedOn);
+            let other = typed.and_then(|typed| typed.get(&name)).filter(|typed| **typed != value);
+            let now = other.filter(|_| moved_on).map(|_| {
+                let text = Some(value.as_str()).filter(|text| !text.is_empty()).unwrap_or(&t.file.nothing);
+                fill(&t.meanwhile.now_kept, &[("text", text)])
+            });
+            let value = other.cloned().unwrap_or(value);
             let wrong = about.get(name.as_str()).map(|finding| said(&finding.code, &finding.message, t));
-            Column { id: name.replace('.', "-"), label: label(&name, t), value, wrong, name }
+            Column { id: name.replace('.', "-"), label: label(&name, t), value, wrong, now, name }
         };
         let (columns, others) =
             names().into_iter().map(column).partition(|column| !column.value.is_empty() || column.wrong.is_some());
@@ -116,6 +127,7 @@ impl RowAct {
             token: self.visitor.token.clone(),
             key: self.visitor.key.clone(),
             id: self.id.to_string(),
+            seen: row.digest(),
             title: fill(&t.registry.line, &[("n", &row.line.to_string())]),
             raw: row.raw.clone(),
             findings: row.findings.iter().map(|finding| found(finding, t)).collect(),
@@ -157,7 +169,7 @@ pub(super) async fn correct(act: RowAct, filled: Filled) -> Shown {
         typed.insert(field.to_owned(), value.to_owned());
     }
     let verb = async |deed: &mut Deed<Officer>| {
-        quarantine::correct(deed, &act.register, act.id, &typed)
+        quarantine::correct(deed, &act.register, act.id, &typed, Some(filled.text("seen")))
             .await
             .map(|judgement| json!({"ready": judgement.against.is_empty()}))
     };
@@ -170,7 +182,8 @@ pub(super) async fn correct(act: RowAct, filled: Filled) -> Shown {
 /// Enters the row into the register, once, however often the form comes.
 pub(super) async fn replay(act: RowAct, filled: Filled) -> Shown {
     let verb = async |deed: &mut Deed<Officer>| {
-        let (person, _) = Box::pin(quarantine::replay(deed, &act.register, act.id)).await?;
+        let seen = Some(filled.text("seen"));
+        let (person, _) = Box::pin(quarantine::replay(deed, &act.register, act.id, seen)).await?;
         Ok::<_, QuarantineError>(json!({"person_id": person}))
     };
     match Box::pin(act.once(&filled, verb)).await {

@@ -9,6 +9,7 @@ use super::super::forms::{self, FormState};
 use super::super::import::quarantine;
 use super::super::store::forms as store_forms;
 use super::super::{change, merge};
+use super::form::called;
 use super::{done, name_of, reference};
 use crate::deed::Deed;
 use crate::ground::ids::{ChangeId, FormId, MergeId, OfficerId, QuarantinedId};
@@ -135,15 +136,12 @@ impl Reader<'_> {
                 }
                 let form = store_forms::read(&row)?;
                 let last = form.sent.clone().unwrap_or_else(|| form.saved.clone());
-                let hands = [form.begun.by, form.saved.by, last.by];
-                let mine = hands.iter().any(|by| deed.actor().is_one_with(*by));
-                let number = form.typed.text(forms::FORM_NUMBER);
-                let number = if number.is_empty() { reference(form.id) } else { number.to_owned() };
+                let mine = form.had_a_hand(deed.actor());
                 let sent = state == FormState::Sent;
                 let by = name_of(deed, last.by).await?;
                 found.push(Row {
                     href: format!("{REGISTER}/forms/{}{}", form.id, if sent { "/reading" } else { "" }),
-                    what: fill(&self.t.registry.form_called, &[("number", &number)]),
+                    what: called(&form, self.t),
                     at: self.moment(last.at),
                     by,
                     tag: match (sent, mine, form.differs.is_empty()) {

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::super::forms::{self, FormError, PaperForm, READ_TWICE, Typed};
 use super::super::units;
-use super::fields::{Drawn, Group, label, lists, typed, wrongs};
+use super::fields::{Drawn, Group, label, lists, typed, typed_again, wrongs};
 use super::form::called;
 use super::words::{Double, doubles, findings};
 use super::{Act, name_of};
@@ -185,6 +185,14 @@ fn second(filled: &Filled) -> Result<Typed, Problem> {
     typed(filled, &READ_TWICE.map(str::to_owned))
 }
 
+impl FormAct {
+    /// Shows what the second officer typed where it is no reading.
+    async fn unread(&self, problem: Problem, filled: &Filled) -> Shown {
+        let typed = typed_again(filled, &READ_TWICE.map(str::to_owned));
+        Box::pin(self.reading_again(problem, &typed)).await
+    }
+}
+
 /// The fields to be read of the paper.
 pub(super) async fn open(act: FormAct) -> Shown {
     page(&Box::pin(act.reading(&Typed::default(), None, None)).await?)
@@ -192,7 +200,10 @@ pub(super) async fn open(act: FormAct) -> Shown {
 
 /// Both readings, side by side.
 pub(super) async fn compare(act: FormAct, filled: Filled) -> Shown {
-    let second = second(&filled)?;
+    let second = match second(&filled) {
+        Ok(second) => second,
+        Err(problem) => return act.unread(problem, &filled).await,
+    };
     match Box::pin(act.compared(&second)).await {
         Ok(compared) => page(&Box::pin(act.reading(&second, Some(compared), None)).await?),
         Err(problem) => act.reading_again(problem, &second).await,
@@ -201,7 +212,10 @@ pub(super) async fn compare(act: FormAct, filled: Filled) -> Shown {
 
 /// Enters what both read alike into the register, once, however often the form comes.
 pub(super) async fn enter(act: FormAct, filled: Filled) -> Shown {
-    let second = second(&filled)?;
+    let second = match second(&filled) {
+        Ok(second) => second,
+        Err(problem) => return act.unread(problem, &filled).await,
+    };
     let verb = async |deed: &mut Deed<Officer>| {
         let entered = Box::pin(forms::enter(deed, &act.register, act.id, &second)).await?;
         Ok::<_, FormError>(json!({"person_id": entered.id}))
@@ -217,7 +231,10 @@ pub(super) async fn enter(act: FormAct, filled: Filled) -> Shown {
 
 /// Gives the form back to the first officer, with the fields that were read otherwise.
 pub(super) async fn give_back(act: FormAct, filled: Filled) -> Shown {
-    let second = second(&filled)?;
+    let second = match second(&filled) {
+        Ok(second) => second,
+        Err(problem) => return act.unread(problem, &filled).await,
+    };
     let verb = async |deed: &mut Deed<Officer>| {
         forms::give_back(deed, &act.register, act.id, &second).await.map(|_| json!({}))
     };

@@ -27,16 +27,17 @@ pub const DECLARATION_FORM: Sealed = Sealed {
         ("ended_by", Kind::Uuid),
         ("ended_at", Kind::Moment),
         ("person_id", Kind::Uuid),
+        ("hands", Kind::Json),
     ],
     keys: 1,
     one: sql!(
         "select id, office, state, typed, differs, revision, begun_by, begun_at, saved_by, saved_at, sent_by, sent_at,
-                ended_by, ended_at, person_id, version, mac
+                ended_by, ended_at, person_id, hands, version, mac
          from declaration_form where id = $1"
     ),
     all: sql!(
         "select id, office, state, typed, differs, revision, begun_by, begun_at, saved_by, saved_at, sent_by, sent_at,
-                ended_by, ended_at, person_id, version, mac
+                ended_by, ended_at, person_id, hands, version, mac
          from declaration_form order by id"
     ),
     set: sql!("update declaration_form set version = $1, mac = $2 where id = $3"),
@@ -70,8 +71,8 @@ pub(in crate::population) async fn put(tx: &mut Tx, form: &PaperForm) -> Result<
     let sql = sql!(
         "update declaration_form
          set state = $1, typed = $2, differs = $3, revision = $4, saved_by = $5, saved_at = $6, sent_by = $7,
-             sent_at = $8, ended_by = $9, ended_at = $10, person_id = $11
-         where id = $12"
+             sent_at = $8, ended_by = $9, ended_at = $10, person_id = $11, hands = $12
+         where id = $13"
     );
     let (sent, ended) = (form.sent.as_ref(), form.ended.as_ref());
     let arguments = args![
@@ -86,6 +87,7 @@ pub(in crate::population) async fn put(tx: &mut Tx, form: &PaperForm) -> Result<
         ended.map(|ended| ended.by),
         ended.map(|ended| ended.at),
         form.person,
+        Argument::json(&form.hands),
         form.id
     ];
     tx.change(&DECLARATION_FORM, form.id, sql, arguments).await?;
@@ -107,7 +109,7 @@ pub(in crate::population) async fn waiting(
 ) -> Result<Vec<(Record, bool)>, StoreError> {
     let sql = sql!(
         "select id, office, state, typed, differs, revision, begun_by, begun_at, saved_by, saved_at, sent_by, sent_at,
-                ended_by, ended_at, person_id, version, mac
+                ended_by, ended_at, person_id, hands, version, mac
          from declaration_form where office = $1 and state = $2 and id > $3 order by id limit $4"
     );
     tx.all_judged(&DECLARATION_FORM, sql, args![office, state.word(), after, most]).await
@@ -121,6 +123,8 @@ pub(in crate::population) fn read(row: &Record) -> Result<PaperForm, StoreError>
         let at: Option<time::OffsetDateTime> = row.get(at)?;
         Ok(by.zip(at).map(|(by, at)| Decision { by, at }))
     };
+    let hands: Option<serde_json::Value> = row.get("hands")?;
+    let hands = hands.map(serde_json::from_value).transpose().map_err(|_| row.inconsistent("hands"))?;
     Ok(PaperForm {
         id: Id::of(row, "id")?,
         office: row.parsed("office")?,
@@ -133,5 +137,6 @@ pub(in crate::population) fn read(row: &Record) -> Result<PaperForm, StoreError>
         sent: decision("sent_by", "sent_at")?,
         ended: decision("ended_by", "ended_at")?,
         person: Id::of_optional(row, "person_id")?,
+        hands: hands.unwrap_or_default(),
     })
 }

@@ -488,6 +488,14 @@ pub struct Quarantined {
     pub place: Option<String>,
 }
 
+impl Quarantined {
+    /// Returns a name for what the row holds now: SHA-256 in hexadecimal. What an officer saw of it is said so.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        hex::encode(Sha256::digest(format!("{}\0{}", self.state, self.declaration)))
+    }
+}
+
 /// Puts rows into quarantine.
 pub(in crate::population) async fn quarantine(tx: &mut Tx, rows: &[Quarantined]) -> Result<(), StoreError> {
     let sql = sql!(

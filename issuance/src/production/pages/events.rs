@@ -21,16 +21,8 @@ use crate::deed::Deeds;
 use crate::ground::Officer;
 use crate::production::Production;
 use crate::production::live::{Seen, Watcher};
-use crate::web::html::{Asked, DOOR, Dress, FACTORY, Shown, Texts, Visitor, cookie_token_hash, texts};
+use crate::web::html::{Asked, Dress, FACTORY, STREAM_OVER, Shown, Visitor, cookie_token_hash, session_over, texts};
 use crate::web::{Desk, Problem};
-
-/// What an open page is told when its session ended.
-#[derive(Template)]
-#[template(path = "floor-over.html")]
-struct Over {
-    t: &'static Texts,
-    door: String,
-}
 
 /// `GET /pages/factory/events`
 pub(super) async fn stream(
@@ -45,10 +37,14 @@ pub(super) async fn stream(
     let office = office_of(&asked, &visitor.officer)?;
     let token_hash = cookie_token_hash(&headers).ok_or_else(|| Problem::new(ProblemCode::SessionNeeded))?;
     let deeds = desk.deeds();
-    let watcher = production
-        .live
-        .watch(deeds, production.lease(), &office, visitor.officer.session)
-        .map_err(|_| Problem::new(ProblemCode::ServiceBusy))?;
+    let Ok(watcher) = production.live.watch(deeds, production.lease(), &office, &visitor.officer) else {
+        // A script that is told so asks again after a while; a page without one is not told a problem as its content.
+        if dress.is_part() {
+            let busy = Event::default().event("busy").retry(AGAIN).data("busy");
+            return Ok(answer(stream::once(async { Ok(busy) })));
+        }
+        return Err(Problem::new(ProblemCode::ServiceBusy));
+    };
     let words = Words { language: dress.language, offset: deeds.source().clock().offset() };
     let follower = Follower {
         watcher,
@@ -58,7 +54,7 @@ pub(super) async fn stream(
         officer: visitor.officer,
         words,
         looked: Instant::now(),
-        over: false,
+        end: End::NotYet,
     };
     Ok(answer(stream::unfold(follower, Follower::tell)))
 }
@@ -80,21 +76,36 @@ struct Follower {
     words: Words,
     /// When the session was looked at last.
     looked: Instant,
-    /// True once the page was told that its session ended.
-    over: bool,
+    end: End,
+}
+
+/// How far the end of a stream is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum End {
+    /// The session goes on.
+    NotYet,
+    /// The page was told that its session ended; it is still to be told not to ask again.
+    Told,
+    /// All is told.
+    Over,
 }
 
 impl Follower {
     /// Waits for what is to be told next; `None` at the end.
     async fn tell(mut self) -> Option<(Result<Event, Infallible>, Self)> {
-        if self.over {
-            return None;
+        match self.end {
+            End::NotYet => {}
+            End::Told => {
+                self.end = End::Over;
+                return Some((Ok(Event::default().event(STREAM_OVER).data(STREAM_OVER)), self));
+            }
+            End::Over => return None,
         }
         loop {
             tokio::select! {
                 seen = self.watcher.next() => {
                     let seen = seen?;
-                    if !self.goes_on().await {
+                    if !self.goes_on().await? {
                         break;
                     }
                     if let Some(event) = self.event(&seen) {
@@ -102,30 +113,29 @@ impl Follower {
                     }
                 }
                 () = tokio::time::sleep_until(self.looked + LOOK) => {
-                    if !self.goes_on().await {
+                    if !self.goes_on().await? {
                         break;
                     }
                 }
             }
         }
-        self.over = true;
-        let over = Over { t: texts(self.words.language), door: format!("{DOOR}?next={FACTORY}") };
-        let said = over.render().ok()?;
+        self.end = End::Told;
+        let said = session_over(texts(self.words.language), FACTORY)?;
         Some((Ok(Event::default().data(said)), self))
     }
 
-    /// True while the session goes on; looked at every few seconds.
-    async fn goes_on(&mut self) -> bool {
+    /// True while the session goes on; looked at every few seconds. `None` if it cannot be looked at: what cannot be
+    /// looked at is not believed, and the page, which is told nothing false either, asks again by itself.
+    async fn goes_on(&mut self) -> Option<bool> {
         if self.looked.elapsed() < LOOK {
-            return true;
+            return Some(true);
         }
         self.looked = Instant::now();
         match access::goes_on(&self.access, &self.deeds, &self.token_hash, &self.officer).await {
-            Ok(goes_on) => goes_on,
-            // What cannot be looked at is not believed.
+            Ok(goes_on) => Some(goes_on),
             Err(error) => {
                 tracing::warn!(%error, "a stream of a factory ends: its session could not be looked at");
-                false
+                None
             }
         }
     }
@@ -141,6 +151,8 @@ impl Follower {
     }
 }
 
+/// A page that found no room asks again after so long.
+const AGAIN: Duration = Duration::from_secs(15);
 /// The session is looked at so often.
 const LOOK: Duration = Duration::from_secs(5);
 /// A stream that says nothing breathes so often, so that no proxy on the way takes it for dead.

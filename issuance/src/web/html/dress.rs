@@ -10,7 +10,7 @@ use crypto::perso::problem::ProblemCode;
 
 use super::cookies::{LOOK, cookie, set};
 use super::frame::{Frame, Place, Trouble};
-use super::texts::texts;
+use super::texts::{Texts, texts};
 use super::{DOOR, HOME, PASSWORD, page_about, to};
 use crate::ground::ids::RequestId;
 use crate::web::Problem;
@@ -39,6 +39,17 @@ impl Theme {
     }
 }
 
+/// For what a browser asks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Wants {
+    /// A page.
+    Page,
+    /// A script: a part of the page that is shown.
+    Part,
+    /// A script: a stream of what happens.
+    Stream,
+}
+
 /// What a page knows of its reader before it knows the officer.
 #[derive(Clone, Debug)]
 pub(crate) struct Dress {
@@ -54,8 +65,8 @@ pub(crate) struct Dress {
     pub(crate) here: String,
     /// The path that was asked for, with its query.
     asked: String,
-    /// True if the browser asks for a part of the page that it shows.
-    part: bool,
+    /// For what the browser asks.
+    wants: Wants,
     /// True for a question, false for an act.
     reads: bool,
 }
@@ -89,12 +100,18 @@ impl Dress {
             keys = keys && word != NO_KEYS;
         }
         let here = if reads { asked.clone() } else { HOME.to_owned() };
-        Self { language, theme, keys, nonce, here, asked, part: headers.contains_key("hx-request"), reads }
+        let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let wants = match headers.contains_key("hx-request") {
+            false => Wants::Page,
+            true if accepts.contains("text/event-stream") => Wants::Stream,
+            true => Wants::Part,
+        };
+        Self { language, theme, keys, nonce, here, asked, wants, reads }
     }
 
     /// True if a script asks, which goes on with the page that it has.
     pub(crate) fn is_part(&self) -> bool {
-        self.part
+        self.wants != Wants::Page
     }
 
     /// The same, for an answer to an act that shows the page at another place.
@@ -126,8 +143,13 @@ impl Dress {
     /// and what to do.
     pub(crate) fn refused(&self, problem: &Problem, id: RequestId) -> Response {
         match problem.code() {
+            // A script that follows what happens would ask for ever: it is told, and told not to.
+            ProblemCode::SessionNeeded if self.wants == Wants::Stream => {
+                let place = self.asked.split('?').next().unwrap_or(HOME).trim_end_matches("/events");
+                return over(session_over(texts(self.language), place).unwrap_or_default().trim());
+            }
             // The part stays as it is; the next act leads to the door.
-            ProblemCode::SessionNeeded if self.part => return StatusCode::NO_CONTENT.into_response(),
+            ProblemCode::SessionNeeded if self.is_part() => return StatusCode::NO_CONTENT.into_response(),
             ProblemCode::SessionNeeded if self.reads && self.asked == HOME => return to(DOOR),
             ProblemCode::SessionNeeded if self.reads => {
                 let next: String = percent(&self.asked);
@@ -142,6 +164,30 @@ impl Dress {
         let sheet = Sheet { frame: &frame, trouble: &trouble, request: id.to_string(), door: DOOR };
         page_about(problem, &sheet).unwrap_or_else(|_| problem.status().into_response())
     }
+}
+
+/// What an open page is told when its session ended.
+#[derive(Template)]
+#[template(path = "session-over.html")]
+struct SessionOver {
+    t: &'static Texts,
+    door: String,
+}
+
+/// Returns what an open page is told when its session ended, with the way through the door back to this place; nothing
+/// if it cannot be drawn.
+pub(crate) fn session_over(t: &'static Texts, place: &str) -> Option<String> {
+    SessionOver { t, door: format!("{DOOR}?next={}", percent(place)) }.render().ok()
+}
+
+/// The name of the event after which a page does not ask for its stream again.
+pub(crate) const STREAM_OVER: &str = "over";
+
+/// Answers a page that asks for its stream after its session ended.
+fn over(said: &str) -> Response {
+    let lines: Vec<String> = said.lines().map(|line| format!("data: {line}")).collect();
+    let events = format!("{}\n\nevent: {STREAM_OVER}\ndata: {STREAM_OVER}\n\n", lines.join("\n"));
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"))], events).into_response()
 }
 
 /// Writes a place so that it is one value of a query.

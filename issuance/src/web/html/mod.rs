@@ -16,7 +16,7 @@ use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 pub(crate) use cookies::{cookie_token_hash, forgotten_session, has_session, page_token_hash, session_cookie};
-pub(crate) use dress::{Dress, is_page, local};
+pub(crate) use dress::{Dress, STREAM_OVER, is_page, local, session_over};
 pub(crate) use filled::{Asked, Filled, asked_here};
 pub(crate) use frame::{
     ADMINISTRATION, APPROVALS, CALENDAR, COUNTER, DASHBOARD, DEPUTIES, FACTORY, Frame, HAND_OVER, KEYS, OFFICERS,

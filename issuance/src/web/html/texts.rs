@@ -199,6 +199,8 @@ texts! {
             title lead all purpose algorithm from until signs_until days signatures succeeded fine notice warning
             critical list_title list list_over list_unreadable by_hand masters masters_says version in_stock in_cards
         }
+        meanwhile: MeanwhileTexts { now_kept }
+        lists: ListsTexts { first first_of station }
     }
     tables {
         /// Accounts of the stock.
@@ -307,7 +309,24 @@ pub(crate) fn texts(language: Language) -> &'static Texts {
 
 /// Writes values into the places of a text: `{n}`.
 pub(crate) fn fill(text: &str, values: &[(&str, &str)]) -> String {
-    values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+    let (mut filled, mut rest) = (String::with_capacity(text.len()), text);
+    // From left to right, once: what a value says is no place for another one.
+    while let Some((before, after)) = rest.split_once('{') {
+        filled.push_str(before);
+        let place = after.split_once('}');
+        let found = place.and_then(|(place, rest)| Some((values.iter().find(|(name, _)| *name == place)?.1, rest)));
+        rest = match found {
+            Some((value, rest)) => {
+                filled.push_str(value);
+                rest
+            }
+            None => {
+                filled.push('{');
+                after
+            }
+        };
+    }
+    filled + rest
 }
 
 static EN: LazyLock<Texts> = LazyLock::new(|| read(include_str!("texts.en.toml")));
@@ -325,6 +344,12 @@ mod tests {
 
     use super::*;
     use crate::ground::Role;
+
+    #[test]
+    fn what_a_value_says_is_filled_in_as_it_is() {
+        let values = [("name", "{at} {name}"), ("at", "today")];
+        assert_eq!(fill("{name}: {at}, {other} {", &values), "{at} {name}: today, {other} {");
+    }
 
     fn files() -> [(&'static str, Table); 2] {
         [("en", include_str!("texts.en.toml")), ("vi", include_str!("texts.vi.toml"))]
