@@ -111,7 +111,7 @@ pub(super) async fn looks_at(
 }
 
 /// What is a look at a person's data, and changes nothing.
-pub(crate) const LOOKS: [Action; 17] = [
+pub(crate) const LOOKS: [Action; 18] = [
     Action::AnswerReplayed,
     Action::ApplicationRead,
     Action::ApplicationsListed,
@@ -123,6 +123,7 @@ pub(crate) const LOOKS: [Action; 17] = [
     Action::CardsListed,
     Action::ClaimRefused,
     Action::ContactRead,
+    Action::FingerprintRead,
     Action::NoticesListed,
     Action::NumberRead,
     Action::PersonFound,

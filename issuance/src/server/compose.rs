@@ -106,7 +106,7 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 43] = [
+pub const SEALED: [&Sealed; 44] = [
     &access::OFFICER,
     &access::STATION,
     &cards::CARD,
@@ -150,6 +150,7 @@ pub const SEALED: [&Sealed; 43] = [
     &applications::FEE_TILL,
     &bookings::OFFICE_HOURS,
     &population::DECLARATION_FORM,
+    &applications::FINGERPRINT_CARD,
 ];
 
 /// Opens the keys of the folder, which must be the authority's that the settings name.

@@ -28,6 +28,7 @@ mod duplicates;
 mod examples;
 mod factors;
 mod factory_pages;
+mod fingerprints;
 mod folder;
 mod four_eyes;
 mod generate;
