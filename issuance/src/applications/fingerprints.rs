@@ -182,10 +182,10 @@ pub async fn take(
         card.put(Print { finger, state, taken: taken.clone() });
         fingers.push(finger.word());
     }
-    if !fingers.is_empty() {
-        keep(deed, application, &card, format!("image: {}", fingers.join(", "))).await?;
-    } else {
+    if fingers.is_empty() {
         read_again(deed, &application).await?;
+    } else {
+        keep(deed, application, &card, format!("image: {}", fingers.join(", "))).await?;
     }
     Ok(Taken { card, same })
 }
