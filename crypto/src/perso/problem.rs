@@ -183,6 +183,10 @@ catalogue! {
     FeeEntryUnfit "fee-entry-unfit" Request
     FeePaymentUnfit "fee-payment-unfit" Request
     FeeUnpaid "fee-unpaid" Request
+    FingerprintAbsent "fingerprint-absent" Request
+    FingerprintFormat "fingerprint-format" Request
+    FingerprintUnfit "fingerprint-unfit" Request
+    FingerprintsMissing "fingerprints-missing" Request
     FormForeign "form-foreign" Request
     FormMovedOn "form-moved-on" Request
     FormUnknown "form-unknown" Request

@@ -20,7 +20,9 @@ use super::register_check::{self, RegisterCheckSaid, RegisterCheckView};
 use super::stages::{By, Step};
 use super::steps::{self, Keeping, Missing, Request};
 use super::store::closed::Erased;
-use super::{Counter, CounterError, claims, deciders, hand_over, lists, payments_api, reading, reference};
+use super::{
+    Counter, CounterError, claims, deciders, fingerprints_api, hand_over, lists, payments_api, reading, reference,
+};
 use crate::bookings::{self, BookingOfApplication};
 use crate::deed::Occasion;
 use crate::ground::ids::{ApplicationId, CardId, HoldId, OfficerId, PersonId};
@@ -53,6 +55,7 @@ where
         .add(right(Step::Release), routes!(release))
         .merge(appeals::routes())
         .merge(claims::routes())
+        .merge(fingerprints_api::routes())
         .merge(hand_over::routes())
         .merge(payments_api::routes())
         .merge(reading::routes())

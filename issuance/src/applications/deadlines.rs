@@ -106,6 +106,9 @@ pub struct Terms {
     /// By when it is classified and archives answer; none where that is not demanded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archive: Option<Archives>,
+    /// True where it is sent with a whole ten-print card only.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fingerprints: bool,
 }
 
 /// The term of shipping of the act, under which applications were opened before it was kept by itself.
@@ -146,6 +149,7 @@ impl Deadlines {
             escalation,
             procedure,
             archive: None,
+            fingerprints: false,
         }
     }
 

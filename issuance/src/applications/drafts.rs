@@ -2,8 +2,10 @@
 //! browser that closes or a session that ends loses nothing, and any officer of the counter finds it again. A step of
 //! the application ends it.
 
+use rand::Rng as _;
 use sha2::{Digest, Sha256};
 
+use super::fingerprints::{self, PrintState, TenPrintCard};
 use super::model::{Application, Stage, TransitionError};
 use super::portrait::{Finding, PortraitError};
 use super::stages::{self, Step};
@@ -22,6 +24,8 @@ pub struct Draft {
     pub features: String,
     /// The portrait.
     pub portrait: Option<Taken>,
+    /// The ten-print card.
+    pub fingerprints: TenPrintCard,
     /// The officer who kept it last, and the moment; none where it is what was sent before.
     pub saved: Option<Decision>,
 }
@@ -61,7 +65,15 @@ impl Draft {
     pub fn digest(&self) -> DraftDigest {
         let portrait = self.portrait.as_ref().map_or("", |taken| taken.name.as_str());
         let hash = Sha256::new_with_prefix("draft\0").chain_update(portrait).chain_update([0]);
-        DraftDigest(hash.chain_update(&self.features).finalize().into())
+        let mut hash = hash.chain_update(&self.features);
+        for print in self.fingerprints.prints() {
+            let state = match &print.state {
+                PrintState::Image { object, .. } => object.as_str(),
+                PrintState::None { because } => because.word(),
+            };
+            hash = hash.chain_update([0]).chain_update(print.finger.word()).chain_update([0]).chain_update(state);
+        }
+        DraftDigest(hash.finalize().into())
     }
 
     /// Returns what an officer answers for who uses the portrait.
@@ -74,7 +86,7 @@ impl Draft {
     fn sent(stage: &Stage) -> Self {
         let Some(capture) = stage.capture_of() else { return Self::default() };
         let portrait = Some(Taken { name: capture.portrait.clone(), findings: vec![] });
-        Self { features: capture.features.clone(), portrait, saved: None }
+        Self { features: capture.features.clone(), portrait, ..Self::default() }
     }
 }
 
@@ -85,13 +97,21 @@ impl Draft {
 /// [`StoreError`]
 pub async fn of_application(deed: &mut Deed<Officer>, application: &Application) -> Result<Draft, StoreError> {
     let kept = store::drafts::of_application(deed.tx(), application.id).await?;
-    Ok(kept.unwrap_or_else(|| Draft::sent(&application.stage)))
+    let fingerprints = fingerprints::of_application(deed, application.id).await?;
+    Ok(Draft { fingerprints, ..kept.unwrap_or_else(|| Draft::sent(&application.stage)) })
 }
 
 /// True if portrait and features may be taken at the stage of an application.
 #[must_use]
 pub fn may_be_taken(application: &Application) -> bool {
     stages::next(application.stage.which(), Step::Capture, application.procedure()).is_some()
+}
+
+/// Draws the salt of what is taken.
+pub(super) fn salt(deed: &mut Deed<Officer>) -> [u8; 16] {
+    let mut salt = [0; 16];
+    deed.rng().fill_bytes(&mut salt);
+    salt
 }
 
 /// Makes the portrait of a photograph, looks at it, and keeps it. Returns the object's name with what was found. Needs
@@ -201,7 +221,7 @@ mod tests {
     fn what_was_seen_is_named_by_portrait_and_features() {
         let draft = |name: &str, features: &str| {
             let portrait = Some(Taken { name: name.into(), findings: vec![] });
-            Draft { features: features.into(), portrait, saved: None }.digest()
+            Draft { features: features.into(), portrait, ..Draft::default() }.digest()
         };
         assert_eq!(draft("a", "b"), draft("a", "b"));
         let all = [draft("a", "b"), draft("a", "c"), draft("b", "b"), draft("ab", ""), draft("", "ab")];

@@ -15,7 +15,7 @@ use crate::{holds, population};
 /// What is erased of a closed application.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Erasable {
-    /// All portraits that were taken, with their content keys.
+    /// All portraits and images of fingers that were taken, with their content keys.
     Portraits,
     /// Features, and the files of a card that was never handed over.
     Dossiers,
@@ -78,6 +78,7 @@ pub async fn erase<A: Actor>(
             if let Some(capture) = application.stage.capture_of() {
                 closed::note(deed.tx(), id, &capture.portrait, at).await?;
             }
+            store::fingerprints::forget(deed.tx(), id).await?;
             Action::PortraitErased
         }
         Erasable::Dossiers => {

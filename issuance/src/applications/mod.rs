@@ -13,6 +13,10 @@ pub mod erasure;
 mod faces;
 pub mod fees;
 pub mod fetched;
+pub mod fingerprint_image;
+pub mod fingerprints;
+mod fingerprints_api;
+pub mod fingers;
 pub mod hand_over;
 mod lists;
 #[cfg(test)]
@@ -43,11 +47,13 @@ pub use api::routes;
 use claims::Claims;
 use deadlines::Deadlines;
 use fees::Fees;
+use fingerprints::Fingerprints;
 pub(crate) use pages::{at_counter, pages, waiting, waiting_cards};
 use paper_archive::Archives;
 use serde::{Deserialize, Serialize};
 use stages::Procedure;
 pub use steps::CounterError;
+pub use store::fingerprints::FINGERPRINT_CARD;
 pub use store::paper_archive::{ARCHIVE_REQUEST, CLASSIFICATION};
 pub use store::payments::{FEE_ENTRY, FEE_TILL};
 pub use store::register_checks::REGISTER_CHECK;
@@ -71,6 +77,8 @@ pub struct Settings {
     pub claims: Claims,
     /// What is demanded of the archive of papers.
     pub archive: Archives,
+    /// What is demanded of the fingers.
+    pub fingerprints: Fingerprints,
 }
 
 /// What the counter has: the fee table, the large objects, and what a card of this series can carry.

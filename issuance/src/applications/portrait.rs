@@ -19,8 +19,8 @@ use utoipa::ToSchema;
 use super::faces::{Face, faces};
 use crate::cards::compose::Portrait;
 
-/// Largest photograph taken, bytes.
-pub const MAX_UPLOAD: usize = 2_900_000;
+/// Largest photograph taken, bytes. By the API fewer come through, in base64 within `web.body_limit`.
+pub const MAX_UPLOAD: usize = 10_000_000;
 /// Largest portrait written, bytes: what the chip has room for.
 pub const MAX_PORTRAIT: usize = 20_000;
 /// Least size that the quality search aims at, bytes. A plain picture may stay below at the best quality.

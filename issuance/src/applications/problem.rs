@@ -3,6 +3,8 @@
 use crypto::perso::problem::ProblemCode as Code;
 
 use super::CounterError;
+use super::fingerprint_image::PrintError;
+use super::fingerprints::FingerprintDoubt;
 use super::hand_over::HandOverError;
 use super::model::{ApplicationError, TransitionError};
 use super::paper_archive::ArchiveDoubt;
@@ -35,6 +37,7 @@ impl From<CounterError> for Problem {
             E::Doubtful(_) => of(Code::AcknowledgementNeeded),
             E::Erased { .. } => of(Code::Erased),
             E::Fee(source) => source.into(),
+            E::Fingerprint(source) => source.into(),
             E::GroundMissing => of(Code::ReasonMissing).field("/fee_exempt", Code::ReasonMissing, said.as_str()),
             E::Features => of(Code::FeaturesUnfit).field("/features", Code::FeaturesUnfit, said.as_str()),
             E::NoPortrait => of(Code::StageDoesNotAllow),
@@ -70,6 +73,26 @@ impl From<ArchiveDoubt> for Problem {
             ArchiveDoubt::Unknown => Code::ArchiveRequestUnknown,
         };
         Self::new(code).detail(error)
+    }
+}
+
+impl From<FingerprintDoubt> for Problem {
+    fn from(error: FingerprintDoubt) -> Self {
+        let said = error.to_string();
+        let (code, field) = match error {
+            FingerprintDoubt::Absent => (Code::FingerprintAbsent, None),
+            FingerprintDoubt::Base64 => (Code::FingerprintUnfit, Some("/image")),
+            FingerprintDoubt::Flat => (Code::FingerprintUnfit, Some("/because")),
+            FingerprintDoubt::OneOfBoth => (Code::FingerprintUnfit, None),
+            FingerprintDoubt::Missing(_) => (Code::FingerprintsMissing, None),
+            FingerprintDoubt::Unfit(PrintError::NotTaken(_)) => (Code::FingerprintFormat, Some("/image")),
+            FingerprintDoubt::Unfit(_) => (Code::FingerprintUnfit, Some("/image")),
+        };
+        let problem = Self::new(code).detail(&said);
+        match field {
+            Some(field) => problem.field(field, code, said.as_str()),
+            None => problem,
+        }
     }
 }
 

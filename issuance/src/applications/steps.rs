@@ -9,6 +9,7 @@ use time::{Date, Duration, OffsetDateTime};
 use super::deadlines::{Now, Progress, Terms};
 use super::fees::PayBefore;
 use super::fetched::FetchedPortrait;
+use super::fingerprints::{self, FingerprintDoubt};
 use super::model::{
     Application, ApplicationError, Capture, DossierDigest, Held, Kind, ReturnReason, Slip, Stage, StageName,
     TransitionError, old_enough,
@@ -18,7 +19,7 @@ use super::payments::FeeRefusal;
 use super::portrait::{self, Crop, PortraitError, passport_portrait};
 use super::register_check::{self, RegisterDoubt};
 use super::store::closed::Erased;
-use super::{Counter, claims, payments, progress, store};
+use super::{Counter, claims, drafts, payments, progress, store};
 use crate::access::dissolutions::OfficeEnded;
 use crate::cards::CardError;
 use crate::cards::compose::{self, ComposeError, Holder};
@@ -107,7 +108,9 @@ pub async fn register(
     let has_old_card = person.old_id_number.as_ref().is_some_and(|number| number.len() == 9);
     let deadlines = &counter.settings.deadlines;
     let archive = Some(counter.settings.archive).filter(|archive| archive.demanded);
-    let terms = Terms { archive, ..deadlines.terms(request.kind, request.office, counter.settings.procedure) };
+    let fingerprints = counter.settings.fingerprints.demanded;
+    let terms =
+        Terms { archive, fingerprints, ..deadlines.terms(request.kind, request.office, counter.settings.procedure) };
     let now = Now { day: deed.today(), at: deed.at() };
     let calendar = progress::calendar(deed.tx(), now.day).await?;
     let promised = deadlines.day_for_citizen(&calendar, now.day, terms.whole)?;
@@ -170,8 +173,8 @@ pub(super) async fn captured(
 ) -> Result<Application, CounterError> {
     let mut application = to_step(deed, id).await?;
     let features = tidy(features).filter(|text| fits_a_card(text)).ok_or(CounterError::Features)?;
-    let mut salt = [0; 16];
-    deed.rng().fill_bytes(&mut salt);
+    fingerprints::must_be_whole(deed, &application).await?;
+    let salt = drafts::salt(deed);
     let taken = deed.decision();
     // Also when another officer captures again later: who once had a hand in it never decides on it.
     involve_actor(deed, id).await?;
@@ -296,8 +299,8 @@ pub async fn give_back(
 /// [`CounterError`]
 pub async fn resubmit(deed: &mut Deed<Officer>, id: ApplicationId) -> Result<Application, CounterError> {
     let mut application = to_step(deed, id).await?;
-    let mut salt = [0; 16];
-    deed.rng().fill_bytes(&mut salt);
+    fingerprints::must_be_whole(deed, &application).await?;
+    let salt = drafts::salt(deed);
     application.stage = stepped(application.stage, |stage| stage.resubmit(salt))?;
     involve_actor(deed, id).await?;
     moved(deed, application, Action::ApplicationResubmitted, Purpose::Capture).await
@@ -713,6 +716,9 @@ pub enum CounterError {
     /// What a fee is settled by.
     #[error(transparent)]
     Fee(#[from] FeeRefusal),
+    /// The fingers.
+    #[error(transparent)]
+    Fingerprint(#[from] FingerprintDoubt),
     /// An exemption without its ground.
     #[error("an exemption has a ground and evidence: POST /api/v1/applications/{{id}}/fee/exemption")]
     GroundMissing,

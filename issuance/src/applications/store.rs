@@ -4,6 +4,7 @@ pub mod ahead;
 pub mod claims;
 pub mod closed;
 pub mod drafts;
+pub mod fingerprints;
 pub mod items;
 pub mod lists;
 pub mod moving;
@@ -40,6 +41,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(153, "0153_applications_register_checks"),
     migration!(170, "0170_applications_batch_items"),
     migration!(190, "0190_applications_drafts"),
+    migration!(191, "0191_applications_fingerprint_cards"),
     migration!(198, "0198_applications_paper_archive"),
     migration!(202, "0202_applications_tills"),
     migration!(205, "0205_applications_made_ahead"),

@@ -131,7 +131,7 @@ pub(super) async fn looks_about(
 }
 
 /// What is a look at a person's data, and changes nothing.
-pub(crate) const LOOKS: [Action; 20] = [
+pub(crate) const LOOKS: [Action; 21] = [
     Action::AnswerReplayed,
     Action::ApplicationRead,
     Action::ApplicationsListed,
@@ -146,6 +146,7 @@ pub(crate) const LOOKS: [Action; 20] = [
     Action::ExchangeAnswered,
     Action::ExchangeLooksRead,
     Action::ExchangeRefused,
+    Action::FingerprintRead,
     Action::NoticesListed,
     Action::NumberRead,
     Action::PersonFound,

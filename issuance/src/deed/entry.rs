@@ -293,6 +293,10 @@ words! {
         FeeRead = "fee-read",
         /// A payment or an exemption was undone.
         FeeUndone = "fee-undone",
+        /// The image of a finger was read.
+        FingerprintRead = "fingerprint-read",
+        /// The image of a finger was taken, or noted why there is none.
+        FingerprintTaken = "fingerprint-taken",
         /// A document that a restored database does not know was found.
         FindingEntered = "finding-entered",
         /// An officer wants a document that was found revoked.

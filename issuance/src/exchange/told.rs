@@ -155,7 +155,7 @@ mod tests {
             personal_number: None,
             merged_into: None,
         };
-        let register = crate::population::Register::default();
+        let register = crate::population::Register::open(&crate::population::Settings::default()).unwrap();
         let today = time::macros::date!(2026 - 11 - 27);
         let particulars = Particulars { registered: &registered, cards: &[], reference: register.reference(), today };
         for field in Field::ALL {

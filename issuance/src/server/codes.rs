@@ -593,6 +593,7 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
             C::ApplicationUnknown,
             C::CropOutside,
             C::FeaturesUnfit,
+            C::FingerprintsMissing,
             C::OtherOffice,
             C::PortraitNotBase64,
             C::PortraitNotJpeg,
@@ -653,7 +654,7 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
     (
         "POST",
         "/api/v1/applications/{id}/resubmission",
-        &[C::ApplicationClaimed, C::ApplicationUnknown, C::OtherOffice, C::StageDoesNotAllow],
+        &[C::ApplicationClaimed, C::ApplicationUnknown, C::FingerprintsMissing, C::OtherOffice, C::StageDoesNotAllow],
     ),
     (
         "POST",
@@ -706,6 +707,34 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
         "POST",
         "/api/v1/applications/{id}/claim/release",
         &[C::ApplicationClaimed, C::ApplicationUnknown, C::OtherOffice],
+    ),
+    ("GET", "/api/v1/applications/{id}/fingerprints", &[C::ApplicationUnknown, C::OtherOffice, C::RecordTampered]),
+    (
+        "GET",
+        "/api/v1/applications/{id}/fingerprints/{finger}",
+        &[
+            C::ApplicationUnknown,
+            C::Erased,
+            C::FingerprintAbsent,
+            C::ObjectsUnreadable,
+            C::OtherOffice,
+            C::PortraitLost,
+            C::RecordTampered,
+        ],
+    ),
+    (
+        "POST",
+        "/api/v1/applications/{id}/fingerprints",
+        &[
+            C::ApplicationClaimed,
+            C::ApplicationUnknown,
+            C::FingerprintFormat,
+            C::FingerprintUnfit,
+            C::ObjectsUnreadable,
+            C::OtherOffice,
+            C::RecordTampered,
+            C::StageDoesNotAllow,
+        ],
     ),
     (
         "POST",

@@ -110,7 +110,7 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 49] = [
+pub const SEALED: [&Sealed; 50] = [
     &access::OFFICER,
     &access::STATION,
     &cards::CARD,
@@ -160,6 +160,7 @@ pub const SEALED: [&Sealed; 49] = [
     &exchange::EXCHANGE_PURPOSE,
     &exchange::EXCHANGE_DELAY,
     &exchange::EXCHANGE_CANARY,
+    &applications::FINGERPRINT_CARD,
 ];
 
 /// Opens the keys of the folder, which must be the authority's that the settings name.

@@ -326,9 +326,9 @@ impl Config {
         must(limits.head_bytes >= 8192, "limits.head_bytes", "must be at least 8192")?;
         must(limits.streams > 0, "limits.streams", "must be at least 1")?;
         must(
-            web.body_limit <= web.known_bytes_per_origin,
+            web.body_limit.max(web.upload_limit) <= web.known_bytes_per_origin,
             "web.known_bytes_per_origin",
-            "must be at least web.body_limit",
+            "must be at least web.body_limit and web.upload_limit",
         )?;
         must(
             web.known_bytes_per_origin <= web.known_bytes,

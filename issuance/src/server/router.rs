@@ -1,12 +1,12 @@
 //! All offices under one roof; gate, rights and the OpenAPI document are derived from the same routes.
 
 use std::any::Any;
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock};
 
 use ::pages::Nonce;
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -264,8 +264,10 @@ pub fn router(state: Offices) -> Router {
         .method_not_allowed_fallback(async || Problem::new(ProblemCode::MethodNotAllowed))
         .layer(middleware::from_fn(refuse_oversized_body))
         .layer(middleware::from_fn_with_state(guard, gate));
+    let mut uploads = BTreeSet::new();
     if state.pages.enabled {
-        let (routes, rights) = pages::pages().split();
+        let (routes, rights, takes_files) = pages::pages().split();
+        uploads = takes_files;
         let guard = Gate::new(state.access.clone(), state.deeds().clone(), rights);
         let paged = routes
             .method_not_allowed_fallback(async || Problem::new(ProblemCode::MethodNotAllowed))
@@ -277,7 +279,10 @@ pub fn router(state: Offices) -> Router {
         .layer(DefaultBodyLimit::max(state.web.stranger_body_limit)) // what does not go through `web` is small
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(drain_body))
-        .layer(middleware::from_fn_with_state((state.clone(), Budget::new(state.web.clone())), identified))
+        .layer(middleware::from_fn_with_state(
+            (state.clone(), Budget::new(state.web.clone()), Arc::new(uploads)),
+            identified,
+        ))
         .with_state(state);
     Router::new().fallback_service(versioned).layer(middleware::from_fn(unversioned))
 }
@@ -315,12 +320,17 @@ fn versioned(uri: &Uri) -> Option<Uri> {
 
 /// Gives the request an id and a span of the log that carries it, logs the cause of a failure once, and
 /// gives a problem its body.
-async fn identified(State((state, budget)): State<(Offices, Budget)>, mut request: Request, next: Next) -> Response {
+async fn identified(
+    State((state, budget, uploads)): State<(Offices, Budget, Arc<BTreeSet<String>>)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let id: RequestId = state.deeds().source().id();
     // Lives here until the request is answered, and with it the bytes of the body in the budget.
     let origin = request.extensions().get::<ConnectInfo<Peer>>().map(|peer| peer.0.origin);
+    let takes_files = request.extensions().get::<MatchedPath>().is_some_and(|path| uploads.contains(path.as_str()));
     let _meter = origin.map(|origin| {
-        let meter = Meter::new(state.web.clone(), budget, origin);
+        let meter = Meter::new(state.web.clone(), budget, origin).of_uploads(takes_files);
         request.extensions_mut().insert(meter.clone());
         meter
     });
@@ -343,7 +353,7 @@ async fn answered(state: Offices, mut request: Request, next: Next, id: RequestI
         request.extensions().get::<ConnectInfo<Peer>>().is_some_and(|peer| peer.0.certificate.is_some());
     let method = request.method().clone();
     // The path with its parameters would name persons; the pattern does not.
-    let pattern = request.extensions().get::<axum::extract::MatchedPath>().map(|path| path.as_str().to_owned());
+    let pattern = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let (at, started) = (state.deeds().source().now(), std::time::Instant::now());
     let mut response = match tokio::time::timeout(state.web.request_limit, next.run(request)).await {
         Ok(response) => response,

@@ -17,6 +17,8 @@ pub struct Settings {
     pub body_limit: usize,
     /// The API as a page for people, at `/docs`.
     pub docs: bool,
+    /// Largest request body of a known caller on a page that takes files, in bytes.
+    pub upload_limit: usize,
     /// A known caller's body must have come whole within this time.
     #[serde(with = "crate::ground::span::std")]
     pub body_deadline: std::time::Duration,
@@ -43,6 +45,7 @@ impl Default for Settings {
         Self {
             body_limit: 4 * MIB,
             docs: false,
+            upload_limit: 16 * MIB,
             body_deadline: std::time::Duration::from_secs(30),
             known_bytes: 192 * MIB,
             known_bytes_per_origin: 64 * MIB,

@@ -23,6 +23,8 @@ pub(crate) struct Meter {
     budget: Budget,
     origin: Origin,
     known: Arc<AtomicBool>,
+    /// True on a page that takes files.
+    uploads: bool,
     /// The body's bytes count until the request is answered, since the parsed body lives as long.
     held: Arc<Mutex<Vec<Reservation>>>,
 }
@@ -30,7 +32,12 @@ pub(crate) struct Meter {
 impl Meter {
     /// The meter of a request from this origin.
     pub(crate) fn new(settings: Settings, budget: Budget, origin: Origin) -> Self {
-        Self { settings, budget, origin, known: Arc::default(), held: Arc::default() }
+        Self { settings, budget, origin, known: Arc::default(), uploads: false, held: Arc::default() }
+    }
+
+    /// The same meter, for a page that takes files.
+    pub(crate) fn of_uploads(self, uploads: bool) -> Self {
+        Self { uploads, ..self }
     }
 
     /// Notes that the gate has found the caller known.
@@ -43,7 +50,11 @@ impl Meter {
     }
 
     fn limit(&self) -> usize {
-        if self.is_known() { self.settings.body_limit } else { self.settings.stranger_body_limit }
+        match (self.is_known(), self.uploads) {
+            (true, true) => self.settings.upload_limit,
+            (true, false) => self.settings.body_limit,
+            (false, _) => self.settings.stranger_body_limit,
+        }
     }
 
     fn deadline(&self) -> Duration {
@@ -94,7 +105,7 @@ impl Meter {
     /// other side still sends takes the answer with it. Of a stranger (an officer whose session has just ended is one)
     /// as much is read as of a known caller's body at most, of a known caller four times that.
     pub(super) async fn drain(&self, mut body: Shared) {
-        let limit = self.settings.body_limit as u64 * if self.is_known() { 4 } else { 1 };
+        let limit = if self.is_known() { self.limit() * 4 } else { self.settings.body_limit } as u64;
         let draining = async {
             let mut read = 0;
             while read < limit

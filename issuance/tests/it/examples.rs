@@ -411,6 +411,10 @@ async fn citizens(house: &House, walk: &mut Walk, people: &People) {
     let read = capture.get(&application(&opened, "")).await;
     assert_eq!(read.body["register_check"]["unsettled"], disagrees["disagrees"], "{read:?}");
     capture.post(&application(&opened, "/register-check"), "agrees", json!({"agrees": true})).await;
+    let thumb = crate::fingerprints::record(crypto::lds::FingerPosition::RightThumb, 1);
+    walk.post(capture, &application(&opened, "/fingerprints"), json!({"image": STANDARD.encode(thumb)})).await;
+    walk.get(capture, &application(&opened, "/fingerprints")).await;
+    walk.get(capture, &application(&opened, "/fingerprints/right-thumb")).await;
     Box::pin(papers(house, walk, people, &application(&opened, ""))).await;
     walk.post(approver, &application(&opened, "/claim"), json!({})).await;
     walk.post(approver, &application(&opened, "/claim/release"), json!({})).await;

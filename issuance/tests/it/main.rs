@@ -29,6 +29,7 @@ mod examples;
 mod exchange;
 mod factors;
 mod factory_pages;
+mod fingerprints;
 mod folder;
 mod four_eyes;
 mod generate;

@@ -105,6 +105,32 @@ impl Browser {
         body.extend(format!("{head}Content-Type: image/jpeg\r\n\r\n").bytes());
         body.extend(file);
         body.extend(b"\r\n--b--\r\n");
+        self.sends_parts(path, body).await
+    }
+
+    /// Sends a form with many files in one field, each with its name.
+    pub async fn uploads_all(
+        &self,
+        path: &str,
+        form: &[(&str, &str)],
+        field: &str,
+        files: &[(String, Vec<u8>)],
+    ) -> Sheet {
+        let mut body = vec![];
+        for (name, value) in form {
+            body.extend(format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").bytes());
+        }
+        for (name, file) in files {
+            let head = format!("--b\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"{name}\"\r\n");
+            body.extend(format!("{head}Content-Type: application/octet-stream\r\n\r\n").bytes());
+            body.extend(file);
+            body.extend(b"\r\n");
+        }
+        body.extend(b"--b--\r\n");
+        self.sends_parts(path, body).await
+    }
+
+    async fn sends_parts(&self, path: &str, body: Vec<u8>) -> Sheet {
         let request = self.client.post(format!("{}{path}", self.address)).header("sec-fetch-site", "same-origin");
         let session = self.session.as_deref().unwrap_or_default();
         let request = request.header(COOKIE, format!("__Host-look=vi.light; __Host-session={session}"));

@@ -202,6 +202,10 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/api/v1/applications/{id}/refusal", Officers(&[Approver])),
     // Circular 59, Art. 11: the citizen looks at what the register holds.
     ("POST", "/api/v1/applications/{id}/register-check", Officers(&[Capture])),
+    // Circular 59, Art. 5(3): fingers; the officer who decides sees them, an officer of the register does not.
+    ("GET", "/api/v1/applications/{id}/fingerprints", Officers(&[Approver, Capture, HandOver, Registrar])),
+    ("POST", "/api/v1/applications/{id}/fingerprints", Officers(&[Capture])),
+    ("GET", "/api/v1/applications/{id}/fingerprints/{finger}", Officers(&[Approver, Capture, HandOver, Registrar])),
     // Circular 59, Art. 11 (7): the fee is taken at the counter; the officer who decides sees whether it was.
     ("GET", "/api/v1/applications/{id}/fee", Officers(&[Approver, Capture, HandOver, Registrar])),
     ("POST", "/api/v1/applications/{id}/fee/payment", Officers(&[Capture, HandOver])),
@@ -357,6 +361,11 @@ const PAGES: &[(&str, &str, Who)] = &[
     ("POST", "/pages/counter/applications/{id}/features", Officers(&[Capture])),
     ("POST", "/pages/counter/applications/{id}/payment", Officers(&[Capture])),
     ("POST", "/pages/counter/applications/{id}/portrait", Officers(&[Capture])),
+    ("GET", "/pages/counter/applications/{id}/prints", Officers(&[Capture])),
+    ("POST", "/pages/counter/applications/{id}/prints", Officers(&[Capture])),
+    ("GET", "/pages/counter/applications/{id}/prints/{finger}", Officers(&[Capture])),
+    ("POST", "/pages/counter/applications/{id}/missing-prints", Officers(&[Capture])),
+    ("GET", "/pages/approvals/{id}/prints/{finger}", Officers(&[Approver])),
     ("POST", "/pages/counter/applications/{id}/register-check", Officers(&[Capture])),
     ("POST", "/pages/counter/applications/{id}/resubmission", Officers(&[Capture])),
     ("GET", "/pages/counter/applications/{id}/slip", Officers(&[Capture])),
@@ -453,7 +462,7 @@ async fn each_page_for_each_role() {
     }
     let stranger = Browser::new(&house);
     let asks = async |browser: &Browser, method: &str, path: &str| {
-        let path = path.replace("{id}", NIL).replace("{name}", "x");
+        let path = path.replace("{id}", NIL).replace("{name}", "x").replace("{finger}", "left-ring");
         if path.ends_with("/events") {
             // A stream that is open does not end by itself.
             let stream = browser.follows(&path).await;
@@ -549,7 +558,11 @@ async fn asks(caller: &Caller, method: &str, path: &str) -> Gate {
 }
 
 async fn asks_at(caller: &Caller, method: &str, path: &str) -> Gate {
-    let path = path.replace("{id}", NIL).replace("{serial}", &"0".repeat(20)).replace("{sod_sha256}", &"0".repeat(64));
+    let path = path
+        .replace("{id}", NIL)
+        .replace("{finger}", "left-ring")
+        .replace("{serial}", &"0".repeat(20))
+        .replace("{sod_sha256}", &"0".repeat(64));
     let body = (method == "POST").then(|| json!({}));
     let said = caller.asks(method.parse().unwrap(), &path, Some("k"), body).await;
     // Behind the gate an empty body or a nil identifier is refused with another status, and a verb of the national

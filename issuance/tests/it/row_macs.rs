@@ -151,6 +151,7 @@ mod tampered {
             ("fee_till", 0),
             ("office_hours", 0),
             ("declaration_form", 0),
+            ("fingerprint_card", 0),
         ];
         assert_eq!(verified.tables, tables);
         let (code, said) = verify_command(offices, database.as_deref());

@@ -11,10 +11,13 @@ use time::{Date, OffsetDateTime};
 
 use super::super::appeals::{self, AppealOutcome, ComplaintView};
 use super::super::claims::{self, Claim};
+use super::super::fingerprints::{Print, TenPrintCard};
+use super::super::fingers::Finger;
 use super::super::model::{Application, Capture, Kind, ReturnReason, Stage};
 use super::super::register_check::{self, RegisterCheck, RegisterField};
 use super::super::stages::{self, Step};
-use super::super::{Counter, CounterError, deciders, reading, steps};
+use super::super::{Counter, CounterError, deciders, fingerprints, reading, steps};
+use super::counter::prints::{Row as PrintRow, rows, state_of};
 use super::occasion;
 use super::queue::due_in_words;
 use crate::deed::Deed;
@@ -26,7 +29,7 @@ use crate::population::duplicates::steps::Alike;
 use crate::population::model::{Person, Place, Registered, Relative};
 use crate::population::reference::Reference;
 use crate::store::StoreError;
-use crate::web::html::{Filled, Texts, Trouble, Visitor, fill};
+use crate::web::html::{APPROVALS, Filled, Texts, Trouble, Visitor, fill};
 use crate::web::{Desk, Problem};
 use crate::{access, offices};
 
@@ -47,6 +50,8 @@ pub(super) struct File {
     pub portrait: Option<String>,
     pub portrait_alt: String,
     pub features: String,
+    /// How far the ten-print card is, and each finger of it; nothing where none was taken and none is demanded.
+    pub prints: Option<(String, Vec<PrintRow>)>,
     pub fee: String,
     pub rows: Vec<Row>,
     /// What the counter noted, where that is one sentence.
@@ -197,6 +202,7 @@ struct Read {
     likely: Option<Vec<Alike>>,
     claim: Option<Claim>,
     history: History,
+    card: TenPrintCard,
     names: BTreeMap<OfficerId, String>,
     days_late: u32,
     lacks_decider: bool,
@@ -271,6 +277,7 @@ pub(super) async fn read(
         portrait_alt: fill(&t.file.portrait, &[("name", person.full_name.as_str())]),
         portrait,
         features: shown.capture().map_or_else(|| t.file.features_none.clone(), |capture| capture.features.clone()),
+        prints: shown.prints(id),
         fee: match read.application.fee {
             0 => t.file.fee_free.clone(),
             dong => fill(&t.file.fee_due, &[("dong", &shown.count(dong.into()))]),
@@ -312,7 +319,9 @@ async fn in_deed(deed: &mut Deed<Officer>, id: ApplicationId) -> Result<Read, Co
     let check = register_check::unsettled(deed, &application).await?;
     let registered = reading::person(deed, application.person, occasion(id)).await?;
     let history = change::history(deed, application.person, occasion(id)).await?;
+    let card = fingerprints::of_application(deed, id).await?;
     let mut officers = vec![application.registered.by];
+    officers.extend(card.prints().iter().map(|print| print.taken.by));
     officers.extend(application.stage.capture_of().map(|capture| capture.taken.by));
     officers.extend(claim.as_ref().map(|claim| claim.officer));
     officers.extend(history.events.iter().map(|event| event.recorded.by));
@@ -326,7 +335,7 @@ async fn in_deed(deed: &mut Deed<Officer>, id: ApplicationId) -> Result<Read, Co
     let calendar = offices::steps::calendar(deed.tx(), today.year() - 1, today.year()).await?;
     let days_late = application.progress.days_late(today, &calendar);
     let lacks_decider = deciders::lacks_one(deed.tx(), id, at).await?;
-    Ok(Read { application, registered, check, likely, claim, history, names, days_late, lacks_decider })
+    Ok(Read { application, registered, check, likely, claim, history, card, names, days_late, lacks_decider })
 }
 
 /// Returns the name of an officer's account; of one whose row another hand changed, the end of the identifier.
@@ -386,6 +395,18 @@ struct Shown<'a> {
 }
 
 impl Shown<'_> {
+    /// The ten fingers, and the flat images that were taken.
+    fn prints(&self, id: ApplicationId) -> Option<(String, Vec<PrintRow>)> {
+        let (card, t) = (&self.read.card, self.t);
+        if card.prints().is_empty() && !fingerprints::is_demanded(&self.read.application) {
+            return None;
+        }
+        let flat = card.prints().iter().map(|print| print.finger).filter(|finger| !finger.is_rolled());
+        let fingers: Vec<Finger> = flat.chain(Finger::ten().iter().copied()).collect();
+        let by = |print: &Print| self.by(&t.prints.by, print.taken.by, print.taken.at);
+        Some((state_of(card, t), rows(card, &fingers, &format!("{APPROVALS}/{id}"), by, t)))
+    }
+
     fn capture(&self) -> Option<&Capture> {
         self.read.application.stage.capture_of()
     }

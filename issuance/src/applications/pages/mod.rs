@@ -64,6 +64,7 @@ where
         .get(decides, APPROVALS, approvals)
         .get(decides, "/pages/approvals/queue", queue_alone)
         .get(decides, "/pages/approvals/{id}", open)
+        .get(decides, "/pages/approvals/{id}/prints/{finger}", counter::prints::decided_on)
         .post(decides, "/pages/approvals/{id}/approval", approve)
         .post(decides, "/pages/approvals/{id}/check", check)
         .post(decides, "/pages/approvals/{id}/return", give_back)

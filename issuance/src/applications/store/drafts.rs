@@ -1,6 +1,7 @@
 //! SQL of what a counter took and has not sent yet.
 
 use crate::applications::drafts::{Draft, Taken};
+use crate::applications::fingerprints::TenPrintCard;
 use crate::ground::ids::ApplicationId;
 use crate::ground::{Decision, Id};
 use crate::store::{Argument, StoreError, Tx};
@@ -38,6 +39,7 @@ pub(in crate::applications) async fn of_application(
     Ok(Some(Draft {
         features: row.get("features")?,
         portrait: portrait.map(|name| Taken { name, findings }),
+        fingerprints: TenPrintCard::default(),
         saved: Some(Decision { by: Id::of(&row, "saved_by")?, at: row.get("saved_at")? }),
     }))
 }

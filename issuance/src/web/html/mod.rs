@@ -25,7 +25,7 @@ pub(crate) use frame::{
 pub(crate) use routes::PageRoutes;
 use serde::{Deserialize, Serialize};
 pub(crate) use texts::{Texts, fill, texts};
-pub(crate) use uploaded::Uploaded;
+pub(crate) use uploaded::{Uploaded, UploadedFiles};
 
 use super::Problem;
 

@@ -201,6 +201,11 @@ texts! {
         }
         meanwhile: MeanwhileTexts { now_kept }
         lists: ListsTexts { first first_of station }
+        prints: PrintsTexts {
+            title lead back back_card back_file ten flat flat_says number finger state nothing size by look left whole
+            upload files files_hint which which_hint which_auto upload_do missing missing_says because choose
+            missing_do wrong kept done_taken done_missing looked one_looked alt step missing_send take see
+        }
     }
     tables {
         /// Accounts of the stock.
@@ -273,6 +278,14 @@ texts! {
         unit_kind
         /// The days of the week.
         weekday
+        /// Fingers, and flat images of them.
+        finger
+        /// Why there is no image of a finger.
+        no_print
+        /// What is to be said of the image of a finger.
+        print_finding
+        /// Why the image of a finger is not used.
+        print_fault
     }
 }
 

@@ -1,6 +1,6 @@
-//! A form that came back with a file in it (`multipart/form-data`, RFC 7578), as browsers write it. Its body is read
-//! whole, within the limits of the caller, as every body is, and taken apart by `multer`; what the browser says of the
-//! file's name and kind is not believed and not kept.
+//! A form that came back with files in it (`multipart/form-data`, RFC 7578), as browsers write it. Its body is read
+//! whole, within the limits of the caller, as every body is, and taken apart by `multer`; what the browser says of a
+//! file's kind is not believed, and its name is used only where a page asks for many files.
 
 use std::convert::Infallible;
 
@@ -35,6 +35,33 @@ impl std::fmt::Debug for Uploaded {
 impl<S: Send + Sync> FromRequest<S> for Uploaded {
     type Rejection = Problem;
 
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let UploadedFiles { filled, mut files } = UploadedFiles::from_request(request, state).await?;
+        match files.len() {
+            0 | 1 => Ok(Self { filled, file: files.pop().map(|(_, file)| file.into()).unwrap_or_default() }),
+            _ => Err(malformed()),
+        }
+    }
+}
+
+/// The fields of a form, and the files in it with their names: any text, in any case a hostile one.
+pub(crate) struct UploadedFiles {
+    /// The fields. Their token is right.
+    pub(crate) filled: Filled,
+    /// The files, without those of a field in which none was chosen.
+    pub(crate) files: Vec<(String, Bytes)>,
+}
+
+/// Shows nothing: what is sent is personal.
+impl std::fmt::Debug for UploadedFiles {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("UploadedFiles(…)")
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for UploadedFiles {
+    type Rejection = Problem;
+
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let token = request.extensions().get::<Visitor>().map(|visitor| visitor.token.clone());
         let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
@@ -46,9 +73,11 @@ impl<S: Send + Sync> FromRequest<S> for Uploaded {
         }
         let bytes = body_of(request).await?;
         hash.update(&bytes);
-        let Parts { fields, file } = parts(bytes.into(), boundary).await?;
+        let Parts { fields, mut files } = parts(bytes.into(), boundary).await?;
         let filled = Filled::of(fields, hash.finalize().into(), token.as_deref())?;
-        Ok(Self { filled, file: file.unwrap_or_default().into() })
+        // What a browser sends for a field in which no file was chosen.
+        files.retain(|(name, file)| !(name.is_empty() && file.is_empty()));
+        Ok(Self { filled, files })
     }
 }
 
@@ -58,8 +87,8 @@ impl<S: Send + Sync> FromRequest<S> for Uploaded {
 struct Parts {
     /// Name and text of each field, in their order.
     fields: Vec<(String, String)>,
-    /// The file.
-    file: Option<Bytes>,
+    /// Name and bytes of each file.
+    files: Vec<(String, Bytes)>,
 }
 
 /// Returns the boundary that a content type names.
@@ -82,17 +111,17 @@ async fn parts(body: Bytes, boundary: String) -> Result<Parts, Problem> {
     // All of it at once: so nothing is waited for, and a body that is cut ends in an error.
     let whole = stream::iter([Ok::<_, Infallible>(body)]);
     let mut form = Multipart::with_constraints(whole, boundary, Constraints::new().size_limit(limits));
-    let (mut parts, mut count) = (Parts::default(), 0);
+    let mut parts = Parts::default();
     while let Some(part) = form.next_field().await.map_err(|_| malformed())? {
-        count += 1;
         let name = part.name().filter(|name| !name.is_empty() && name.len() <= MOST_OF_NAME).map(str::to_owned);
-        let (name, is_file) = (name.ok_or_else(malformed)?, part.file_name().is_some());
+        let (name, file) = (name.ok_or_else(malformed)?, part.file_name().map(cut));
         let value = part.bytes().await.map_err(|_| malformed())?;
-        if count > MOST_PARTS || (is_file && parts.file.is_some()) || (!is_file && value.len() > MOST_OF_TEXT) {
+        let too_many = parts.fields.len() == MOST_FIELDS || parts.files.len() == MOST_FILES;
+        if too_many || (file.is_none() && value.len() > MOST_OF_TEXT) {
             return Err(malformed());
         }
-        if is_file {
-            parts.file = Some(value);
+        if let Some(name) = file {
+            parts.files.push((name, value));
             continue;
         }
         let text = std::str::from_utf8(&value).map_err(|_| malformed())?;
@@ -104,6 +133,12 @@ async fn parts(body: Bytes, boundary: String) -> Result<Parts, Problem> {
     Ok(parts)
 }
 
+/// Returns the end of a file's name as it can be told: without what changes the direction of a text or cannot be seen.
+fn cut(name: &str) -> String {
+    let seen: Vec<char> = name.chars().filter(|c| !c.is_control() && !crate::ground::text::is_hidden(*c)).collect();
+    seen[seen.len().saturating_sub(MOST_OF_FILE_NAME)..].iter().collect()
+}
+
 fn malformed() -> Problem {
     Problem::new(ProblemCode::BodyMalformed)
 }
@@ -112,8 +147,12 @@ fn malformed() -> Problem {
 const MOST_OF_NAME: usize = 100;
 /// So long is no text of a form of ours, bytes: as long as the query that another form is read as.
 const MOST_OF_TEXT: usize = 65_534;
-/// So many parts has no form of ours.
-const MOST_PARTS: usize = 20;
+/// So many fields a form of ours has at most.
+const MOST_FIELDS: usize = 20;
+/// So many files a form of ours brings at most; a page may take fewer.
+const MOST_FILES: usize = 40;
+/// So much of a file's name is told, characters.
+const MOST_OF_FILE_NAME: usize = 80;
 
 #[cfg(test)]
 mod tests {
@@ -138,15 +177,25 @@ mod tests {
     #[tokio::test]
     async fn fields_and_file_are_read_as_browsers_write_them() {
         let fields = vec![("token".to_owned(), "abc".to_owned())];
-        let file = Some(Bytes::from_static(b"\xff\xd8\r\n-\r\n"));
-        assert_eq!(read(FORM, "x").await, Ok(Parts { fields, file }));
+        let read_of = read(FORM, "x").await.unwrap();
+        assert_eq!(read_of.fields, fields);
+        let [(name, file)] = read_of.files.as_slice() else { panic!("one file") };
+        assert!(name.ends_with("b.jpg") && **file == *b"\xff\xd8\r\n-\r\n", "{name}");
         // A file that was not chosen is sent without a name and without a byte.
         let none = b"--x\r\nContent-Disposition: form-data; name=\"photograph\"; filename=\"\"\r\n\r\n\r\n--x--\r\n";
-        assert_eq!(read(none, "x").await, Ok(Parts { fields: vec![], file: Some(Bytes::new()) }));
+        let files = vec![(String::new(), Bytes::new())];
+        assert_eq!(read(none, "x").await, Ok(Parts { fields: vec![], files }));
         let of = |kind: &str| boundary(kind).unwrap();
         assert_eq!(of("multipart/form-data; boundary=x"), "x");
         assert_eq!(of("Multipart/Form-Data; charset=utf-8; boundary=\"x y\""), "x y");
         assert_eq!(of("multipart/form-data;boundary=----WebKitFormBoundary7MA4"), "----WebKitFormBoundary7MA4");
+    }
+
+    #[test]
+    fn the_name_of_a_file_is_told_without_what_would_turn_it_around() {
+        assert_eq!(cut("01 ngón cái.png"), "01 ngón cái.png");
+        assert_eq!(cut("a\u{202e}gnp.exe\u{7}"), "agnp.exe");
+        assert_eq!(cut(&format!("{}.png", "x".repeat(300))).chars().count(), 80);
     }
 
     #[tokio::test]
@@ -171,7 +220,9 @@ mod tests {
         let twenty = vec![field("a", b""); 20];
         assert_eq!(read(&form(&twenty), "x").await.map(|parts| parts.fields.len()), Ok(20));
         let file = b"--x\r\nContent-Disposition: form-data; name=\"a\"; filename=\"b\"\r\n\r\nc\r\n".to_vec();
-        let a_file_too_much = form(&[file.clone(), field("a", b"b"), file]);
+        let forty = form(&vec![file.clone(); 40]);
+        assert_eq!(read(&forty, "x").await.map(|parts| parts.files.len()), Ok(40));
+        let a_file_too_much = form(&vec![file; 41]);
         for body in [
             form(&vec![field("a", b""); 21]),
             form(&vec![field("a", b""); 10_000]),

@@ -18,10 +18,10 @@ use super::super::super::model::{Application, Stage, StageName};
 use super::super::super::payments::{self, ExemptionGround, FeeAccount, FeeEntryKind, Payment, PaymentMethod};
 use super::super::super::register_check::{self, RegisterCheck, RegisterDoubt, RegisterField};
 use super::super::super::stages::{self, Step};
-use super::super::super::{ApplicationView, CounterError, claims, reading, steps};
+use super::super::super::{ApplicationView, CounterError, claims, fingerprints, reading, steps};
 use super::super::file::{fields, kind_word, name_of, reference, word_of};
 use super::super::queue::due_in_words;
-use super::{Act, address, capture, dong};
+use super::{Act, address, capture, dong, prints};
 use crate::deed::Deed;
 use crate::ground::Officer;
 use crate::ground::ids::{ApplicationId, OfficerId, PersonId};
@@ -88,6 +88,8 @@ struct File {
     word: (&'static str, &'static str, String),
     features: String,
     saved: Option<String>,
+    /// How far the ten-print card is, and whether it is whole.
+    prints: (String, bool),
     portrait: Option<String>,
     portrait_alt: String,
     findings: Vec<(bool, &'static str)>,
@@ -224,6 +226,8 @@ impl Act {
             (!asked).then_some(t.counter.missing_word.as_str()),
             draft.features.is_empty().then_some(t.counter.missing_features.as_str()),
             draft.portrait.is_none().then_some(t.counter.missing_portrait.as_str()),
+            (fingerprints::is_demanded(application) && !draft.fingerprints.is_whole())
+                .then_some(t.prints.missing_send.as_str()),
         ]
         .into_iter()
         .flatten()
@@ -279,6 +283,7 @@ impl Act {
                 .saved
                 .as_ref()
                 .map(|saved| fill(&t.counter.saved, &[("name", name(saved.by)), ("at", &moment(saved.at))])),
+            prints: (prints::state_of(&draft.fingerprints, t), draft.fingerprints.is_whole()),
             portrait_alt: fill(&t.file.portrait, &[("name", person.full_name.as_str())]),
             portrait,
             findings: findings.iter().map(|finding| (finding.is_good(), t.word(&t.finding, &finding.word()))).collect(),
@@ -379,11 +384,14 @@ fn steps_of(read: &Read, t: &'static Texts) -> Vec<(&'static str, bool, bool)> {
         (&t.counter.step_find, true),
         (&t.counter.step_word, check.is_some()),
         (&t.counter.step_features, !draft.features.is_empty()),
+        (&t.prints.step, draft.fingerprints.is_whole()),
         (&t.counter.step_portrait, draft.portrait.is_some()),
         (&t.counter.step_fee, account.due() == 0),
         (&t.counter.step_send, sent),
     ];
-    let next = all.iter().position(|(_, done)| !done);
+    // What is not demanded is not waited for.
+    let optional = !fingerprints::is_demanded(application);
+    let next = all.iter().position(|(text, done)| !done && !(optional && **text == t.prints.step));
     all.iter().enumerate().map(|(at, (text, done))| (text.as_str(), *done, Some(at) == next)).collect()
 }
 

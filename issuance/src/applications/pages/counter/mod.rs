@@ -7,6 +7,7 @@ mod dossier;
 mod find;
 mod paper;
 mod person;
+pub(super) mod prints;
 
 use axum::extract::FromRef;
 pub(crate) use find::at_counter;
@@ -38,7 +39,11 @@ where
         .get(captures, "/pages/counter/applications/{id}", dossier::open)
         .post(captures, "/pages/counter/applications/{id}/register-check", dossier::check_register)
         .post(captures, "/pages/counter/applications/{id}/features", dossier::describe)
-        .post(captures, "/pages/counter/applications/{id}/portrait", dossier::photograph)
+        .upload(captures, "/pages/counter/applications/{id}/portrait", dossier::photograph)
+        .get(captures, "/pages/counter/applications/{id}/prints", prints::card)
+        .upload(captures, "/pages/counter/applications/{id}/prints", prints::files)
+        .get(captures, "/pages/counter/applications/{id}/prints/{finger}", prints::one)
+        .post(captures, "/pages/counter/applications/{id}/missing-prints", prints::missing)
         .post(captures, "/pages/counter/applications/{id}/capture", dossier::send)
         .post(captures, "/pages/counter/applications/{id}/resubmission", dossier::resubmit)
         .post(captures, "/pages/counter/applications/{id}/claim", dossier::claim)

@@ -7,14 +7,15 @@ use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
 
 use super::super::super::api::prints_slip;
+use super::super::super::fingerprints::{Print, PrintState, TenPrintCard};
 use super::super::super::papers::{self, Cc02, SlipPaper};
 use super::super::super::{CounterError, drafts, reading, steps};
 use super::super::file::{fields, kind_word, reference};
-use super::{Act, capture, dong};
+use super::{Act, capture, dong, prints};
 use crate::access::AccessError;
 use crate::ground::Permission;
 use crate::web::Problem;
-use crate::web::html::{Shown, fill, texts};
+use crate::web::html::{Shown, Texts, fill, texts};
 
 /// Form CC02, filled in, for citizen and officer to sign. It is in Vietnamese, as the circular has it.
 pub(super) async fn cc02(act: Act) -> Shown {
@@ -40,6 +41,7 @@ pub(super) async fn cc02(act: Act) -> Shown {
     // The number stands after the sex, and the features last, as on the form.
     items.insert(3, (t.counter.number.clone(), number));
     items.push((t.file.features.clone(), draft.features));
+    items.push((t.prints.title.clone(), prints_in_words(&draft.fingerprints, t)));
     let form = Cc02 {
         office: application.office.to_string(),
         reference: reference(id),
@@ -51,6 +53,20 @@ pub(super) async fn cc02(act: Act) -> Shown {
         day: ::pages::written::date(today),
     };
     file(papers::cc02(&form), &format!("CC02-{}.pdf", reference(id)))
+}
+
+/// Returns what was taken of the fingers, in one sentence: how many images, and the state of each finger without one.
+fn prints_in_words(card: &TenPrintCard, t: &'static Texts) -> String {
+    let none = |print: &Print| match &print.state {
+        PrintState::None { because } => {
+            let finger = t.word(&t.finger, print.finger.word());
+            Some(format!("{finger}: {}", t.word(&t.no_print, because.word())))
+        }
+        PrintState::Image { .. } => None,
+    };
+    let mut says = vec![prints::state_of(card, t)];
+    says.extend(card.prints().iter().filter_map(none));
+    says.join("; ")
 }
 
 /// The slip with which the citizen fetches the card, for the officer who may see it.

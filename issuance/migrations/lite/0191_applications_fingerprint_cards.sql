@@ -1,0 +1,8 @@
+-- The ten-print card of an application: of each finger the name of its sealed image, or why there is none. What the images show lies with the objects.
+create table fingerprint_card (
+    application_id TEXT primary key references application (id),
+    person_id TEXT not null,
+    prints TEXT not null,
+    version INTEGER,
+    mac BLOB
+);
