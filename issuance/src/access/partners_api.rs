@@ -14,7 +14,7 @@ use crate::deed::{Action, Object, Purpose};
 use crate::ground::ids::{OfficerId, PartnerId, PartnerSystemId};
 use crate::ground::text::SomeWords;
 use crate::ground::{Id, OfficeCode, Officer, Permission};
-use crate::web::{Answered, Desk, Listing, Looked, Named, Page, PageAsked, Problem, Right, Routes, Write};
+use crate::web::{Answered, Desk, Listing, Looked, Named, Nothing, Page, PageAsked, Problem, Right, Routes, Write};
 
 /// The routes of this file.
 pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
@@ -240,7 +240,7 @@ async fn read_partner(State(desk): State<Desk>, officer: Officer, Named(id): Nam
 }
 
 /// Confirms a partner that another officer proposed.
-#[utoipa::path(post, path = "/api/v1/partners/{id}/confirmation", tag = "partners", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/partners/{id}/confirmation", request_body = Nothing, tag = "partners", params(("id" = String, Path)),
     responses((status = 200, body = PartnerView)))]
 async fn confirm_partner(
     State(desk): State<Desk>,
@@ -251,11 +251,6 @@ async fn confirm_partner(
     desk.write(officer, stamp, async |deed| partners::confirm(deed, id).await.map(|row| PartnerView::new(row, false)))
         .await
 }
-
-/// A request without a body.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Nothing {}
 
 /// Ends a partner for good: its systems are refused from now on.
 #[utoipa::path(post, path = "/api/v1/partners/{id}/end", tag = "partners", request_body = Reason,
@@ -305,7 +300,7 @@ async fn draft_system(
 }
 
 /// Confirms a system that another officer brought, and issues its client certificate for a year.
-#[utoipa::path(post, path = "/api/v1/partner-systems/{id}/confirmation", tag = "partners",
+#[utoipa::path(post, path = "/api/v1/partner-systems/{id}/confirmation", request_body = Nothing, tag = "partners",
     params(("id" = String, Path)), responses((status = 200, body = SystemView)))]
 async fn confirm_system(
     State(access): State<Access>,

@@ -151,6 +151,11 @@ pub(crate) async fn last_record_about(
 
 /// Returns the persons of whom records about an object tell.
 pub(crate) async fn persons_of(tx: &mut Tx, object: &str) -> Result<Vec<PersonId>, StoreError> {
-    let sql = sql!("select distinct person_id as id from audit_entry where object = $1 and person_id is not null");
-    tx.all(sql, args![object]).await?.iter().map(|row| Id::of(row, "id")).collect()
+    let sql = sql!(
+        "select person_id as id from audit_entry where object = $1 and person_id is not null order by audit_entry.id"
+    );
+    let rows = tx.all(sql, args![object]).await?;
+    let persons: std::collections::BTreeSet<PersonId> =
+        rows.iter().map(|row| Id::of(row, "id")).collect::<Result<_, _>>()?;
+    Ok(persons.into_iter().collect())
 }

@@ -14,7 +14,7 @@ use crate::deed::{Action, Object, Purpose as Why};
 use crate::ground::ids::{AgreementId, OfficerId, PartnerId};
 use crate::ground::text::{MOST_OF_REASON, SomeWords, Words};
 use crate::ground::{Id, OfficeCode, Officer, Permission};
-use crate::web::{Answered, Desk, Listing, Looked, Named, Page, PageAsked, Right, Routes, Write};
+use crate::web::{Answered, Desk, Listing, Looked, Named, Nothing, Page, PageAsked, Right, Routes, Write};
 
 /// The routes of this file.
 pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
@@ -128,13 +128,8 @@ async fn list_purposes(State(desk): State<Desk>, officer: Officer) -> Looked<Pur
     .await
 }
 
-/// A request without a body.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Nothing {}
-
 /// Confirms a purpose that another officer proposed: the data protection officer does.
-#[utoipa::path(post, path = "/api/v1/exchange-purposes/{purpose}/confirmation", tag = "agreements",
+#[utoipa::path(post, path = "/api/v1/exchange-purposes/{purpose}/confirmation", request_body = Nothing, tag = "agreements",
     params(("purpose" = String, Path)), responses((status = 200, body = PurposeView)))]
 async fn confirm_purpose(
     State(desk): State<Desk>,
@@ -305,7 +300,7 @@ async fn read_agreement(
 
 /// Signs an agreement: a data protection officer for the persons, another officer for the register. It is in force with
 /// both signatures.
-#[utoipa::path(post, path = "/api/v1/agreements/{id}/signature", tag = "agreements", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/agreements/{id}/signature", request_body = Nothing, tag = "agreements", params(("id" = String, Path)),
     responses((status = 200, body = AgreementView)))]
 async fn sign_agreement(
     State(desk): State<Desk>,

@@ -11,7 +11,7 @@ use super::looks::{self, Canary, Delay, Look, Order};
 use crate::ground::ids::{DelayId, EntryId, OfficerId, PartnerId, PersonId};
 use crate::ground::text::SomeWords;
 use crate::ground::{Officer, Permission};
-use crate::web::{Answered, Desk, Looked, Named, Parameters, Right, Routes, Write};
+use crate::web::{Answered, Desk, Looked, Named, Nothing, Parameters, Right, Routes, Write};
 
 /// The routes of this file.
 pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
@@ -178,13 +178,8 @@ async fn propose_delay(
     desk.write(officer, stamp, async |deed| looks::propose_delay(deed, order).await.map(DelayView::from)).await
 }
 
-/// A request without a body.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Nothing {}
-
 /// Confirms that looks are told later: another officer than the one who proposed it.
-#[utoipa::path(post, path = "/api/v1/look-delays/{id}/confirmation", tag = "exchange", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/look-delays/{id}/confirmation", request_body = Nothing, tag = "exchange", params(("id" = String, Path)),
     responses((status = 200, body = DelayView)))]
 async fn confirm_delay(
     State(desk): State<Desk>,
@@ -214,7 +209,7 @@ impl From<Canary> for CanaryView {
 }
 
 /// Notes that a record of the register is of no person, so that each look at it is a wrong one.
-#[utoipa::path(post, path = "/api/v1/persons/{id}/canary", tag = "exchange", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/persons/{id}/canary", request_body = Nothing, tag = "exchange", params(("id" = String, Path)),
     responses((status = 200, body = CanaryView)))]
 async fn note_canary(
     State(desk): State<Desk>,
@@ -226,7 +221,7 @@ async fn note_canary(
 }
 
 /// Confirms that a record is of no person: another officer than the one who noted it.
-#[utoipa::path(post, path = "/api/v1/persons/{id}/canary/confirmation", tag = "exchange",
+#[utoipa::path(post, path = "/api/v1/persons/{id}/canary/confirmation", request_body = Nothing, tag = "exchange",
     params(("id" = String, Path)), responses((status = 200, body = CanaryView)))]
 async fn confirm_canary(
     State(desk): State<Desk>,

@@ -134,7 +134,9 @@ fn in_path(name: &str) -> (&'static str, ObjectBuilder) {
         "day" => ("The day.", text.format(Some(SchemaFormat::KnownFormat(KnownFormat::Date)))),
         "id" => ("Identifier.", text.format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)))),
         "number" => ("Number of the booking, as the citizen has it: `LH-…`.", text),
+        "finger" => ("The finger, as the ten-print card calls it.", text),
         "office" => ("Code of the office.", text.pattern(Some("^[a-z0-9-]{1,16}$"))),
+        "purpose" => ("Code of the purpose.", text.pattern(Some("^[a-z0-9-]{2,40}$"))),
         "serial" => ("Serial of the chip.", text.pattern(Some("^[0-9A-Fa-f]{20}$"))),
         "sod_sha256" => {
             ("SHA-256 of the signed hash table of EF.SOD, hexadecimal.", text.pattern(Some("^[0-9A-Fa-f]{64}$")))

@@ -117,9 +117,9 @@ pub async fn person(house: &House, name: &str, birth: &str, more: Value) -> (Str
     for (field, value) in more.as_object().into_iter().flatten() {
         declaration[field] = value.clone();
     }
-    let declared = registrar.post("/api/v1/declarations", &format!("d-{name}"), declaration).await;
+    let declared = registrar.post("/api/v1/declarations", &format!("d-{path}"), declaration).await;
     let id = declared.body["person_id"].as_str().unwrap_or_else(|| panic!("{declared:?}")).to_owned();
-    let number = registrar.post(&format!("/api/v1/persons/{id}/number"), &format!("n-{name}"), json!({})).await;
+    let number = registrar.post(&format!("/api/v1/persons/{id}/number"), &format!("n-{path}"), json!({})).await;
     (id, number.body["personal_number"].as_str().unwrap().to_owned())
 }
 

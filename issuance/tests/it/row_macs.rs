@@ -151,6 +151,12 @@ mod tampered {
             ("fee_till", 0),
             ("office_hours", 0),
             ("declaration_form", 0),
+            ("partner", 0),
+            ("partner_system", 0),
+            ("agreement", 0),
+            ("exchange_purpose", 0),
+            ("exchange_delay", 0),
+            ("exchange_canary", 0),
             ("fingerprint_card", 0),
         ];
         assert_eq!(verified.tables, tables);

@@ -184,7 +184,7 @@ const OUTSIDE: &[(&str, usize, &str)] = &[
     ("select person by born, father_fold, office", 1, NAME),
     ("select person by born, office, residence_commune", 1, NAME),
     ("select person by household", 1, VALUE),
-    ("select person by household, person_id", 1, VALUE),
+    ("select person by household, person_id", 2, VALUE),
     ("select person by id", 1, WALK),
     ("select person by old_id_number, person_id", 1, VALUE),
     ("select person by id, likeness, person_id", 2, VALUE),
@@ -316,6 +316,12 @@ const OUTSIDE: &[(&str, usize, &str)] = &[
     ("select production_batch by closed_at, office", 1, ENDS),
     ("select stock_box by ended_at, from_office, received_at, to_office", 2, ENDS),
     ("select stock_case by from_office, office, state", 2, ENDS),
+    ("select audit_entry by object, person_id", 1, BY_ID),
+    ("select exchange_delay by id", 1, BY_ID),
+    ("select exchange_delay by nothing", 1, WALK),
+    ("select exchange_request by id", 2, KEYS),
+    ("update exchange_delay by id", 2, BY_ID),
+    ("update exchange_request by answer, id, kept_until", 1, UPKEEP),
 ];
 
 /// Where the rows of a table lie.
