@@ -25,6 +25,7 @@ use serde_json::{Map, Value, json};
 use crate::chip::Chip;
 use crate::deadlines::TwoPlaces;
 use crate::document::{DOCUMENT, fits, operation};
+use crate::exchange;
 use crate::factors::{enrols, granted, signs_in_with};
 use crate::house::{Caller, House, PASSWORD, Said};
 use crate::offices::{TRANSPORT_MASTER, photograph};
@@ -128,6 +129,7 @@ async fn every_operation_is_called_and_answers_as_its_example() {
     let people = Box::pin(authority(&house, &mut walk)).await;
     Box::pin(service(&house, &mut walk, &people)).await;
     Box::pin(citizens(&house, &mut walk, &people)).await;
+    Box::pin(exchanges(&house, &mut walk)).await;
     house.service.stop().await;
     Box::pin(checked(&mut walk)).await;
 
@@ -415,6 +417,8 @@ async fn citizens(house: &House, walk: &mut Walk, people: &People) {
     walk.post(capture, &application(&opened, "/fingerprints"), json!({"image": STANDARD.encode(thumb)})).await;
     walk.get(capture, &application(&opened, "/fingerprints")).await;
     walk.get(capture, &application(&opened, "/fingerprints/right-thumb")).await;
+    let released = capture.post(&application(&opened, "/claim/release"), "prints are taken", json!({})).await;
+    assert!(released.status < 300, "{released:?}");
     Box::pin(papers(house, walk, people, &application(&opened, ""))).await;
     walk.post(approver, &application(&opened, "/claim"), json!({})).await;
     walk.post(approver, &application(&opened, "/claim/release"), json!({})).await;
@@ -787,6 +791,72 @@ async fn holds(house: &House, walk: &mut Walk, person: &str) {
     walk.post(&other, &format!("{hold}/release/withdrawal"), json!({})).await;
     walk.post(&other, &format!("{hold}/release"), json!({"grounds": "the inquiry is over"})).await;
     walk.post(&one, &format!("{hold}/release/confirmation"), json!({})).await;
+}
+
+/// Another authority is joined, asks, and the citizen is told of it.
+async fn exchanges(house: &House, walk: &mut Walk) {
+    let bao = house.officer("bao", &[Role::DataProtection], "national").await;
+    let inspector = house.officer("inspector-2", &[Role::Auditor], "national").await;
+    let drafted = walk.post(&house.admin, "/api/v1/partners", exchange::new_partner("p-thue")).await;
+    let partner = text(&drafted, "id");
+    let of_partner = |rest: &str| format!("/api/v1/partners/{partner}{rest}");
+    walk.post(&bao, &of_partner("/confirmation"), json!({})).await;
+    walk.get(&bao, "/api/v1/partners").await;
+    let (key, csr_pem) = exchange::csr();
+    let body = json!({"name": "may-chu-1", "csr_pem": csr_pem});
+    let system = text(&walk.post(&house.admin, &of_partner("/systems"), body).await, "id");
+    let of_system = |rest: &str| format!("/api/v1/partner-systems/{system}{rest}");
+    let certified = walk.post(&bao, &of_system("/confirmation"), json!({})).await;
+    let pem = format!("{}{}", text(&certified, "certificate_pem"), key.serialize_pem());
+    let client = crate::house::client(&house.folder, Some(&pem));
+    let caller = Caller { client, address: house.admin.address.clone(), token: None };
+    walk.get(&bao, &of_partner("")).await;
+    let purpose = json!({"code": "tax-number", "name_vi": "Cấp mã số thuế", "name_en": "Tax code",
+        "law": "Law 38/2019/QH14, Art. 35(7)"});
+    walk.post(&house.admin, "/api/v1/exchange-purposes", purpose).await;
+    walk.post(&bao, "/api/v1/exchange-purposes/tax-number/confirmation", json!({})).await;
+    walk.get(&bao, "/api/v1/exchange-purposes").await;
+    let grant = |service: &str, fields: &[&str]| json!({"purpose": "tax-number", "service": service, "fields": fields, "per_day": 100});
+    let grants = json!([
+        grant("confirm", &["full_name", "birth_date"]),
+        grant("look-up", &["full_name", "sex"]),
+        grant("household", &["full_name"]),
+        grant("kinship", &["mother", "full_name"]),
+        grant("card-status", &["card_status"]),
+    ]);
+    let now = house.clock.now().replace_nanosecond(0).unwrap();
+    let moment = |days: i64| {
+        let at = now + time::Duration::days(days);
+        at.format(&time::format_description::well_known::Rfc3339).unwrap()
+    };
+    let body = json!({"partner_id": partner, "number": "TT-2026-0001", "basis": "Decree 47/2020/NĐ-CP, Art. 5",
+        "valid_from": moment(0), "valid_to": moment(300), "kept_days": 30, "grants": grants});
+    let agreement = text(&walk.post(&bao, "/api/v1/agreements", body).await, "id");
+    let of_agreement = |rest: &str| format!("/api/v1/agreements/{agreement}{rest}");
+    walk.post(&house.admin, &of_agreement("/signature"), json!({})).await;
+    assert_eq!(bao.post(&of_agreement("/signature"), "bao signs", json!({})).await.body["state"], "in-force");
+    walk.get(&bao, &of_agreement("")).await;
+    walk.get(&bao, "/api/v1/agreements").await;
+
+    let mother = json!({"mother": {"full_name": "Trần Thị Thử"}});
+    let (person, number) = exchange::person(house, "Phạm Thị Hỏi", "17/05/1990", mother).await;
+    walk.get(&house.anyone(), "/api/v1/exchange/keys").await;
+    walk.get(&caller, "/api/v1/exchange/agreements").await;
+    for (n, service) in ["confirm", "look-up", "household", "kinship", "card-status"].into_iter().enumerate() {
+        let question = exchange::question(&format!("r-{n}"), &number, "Phạm Thị Hỏi", "17/05/1990");
+        walk.post(&caller, &format!("/api/v1/exchange/{service}"), question).await;
+    }
+    let of_person = |rest: &str| format!("/api/v1/persons/{person}{rest}");
+    let order = json!({"partner_id": partner, "court": "Tòa án Thử", "order": "QĐ-1/2026", "until": moment(30)});
+    let delay = text(&walk.post(&bao, &of_person("/look-delays"), order).await, "id");
+    let counter = house.officer("tells", &[Role::Capture], "o-1").await;
+    walk.get(&counter, &of_person("/looks")).await;
+    walk.post(&inspector, &format!("/api/v1/look-delays/{delay}/confirmation"), json!({})).await;
+    walk.post(&bao, &of_person("/canary"), json!({})).await;
+    walk.post(&inspector, &of_person("/canary/confirmation"), json!({})).await;
+    walk.post(&bao, &of_agreement("/end"), json!({"reason": "its time is over"})).await;
+    walk.post(&bao, &of_system("/revocation"), json!({"reason": "the computer was exchanged"})).await;
+    walk.post(&bao, &of_partner("/end"), json!({"reason": "the authority was dissolved"})).await;
 }
 
 /// A document of another life of the database, which no chip proves: two administrators revoke it.

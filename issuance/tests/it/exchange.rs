@@ -28,13 +28,13 @@ pub struct Joined {
     pub system_id: String,
 }
 
-fn csr() -> (KeyPair, String) {
+pub fn csr() -> (KeyPair, String) {
     let key = KeyPair::generate().unwrap();
     let request = CertificateParams::new(vec![]).unwrap().serialize_request(&key).unwrap().pem().unwrap();
     (key, request)
 }
 
-fn new_partner(code: &str) -> Value {
+pub fn new_partner(code: &str) -> Value {
     json!({"code": code, "name": "Bộ Thử nghiệm", "unit": "Cục Mẫu", "contact_name": "Nguyễn Văn Thử",
         "contact_email": "ket-noi@example.invalid", "contact_phone": "024 0000 0000"})
 }
@@ -408,7 +408,7 @@ async fn household_and_kinship_tell_of_others_with_a_record_about_each() {
         assert_eq!(relatives[0]["relation"], "father");
         assert_eq!(relatives[0]["record"]["birth_date"], json!(null), "the register has no record of him");
         let told = &relatives[1]["record"];
-        assert_eq!((&told["birth_date"], &told["personal_number"]), (&json!("1965-02-01"), &json!(mother)));
+        assert_eq!((&told["birth_date"], &told["personal_number"]), (&json!("01/02/1965"), &json!(mother)));
         let about = sql!("select count(*) as n from audit_entry where person_id = $1 and action = 'exchange-answered'");
         for id in [mother_id, child_id] {
             let id: issuance::ground::ids::PersonId = id.parse().unwrap();

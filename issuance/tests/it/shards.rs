@@ -319,7 +319,7 @@ const OUTSIDE: &[(&str, usize, &str)] = &[
     ("select audit_entry by object, person_id", 1, BY_ID),
     ("select exchange_delay by id", 1, BY_ID),
     ("select exchange_delay by nothing", 1, WALK),
-    ("select exchange_request by id", 2, KEYS),
+    ("select exchange_request by id", 1, KEYS),
     ("update exchange_delay by id", 2, BY_ID),
     ("update exchange_request by answer, id, kept_until", 1, UPKEEP),
 ];
