@@ -1,5 +1,5 @@
-//! Finger image record, ISO/IEC 19794-4:2005: what a fingerprint scanner hands over. It is the record that DG3 of a chip
-//! would hold (Doc 9303-10 §4.7.3); no DG3 is written here.
+//! Finger image record, ISO/IEC 19794-4:2005: what a fingerprint scanner hands over. It is the record that DG3 of a
+//! chip would hold (Doc 9303-10 §4.7.3); no DG3 is written here.
 //!
 //! ```text
 //! record  = "FIR" 00 · "010" 00 · length 6 · capture device 2 · acquisition level 2 · fingers 1 · scale units 1

@@ -58,7 +58,7 @@ impl PartnerRow {
 pub struct SystemRow {
     /// Identifier.
     pub id: PartnerSystemId,
-    /// Whose.
+    /// The partner whose system it is.
     pub partner: PartnerId,
     /// What it is called; unique within the partner.
     pub name: String,

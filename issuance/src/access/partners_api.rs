@@ -104,7 +104,7 @@ struct PartnerFile {
 struct SystemView {
     /// Identifier: common name of the certificate.
     id: PartnerSystemId,
-    /// Whose.
+    /// The partner whose system it is.
     partner_id: PartnerId,
     /// What it is called.
     name: String,

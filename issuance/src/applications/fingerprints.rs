@@ -67,7 +67,7 @@ pub enum PrintState {
     },
     /// There is none.
     None {
-        /// Why.
+        /// Why there is no image.
         because: NoPrint,
     },
 }

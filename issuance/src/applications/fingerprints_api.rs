@@ -63,7 +63,7 @@ struct FingerprintView {
     because: Option<NoPrint>,
     /// The officer who took it.
     taken_by: OfficerId,
-    /// When.
+    /// When it was taken.
     #[serde(with = "time::serde::rfc3339")]
     taken_at: OffsetDateTime,
 }

@@ -8,8 +8,8 @@ use utoipa::ToSchema;
 
 use crate::ground::words;
 
-/// What an image shows, in the order of Circular 59/2021/TT-BCA, Art. 5(3): the flat images first, then the ten fingers,
-/// rolled, from the right thumb to the left little finger.
+/// What an image shows, in the order of Circular 59/2021/TT-BCA, Art. 5(3): the flat images first, then the ten
+/// fingers, rolled, from the right thumb to the left little finger.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Finger {

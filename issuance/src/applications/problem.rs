@@ -81,12 +81,11 @@ impl From<FingerprintDoubt> for Problem {
         let said = error.to_string();
         let (code, field) = match error {
             FingerprintDoubt::Absent => (Code::FingerprintAbsent, None),
-            FingerprintDoubt::Base64 => (Code::FingerprintUnfit, Some("/image")),
             FingerprintDoubt::Flat => (Code::FingerprintUnfit, Some("/because")),
             FingerprintDoubt::OneOfBoth => (Code::FingerprintUnfit, None),
             FingerprintDoubt::Missing(_) => (Code::FingerprintsMissing, None),
             FingerprintDoubt::Unfit(PrintError::NotTaken(_)) => (Code::FingerprintFormat, Some("/image")),
-            FingerprintDoubt::Unfit(_) => (Code::FingerprintUnfit, Some("/image")),
+            FingerprintDoubt::Base64 | FingerprintDoubt::Unfit(_) => (Code::FingerprintUnfit, Some("/image")),
         };
         let problem = Self::new(code).detail(&said);
         match field {

@@ -86,8 +86,8 @@ pub(crate) async fn looks_at(
     Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
 }
 
-/// Returns who looked at a person's data, of all offices and partners, the newest first: `most` records before this one.
-/// For what the person is told; the caller records it.
+/// Returns who looked at a person's data, of all offices and partners, the newest first: `most` records before this
+/// one. For what the person is told; the caller records it.
 ///
 /// # Errors
 /// [`StoreError`]

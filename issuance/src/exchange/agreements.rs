@@ -65,7 +65,7 @@ pub(super) async fn confirm_purpose(deed: &mut Deed<Officer>, code: &str) -> Res
 
 /// What a new agreement is to say.
 pub(super) struct Terms {
-    /// Whose.
+    /// The partner that may ask.
     pub partner: PartnerId,
     /// Number, as both sides call it.
     pub number: String,

@@ -151,7 +151,7 @@ async fn confirm_purpose(
     "kept_days": 90, "grants": [{"purpose": "tax-number", "service": "confirm",
     "fields": ["full_name", "birth_date", "sex"], "per_day": 20000}]}))]
 struct AgreementBody {
-    /// Whose.
+    /// The partner that may ask.
     partner_id: PartnerId,
     /// Number, as both sides call it; unique.
     #[schema(value_type = String)]
@@ -176,7 +176,7 @@ struct AgreementBody {
 struct AgreementView {
     /// Identifier.
     id: AgreementId,
-    /// Whose.
+    /// The partner that may ask.
     partner_id: PartnerId,
     /// Number.
     number: String,
@@ -203,7 +203,7 @@ struct AgreementView {
     /// When it was ended.
     #[serde(with = "time::serde::rfc3339::option")]
     ended_at: Option<OffsetDateTime>,
-    /// Why.
+    /// Why it was ended.
     end_reason: Option<String>,
     /// True for a record that was changed by another hand: nothing may be asked by it.
     tampered: bool,

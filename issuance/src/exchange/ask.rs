@@ -178,7 +178,6 @@ async fn attempt(
 }
 
 /// Reads, judges, signs and keeps.
-#[expect(clippy::too_many_arguments, reason = "the question, what allows it, and whom it is about")]
 async fn answer(
     deed: &mut Deed<Partner>,
     exchange: &Exchange,

@@ -9,19 +9,18 @@ use super::ExchangeError;
 use super::model::Purpose;
 use super::store::{agreements, delays, requests};
 use crate::access::partners;
-use crate::audit;
 use crate::deed::{Action, Deed, Entry, Object, Purpose as Why};
 use crate::ground::ids::{DelayId, EntryId, OfficerId, PartnerId, PersonId, RequestId};
 use crate::ground::{Decision, Id, OfficeCode, Officer, Permission};
-use crate::population;
 use crate::store::StoreError;
+use crate::{audit, population};
 
 /// One look, as the citizen is told of it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Look {
     /// The record.
     pub id: EntryId,
-    /// When.
+    /// The moment of the look.
     pub at: OffsetDateTime,
     /// The authority; for the register itself, the code of the office.
     pub institution: String,
@@ -130,14 +129,22 @@ impl Named {
         partner: PartnerId,
         purpose: &str,
     ) -> Result<(String, Option<Purpose>), StoreError> {
-        if !self.partners.contains_key(&partner) {
-            let row = partners::partner(deed.tx(), partner).await?;
-            self.partners.insert(partner, row.map_or_else(|| partner.to_string(), |row| row.name));
-        }
-        if !self.purposes.contains_key(purpose) {
-            self.purposes.insert(purpose.to_owned(), agreements::purpose(deed.tx(), purpose).await?);
-        }
-        Ok((self.partners[&partner].clone(), self.purposes[purpose].clone()))
+        let institution = match self.partners.get(&partner) {
+            Some(known) => known.clone(),
+            None => {
+                let row = partners::partner(deed.tx(), partner).await?;
+                let name = row.map_or_else(|| partner.to_string(), |row| row.name);
+                self.partners.entry(partner).or_insert(name).clone()
+            }
+        };
+        let named = match self.purposes.get(purpose) {
+            Some(known) => known.clone(),
+            None => {
+                let row = agreements::purpose(deed.tx(), purpose).await?;
+                self.purposes.entry(purpose.to_owned()).or_insert(row).clone()
+            }
+        };
+        Ok((institution, named))
     }
 }
 

@@ -39,7 +39,7 @@ struct Before {
 /// One look.
 #[derive(Serialize, ToSchema)]
 struct LookView {
-    /// When.
+    /// The moment of the look.
     #[serde(with = "time::serde::rfc3339")]
     at: OffsetDateTime,
     /// The authority; for the register itself, the code of its office.
@@ -97,8 +97,8 @@ impl From<Look> for LookView {
 /// Looks on a page.
 const SHOWN: i64 = 100;
 
-/// Who looked at a person, for the person who is there: institution, unit, purpose and law, which fields, when, and what
-/// came of it. The newest first, 100 a page. What a judge ordered to be told later is counted only.
+/// Who looked at a person, for the person who is there: institution, unit, purpose and law, which fields, when, and
+/// what came of it. The newest first, 100 a page. What a judge ordered to be told later is counted only.
 #[utoipa::path(get, path = "/api/v1/persons/{id}/looks", tag = "exchange", params(("id" = String, Path), Before),
     responses((status = 200, body = LooksView)))]
 async fn looks_at_person(

@@ -2,8 +2,8 @@
 //! citizen sees.
 //!
 //! A partner names purpose, case and officer with each question; without them there is no answer. The answer is built
-//! from the field mask of the agreement, signed, and kept for as long as the agreement says. A question, its answer, the
-//! record about each person it tells of, and what it takes of the quota are one transaction.
+//! from the field mask of the agreement, signed, and kept for as long as the agreement says. A question, its answer,
+//! the record about each person it tells of, and what it takes of the quota are one transaction.
 
 mod agreements;
 mod agreements_api;
@@ -88,7 +88,10 @@ impl Exchange {
 /// What of the quotas this process has reserved and not spent yet. A process that ends loses it: of a day's quota less
 /// is then used than is counted, never more.
 #[derive(Clone, Debug, Default)]
-struct Quota(Arc<Mutex<HashMap<(AgreementId, usize), (Date, u32)>>>);
+struct Quota(Arc<Mutex<Reserved>>);
+
+/// Of each grant (its agreement, its place there) the day, and how much of it is left.
+type Reserved = HashMap<(AgreementId, usize), (Date, u32)>;
 
 impl Quota {
     /// Takes one of what is reserved for this day. Returns false if nothing is.

@@ -272,7 +272,7 @@ impl Grant {
 pub struct Agreement {
     /// Identifier.
     pub id: AgreementId,
-    /// Whose.
+    /// The partner that may ask.
     pub partner: PartnerId,
     /// Number, as both sides call it.
     pub number: String,

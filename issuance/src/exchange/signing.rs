@@ -115,14 +115,19 @@ impl AnswerSigner {
         input.extend_from_slice(self.header.as_bytes());
         input.push(b'.');
         input.extend_from_slice(answer);
-        let signature = self.pair.sign(&SystemRandom::new(), &input).map_err(|_| AnswerSignerError::Signature)?;
+        let signature = self.pair.sign(&randomness(), &input).map_err(|_| AnswerSignerError::Signature)?;
         Ok(format!("{}..{}", self.header, BASE64_URL_SAFE_NO_PAD.encode(signature)))
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "the library makes keys and signs with its own randomness only")]
+fn randomness() -> SystemRandom {
+    SystemRandom::new()
+}
+
 /// Makes a key, and publishes it as the newest: the one moment at which it counts.
 fn make(store: &KeyStore, locked: &LockedKeyStore<'_>, now: OffsetDateTime) -> Result<String, AnswerSignerError> {
-    let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
+    let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &randomness())
         .map_err(|_| AnswerSignerError::Signature)?;
     let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref())
         .map_err(|_| AnswerSignerError::Malformed)?;

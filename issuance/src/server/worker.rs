@@ -12,7 +12,6 @@ use crate::access::proposals::{self, Alarm, WatchError};
 use crate::applications::progress::{ReminderError, Said};
 use crate::bookings::upkeep::UpkeepError;
 use crate::cards::steps::SuspensionError;
-use crate::exchange;
 use crate::ground::Id;
 use crate::jobs::{self, Job, Worker};
 use crate::production::ProductionError;
@@ -20,7 +19,7 @@ use crate::production::dissolutions::{self, DissolutionError};
 use crate::retention::{self, RetentionError};
 use crate::store::{Db, StoreError, Tx};
 use crate::trust::{self, BundleError};
-use crate::{access, applications, bookings, cards, notices, population, production, web};
+use crate::{access, applications, bookings, cards, exchange, notices, population, production, web};
 
 /// Why a job failed.
 #[derive(Debug, Error)]

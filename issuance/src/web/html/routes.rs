@@ -16,6 +16,9 @@ pub(crate) struct PageRoutes<S> {
     uploads: BTreeSet<String>,
 }
 
+/// The right of each method and path.
+type Rights = BTreeMap<(String, String), Right>;
+
 impl<S: Clone + Send + Sync + 'static> PageRoutes<S> {
     /// No routes.
     pub(crate) fn new() -> Self {
@@ -56,7 +59,7 @@ impl<S: Clone + Send + Sync + 'static> PageRoutes<S> {
     }
 
     /// Returns router, the right of each method and path, and the paths that take files.
-    pub(crate) fn split(self) -> (Router<S>, BTreeMap<(String, String), Right>, BTreeSet<String>) {
+    pub(crate) fn split(self) -> (Router<S>, Rights, BTreeSet<String>) {
         (self.router, self.rights, self.uploads)
     }
 }

@@ -391,7 +391,7 @@ fn steps_of(read: &Read, t: &'static Texts) -> Vec<(&'static str, bool, bool)> {
     ];
     // What is not demanded is not waited for.
     let optional = !fingerprints::is_demanded(application);
-    let next = all.iter().position(|(text, done)| !done && !(optional && **text == t.prints.step));
+    let next = all.iter().position(|(text, done)| !(*done || optional && **text == t.prints.step));
     all.iter().enumerate().map(|(at, (text, done))| (text.as_str(), *done, Some(at) == next)).collect()
 }
 

@@ -48,6 +48,7 @@ impl Sheet {
 }
 
 /// What the page shows.
+#[expect(clippy::struct_excessive_bools, reason = "facts that the template asks for, any with any other")]
 struct Card {
     id: ApplicationId,
     title: String,
