@@ -48,23 +48,6 @@ export async function factory({ page, context, to, text, must, seen, judged, mea
   must((await second.locator("main").innerText()).includes("Mẻ đã được cho chạy"), "release", "is not told");
   await second.screenshot({ path: `${out}/batch-released-1280-vi-light.png`, fullPage: true });
 
-  // A page that finds no room shows what it showed, and asks again by itself.
-  const events = (answer) => answer.url().includes("/pages/factory/events");
-  const opened = async () => {
-    const one = await context.newPage();
-    await Promise.all([one.waitForResponse(events), one.goto(page.url(), { waitUntil: "load" })]);
-    return one;
-  };
-  await to("/pages/factory");
-  const crowd = [await opened(), await opened(), await opened()];
-  const late = await opened();
-  await late.waitForTimeout(1_000);
-  must((await late.locator("#floor").innerText()).includes("Trạm 04"), "factory", "a page that finds no room shows something else");
-  must(await late.locator("#floor .bar").count() === 0, "factory", "a page that finds no room shows a page in its page");
-  for (const one of crowd) await one.close();
-  await late.waitForResponse(events, { timeout: 60_000 });
-  await late.close();
-
   // The end of the session is told to the page that follows.
   const follows = page.waitForResponse((answer) => answer.url().includes("/pages/factory/events") && answer.status() === 200);
   await to("/pages/factory");

@@ -683,7 +683,7 @@ async fn a_look_at_a_record_that_is_of_no_person_is_told_within_seconds() {
         asks_n(&joined.system, "look-up", 1, &number).await;
         let began = std::time::Instant::now();
         while !sung().await {
-            assert!(began.elapsed() < std::time::Duration::from_secs(60), "no alert");
+            assert!(began.elapsed() < std::time::Duration::from_mins(1), "no alert");
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     })

@@ -314,6 +314,10 @@ const AS_IT_CAME: &[(&str, &str, &str)] = &[
     ("StationRenewal", "csr_pem", "its length is checked, and it is no text for people"),
     ("NewCertificate", "token", "hashed; its officer has a session"),
     ("NewStation", "csr_pem", "its length is checked, and it is no text for people"),
+    ("NewSystem", "csr_pem", "its length is checked, and it is no text for people"),
+    ("Grant", "purpose", "one of the purposes that two officers confirmed"),
+    ("Grant", "provinces", "three digits each"),
+    ("AnswerKey", "", "read from our own folder, and answered"),
     ("Captured", "portrait", "base64; decoded within the limit of a body"),
     (
         "RowCorrection",
