@@ -94,6 +94,7 @@ export async function administration({ page, to, text, must, seen, judged, measu
   await glanced("station", station);
   await to(station);
   await page.locator("details summary").first().click();
+  await page.waitForFunction(() => document.activeElement?.matches("details textarea, details input"));
   await page.keyboard.type("Máy bị mất");
   await done(() => page.locator("details button[type=submit]").click());
   must((await text()).includes("Đã thu hồi trạm"), "station", "a revocation is not told");
