@@ -291,7 +291,7 @@ pub fn is_demanded(application: &Application) -> bool {
 }
 
 /// Reads the image of one finger, for an officer who may see the portrait; the record names the person and the finger.
-/// The file is read after the deed, with [`image_of`].
+/// The file is read after the deed, by its caller.
 ///
 /// # Errors
 /// [`FingerprintDoubt::Absent`]; [`CounterError::Erased`] with day and ground; [`CounterError`]
