@@ -9,8 +9,6 @@ create table exchange_purpose (
     drafted_at INTEGER not null,
     confirmed_by TEXT references officer (id),
     confirmed_at INTEGER,
-    ended_by TEXT references officer (id),
-    ended_at INTEGER,
     version INTEGER,
     mac BLOB
 );

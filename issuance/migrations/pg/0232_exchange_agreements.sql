@@ -9,8 +9,6 @@ create table exchange_purpose (
     drafted_at timestamptz not null,
     confirmed_by uuid references officer (id),
     confirmed_at timestamptz,
-    ended_by uuid references officer (id),
-    ended_at timestamptz,
     version bigint,
     mac bytea
 );

@@ -106,7 +106,7 @@ pub(super) async fn confirm(deed: &mut Deed<Officer>, id: PartnerId) -> Result<P
     if partner.confirmed.is_some() || partner.ended.is_some() {
         return Err(AccessError::PartnerState);
     }
-    second(deed, &partner.drafted).await?;
+    second(deed, &partner.drafted, Permission::Exchange).await?;
     let decision = deed.decision();
     store::confirm_partner(deed.tx(), id, &decision).await?;
     let entry = Entry::new(Action::PartnerConfirmed, Object::Partner(id), Purpose::Administration);
@@ -184,7 +184,7 @@ pub(super) async fn confirm_system(
     if system.confirmed.is_some() || system.revoked.is_some() || !partner.is_joined() {
         return Err(AccessError::PartnerState);
     }
-    second(deed, &system.drafted).await?;
+    second(deed, &system.drafted, Permission::Exchange).await?;
     let at = deed.at();
     let certificate = authority.partner(&id.to_string(), &system.request, at, &mut deed.rng())?;
     super::steps::claim_key(deed, &format!("partner-system/{id}"), &certificate).await?;
@@ -242,18 +242,22 @@ pub(crate) async fn systems_of(tx: &mut Tx, partner: PartnerId) -> Result<Vec<(S
     store::systems_of(tx, partner).await
 }
 
-/// Refuses the officer who proposed, or who counts as that one, and a proposal of an officer who could not make it
-/// today.
+/// Refuses the officer who proposed, or who counts as that one, and a proposal of an officer of the national office who
+/// has this permission there no more.
 ///
 /// # Errors
 /// [`AccessError::SecondAdministrator`], [`AccessError::ProposalStale`]
-pub(crate) async fn second(deed: &mut Deed<Officer>, first: &Decision) -> Result<(), AccessError> {
+pub(crate) async fn second(
+    deed: &mut Deed<Officer>,
+    first: &Decision,
+    permission: Permission,
+) -> Result<(), AccessError> {
     if deed.actor().is_one_with(first.by) {
         return Err(AccessError::SecondAdministrator);
     }
     let post = super::post_of_officer(deed.tx(), first.by).await?;
     let may = post.is_some_and(|(office, roles)| {
-        office == OfficeCode::national() && Permission::Exchange.roles().iter().any(|role| roles.contains(role))
+        office == OfficeCode::national() && permission.roles().iter().any(|role| roles.contains(role))
     });
     if may { Ok(()) } else { Err(AccessError::ProposalStale("the officer who proposed it may not do so any more")) }
 }

@@ -72,18 +72,27 @@ pub struct LeftBehind {
     pub stations: Vec<String>,
     /// Names of officers' accounts.
     pub officers: Vec<String>,
+    /// Names of partners' systems.
+    pub partner_systems: Vec<String>,
 }
 
 impl LeftBehind {
+    /// Each kind of holder, in the plural and in one word, with the names.
+    #[must_use]
+    pub fn kinds(&self) -> [(&'static str, &[String]); 3] {
+        [("stations", &self.stations), ("officers", &self.officers), ("partner-systems", &self.partner_systems)]
+    }
+
     /// True if the roll-over can end.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.stations.is_empty() && self.officers.is_empty()
+        self.kinds().iter().all(|(_, names)| names.is_empty())
     }
 }
 
-/// Finds stations and officers with certificates that end with a roll-over. A station counts until its next certificate
-/// was used, and while it may renew; a record that was changed by another hand opens nothing, and does not count.
+/// Finds stations, officers and partners' systems with certificates that end with a roll-over. A station counts
+/// until its next certificate was used, and while it may renew; a record that was changed by another hand opens
+/// nothing, and does not count.
 ///
 /// # Errors
 /// [`StoreError`]
@@ -112,7 +121,16 @@ pub async fn left_behind(
             left.officers.extend(store::lists::username(tx, Id::of(&row, "officer_id")?).await?);
         }
     }
-    for names in [&mut left.stations, &mut left.officers] {
+    for (row, holds) in tx.judged_rows(&store::partners::PARTNER_SYSTEM).await? {
+        let (revoked, ends): (Option<OffsetDateTime>, Option<OffsetDateTime>) =
+            (row.get("revoked_at")?, row.get("expires_at")?);
+        let certificate: Option<Vec<u8>> = row.get("certificate")?;
+        let old = certificate.is_some_and(|certificate| roll_over.ends(&certificate));
+        if holds && revoked.is_none() && ends.is_some_and(|ends| ends > now) && old {
+            left.partner_systems.push(row.get("name")?);
+        }
+    }
+    for names in [&mut left.stations, &mut left.officers, &mut left.partner_systems] {
         names.sort();
         names.dedup();
     }

@@ -117,6 +117,5 @@ fn names(left: &LeftBehind) -> String {
     let named = |what: &str, names: &[String]| {
         if names.is_empty() { None } else { Some(format!("{what} {}", names.join(", "))) }
     };
-    let parts = [named("stations", &left.stations), named("officers", &left.officers)];
-    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+    left.kinds().into_iter().map(|(what, names)| named(what, names)).flatten().collect::<Vec<_>>().join("; ")
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{Place, output};
+use crate::access::stations::LeftBehind;
 use crate::server::status::{self, CardMaster, Severity, Status};
 
 /// Shows what runs out, what waits and what is late, with what helps.
@@ -97,7 +98,7 @@ fn text(status: &Status, words: Words) -> String {
         ));
     }
     let left = status.tls_roll_over.iter();
-    for (what, names) in left.flat_map(|left| [("stations", &left.stations), ("officers", &left.officers)]) {
+    for (what, names) in left.flat_map(LeftBehind::kinds) {
         if !names.is_empty() {
             lines.push(format!("  {}{what} {}", inner("still of the old"), names.join(", ")));
         }

@@ -137,6 +137,8 @@ words! {
         AgreementEnded = "agreement-ended",
         /// An officer signed what a partner may ask.
         AgreementSigned = "agreement-signed",
+        /// Agreements with partners were listed, or one was read.
+        AgreementsListed = "agreements-listed",
         /// The audit trail was read.
         AuditRead = "audit-read",
         /// The body of a card was compared with its chip, and carries the same.
@@ -273,14 +275,10 @@ words! {
         DuplicateJudged = "duplicate-judged",
         /// A partner was told of a person.
         ExchangeAnswered = "exchange-answered",
-        /// The changes of persons whom a partner follows were read.
-        ExchangeChangesRead = "exchange-changes-read",
         /// A second officer agreed that looks are told later.
         ExchangeDelayConfirmed = "exchange-delay-confirmed",
         /// An officer proposed that looks are told later, as a judge orders.
         ExchangeDelayProposed = "exchange-delay-proposed",
-        /// A partner follows a person, or no more.
-        ExchangeFollowed = "exchange-followed",
         /// Who looked at a person, and what was told, was put together for the person.
         ExchangeLooksRead = "exchange-looks-read",
         /// A partner was not told what it asked.
@@ -448,6 +446,12 @@ words! {
         QuarantineCorrected = "quarantine-corrected",
         /// A row in quarantine was dropped.
         QuarantineDropped = "quarantine-dropped",
+        /// A second officer agreed that partners may ask for a purpose.
+        PurposeConfirmed = "purpose-confirmed",
+        /// An officer proposed a purpose for which partners may ask.
+        PurposeDrafted = "purpose-drafted",
+        /// The purposes for which partners may ask were listed.
+        PurposesListed = "purposes-listed",
         /// Rows in quarantine were listed or exported.
         QuarantineListed = "quarantine-listed",
         /// A row in quarantine was read.

@@ -9,7 +9,7 @@ use super::store::agreements as store;
 use crate::access::partners;
 use crate::deed::{Action, Deed, Entry, Object, Purpose as Why};
 use crate::ground::ids::{AgreementId, PartnerId};
-use crate::ground::{OfficeCode, Officer, Role};
+use crate::ground::{OfficeCode, Officer, Permission, Role};
 
 /// What a new purpose is to be.
 pub(super) struct NewPurpose {
@@ -34,10 +34,10 @@ pub(super) async fn draft_purpose(deed: &mut Deed<Officer>, new: NewPurpose) -> 
     let NewPurpose { code, name_vi, name_en, law, dpv } = new;
     let code = PurposeCode::try_from(code).map_err(|_| ExchangeError::PurposeUnfit)?.as_str().to_owned();
     let drafted = deed.decision();
-    let purpose = Purpose { code, name_vi, name_en, law, dpv, drafted, confirmed: None, ended: None };
+    let purpose = Purpose { code, name_vi, name_en, law, dpv, drafted, confirmed: None };
     store::insert_purpose(deed.tx(), &purpose).await?;
     let object = Object::ExchangePurpose(purpose.code.clone());
-    deed.record(Action::AgreementDrafted, object, None, Why::Administration).await?;
+    deed.record(Action::PurposeDrafted, object, None, Why::Administration).await?;
     Ok(purpose)
 }
 
@@ -52,14 +52,14 @@ pub(super) async fn confirm_purpose(deed: &mut Deed<Officer>, code: &str) -> Res
     if purpose.confirmed.is_some() {
         return Err(ExchangeError::State);
     }
-    partners::second(deed, &purpose.drafted).await?;
+    partners::second(deed, &purpose.drafted, Permission::Exchange).await?;
     if !deed.actor().roles.contains(&Role::DataProtection) {
         return Err(ExchangeError::ProtectorNeeded);
     }
     let decision = deed.decision();
     store::confirm_purpose(deed.tx(), code, &decision).await?;
     let object = Object::ExchangePurpose(purpose.code.clone());
-    deed.record(Action::AgreementSigned, object, None, Why::Administration).await?;
+    deed.record(Action::PurposeConfirmed, object, None, Why::Administration).await?;
     Ok(Purpose { confirmed: Some(decision), ..purpose })
 }
 
@@ -137,7 +137,7 @@ pub(super) async fn sign(deed: &mut Deed<Officer>, id: AgreementId) -> Result<Ag
         return Err(ExchangeError::State);
     }
     if let Some(other) = other.clone() {
-        partners::second(deed, &other).await?;
+        partners::second(deed, &other, Permission::Exchange).await?;
     }
     agreement.check()?;
     purposes_hold(deed, &agreement).await?;
@@ -175,7 +175,7 @@ pub(super) async fn end(deed: &mut Deed<Officer>, id: AgreementId, reason: &str)
 async fn purposes_hold(deed: &mut Deed<Officer>, agreement: &Agreement) -> Result<(), ExchangeError> {
     for grant in &agreement.grants {
         let purpose = store::purpose(deed.tx(), &grant.purpose).await?;
-        if !purpose.is_some_and(|purpose| purpose.confirmed.is_some() && purpose.ended.is_none()) {
+        if !purpose.is_some_and(|purpose| purpose.confirmed.is_some()) {
             return Err(AgreementUnfit(format!("`{}` is no confirmed purpose", grant.purpose)).into());
         }
     }

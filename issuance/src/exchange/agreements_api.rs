@@ -121,7 +121,7 @@ async fn list_purposes(State(desk): State<Desk>, officer: Officer) -> Looked<Pur
         deed.actor().may_act_for(&OfficeCode::national())?;
         let rows = store::purposes(deed.tx()).await?;
         let object = Object::Trail("exchange-purposes".to_owned());
-        deed.record(Action::PartnersListed, object, None, Why::Administration).await?;
+        deed.record(Action::PurposesListed, object, None, Why::Administration).await?;
         let purposes = rows.into_iter().map(|(row, holds)| PurposeView::new(row, !holds)).collect();
         Ok::<_, ExchangeError>(Purposes { purposes })
     })
@@ -273,7 +273,7 @@ async fn list_agreements(
         deed.actor().may_act_for(&OfficeCode::national())?;
         let rows = store::list(deed.tx(), partner, after, most).await?;
         let object = partner.map_or_else(|| Object::Trail("agreements".to_owned()), Object::Partner);
-        deed.record(Action::PartnersListed, object, None, Why::Administration).await?;
+        deed.record(Action::AgreementsListed, object, None, Why::Administration).await?;
         let now = deed.at();
         let rows = rows.into_iter().map(|(row, holds)| (row.id, AgreementView::new(row, now, !holds))).collect();
         Ok::<_, ExchangeError>(Page::of(rows, limit))
@@ -292,7 +292,7 @@ async fn read_agreement(
     desk.look(officer, async |deed| {
         deed.actor().may_act_for(&OfficeCode::national())?;
         let row = store::agreement(deed.tx(), id).await?.ok_or(ExchangeError::AgreementUnknown)?;
-        deed.record(Action::PartnersListed, Object::Agreement(id), None, Why::Administration).await?;
+        deed.record(Action::AgreementsListed, Object::Agreement(id), None, Why::Administration).await?;
         Ok::<_, ExchangeError>(AgreementView::new(row, deed.at(), false))
     })
     .await

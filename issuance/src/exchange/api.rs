@@ -248,7 +248,7 @@ async fn own_agreements(State(desk): State<Desk>, partner: Partner) -> Looked<Ow
     desk.look(partner, async |deed| {
         let (id, now) = (deed.actor().id, deed.at());
         let agreements = super::store::agreements::in_force(deed.tx(), id, now).await?;
-        deed.record(Action::PartnersListed, Object::Partner(id), None, Purpose::Exchange).await?;
+        deed.record(Action::AgreementsListed, Object::Partner(id), None, Purpose::Exchange).await?;
         let own = |agreement: Agreement| OwnAgreement {
             number: agreement.number,
             basis: agreement.basis,

@@ -10,7 +10,7 @@ use super::model::Purpose;
 use super::store::{agreements, delays, requests};
 use crate::access::partners;
 use crate::deed::{Action, Deed, Entry, Object, Purpose as Why};
-use crate::ground::ids::{DelayId, EntryId, OfficerId, PartnerId, PersonId, RequestId};
+use crate::ground::ids::{DelayId, EntryId, PartnerId, PersonId, RequestId};
 use crate::ground::{Decision, Id, OfficeCode, Officer, Permission};
 use crate::store::StoreError;
 use crate::{audit, population};
@@ -88,7 +88,7 @@ pub(super) async fn looks(
             continue;
         };
         let now = deed.at();
-        let delayed = delays.iter().any(|delay| delay.partner == asked.partner && delay.hides(row.at, now));
+        let delayed = delays.iter().any(|delay| delay.partner == asked.partner && delay.holds(now));
         if delayed {
             looks.delayed += 1;
             continue;
@@ -170,10 +170,10 @@ pub(super) struct Delay {
 }
 
 impl Delay {
-    /// True if a look of this moment is not told yet.
+    /// True while the partner's looks are not told.
     #[must_use]
-    pub fn hides(&self, look: OffsetDateTime, now: OffsetDateTime) -> bool {
-        self.confirmed.is_some() && look < self.until && now < self.until
+    pub fn holds(&self, now: OffsetDateTime) -> bool {
+        self.confirmed.is_some() && now < self.until
     }
 }
 
@@ -227,25 +227,12 @@ pub(super) async fn confirm_delay(deed: &mut Deed<Officer>, id: DelayId) -> Resu
     if delay.confirmed.is_some() || delay.until <= deed.at() {
         return Err(ExchangeError::State);
     }
-    second(deed, delay.proposed.by).await?;
+    partners::second(deed, &delay.proposed, Permission::Withhold).await?;
     let decision = deed.decision();
     delays::confirm(deed.tx(), id, &decision).await?;
     let entry = Entry::new(Action::ExchangeDelayConfirmed, Object::ExchangeDelay(id), Why::Administration);
     deed.enter(entry.about(delay.person)).await?;
     Ok(Delay { confirmed: Some(decision), ..delay })
-}
-
-/// Refuses the officer who proposed, and a proposal of an officer who could not make it today.
-async fn second(deed: &mut Deed<Officer>, first: OfficerId) -> Result<(), ExchangeError> {
-    if deed.actor().is_one_with(first) {
-        return Err(crate::access::AccessError::SecondAdministrator.into());
-    }
-    let post = crate::access::post_of_officer(deed.tx(), first).await?;
-    let may = post.is_some_and(|(office, roles)| {
-        office == OfficeCode::national() && Permission::Withhold.roles().iter().any(|role| roles.contains(role))
-    });
-    let stale = "the officer who proposed it may not do so any more";
-    if may { Ok(()) } else { Err(crate::access::AccessError::ProposalStale(stale).into()) }
 }
 
 /// A person who is none, so that each look at one is a wrong one.
@@ -285,7 +272,7 @@ pub(super) async fn confirm_canary(deed: &mut Deed<Officer>, person: PersonId) -
     if canary.confirmed.is_some() {
         return Err(ExchangeError::State);
     }
-    second(deed, canary.noted.by).await?;
+    partners::second(deed, &canary.noted, Permission::Withhold).await?;
     let decision = deed.decision();
     delays::confirm_canary(deed.tx(), person, &decision).await?;
     deed.record(Action::CanaryNoted, Object::Person(person), Some(person), Why::Audit).await?;
@@ -305,8 +292,8 @@ pub struct Alert {
     pub object: String,
 }
 
-/// Returns what was done about records that are of no person after this record of the trail, and the last record that
-/// was looked at. What the two officers did who noted it is none.
+/// Returns the looks at records that are of no person after this record of the trail. What the two officers did who
+/// noted it is none.
 ///
 /// # Errors
 /// [`StoreError`]

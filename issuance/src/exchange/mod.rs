@@ -7,8 +7,10 @@
 
 mod agreements;
 mod agreements_api;
+mod answer;
 mod api;
 mod ask;
+mod limits;
 mod looks;
 mod looks_api;
 mod model;
@@ -17,9 +19,6 @@ mod signing;
 mod store;
 mod subject;
 mod told;
-
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
 
 pub use api::routes;
 pub use ask::erase_answers;
@@ -31,12 +30,12 @@ pub use store::MIGRATIONS;
 pub use store::agreements::{AGREEMENT, EXCHANGE_PURPOSE};
 pub use store::delays::{EXCHANGE_CANARY, EXCHANGE_DELAY};
 use thiserror::Error;
-use time::{Date, Duration};
+use time::Duration;
 
+use self::limits::Quota;
 use crate::access::AccessError;
 use crate::deed::DeedError;
 use crate::ground::OtherOffice;
-use crate::ground::ids::AgreementId;
 use crate::population::{PopulationError, Register};
 use crate::store::StoreError;
 
@@ -85,39 +84,6 @@ impl Exchange {
     }
 }
 
-/// What of the quotas this process has reserved and not spent yet. A process that ends loses it: of a day's quota less
-/// is then used than is counted, never more.
-#[derive(Clone, Debug, Default)]
-struct Quota(Arc<Mutex<Reserved>>);
-
-/// Of each grant (its agreement, its place there) the day, and how much of it is left.
-type Reserved = HashMap<(AgreementId, usize), (Date, u32)>;
-
-impl Quota {
-    /// Takes one of what is reserved for this day. Returns false if nothing is.
-    fn take(&self, grant: (AgreementId, usize), day: Date) -> bool {
-        let mut reserved = self.0.lock().expect("nothing panics under it");
-        match reserved.get_mut(&grant) {
-            Some((of, left)) if *of == day && *left > 0 => {
-                *left -= 1;
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// Adds what was reserved for this day, or gives back what was not spent.
-    fn put(&self, grant: (AgreementId, usize), day: Date, more: u32) {
-        let mut reserved = self.0.lock().expect("nothing panics under it");
-        let (of, left) = reserved.entry(grant).or_insert((day, 0));
-        if *of == day {
-            *left += more;
-        } else {
-            (*of, *left) = (day, more);
-        }
-    }
-}
-
 /// Why the exchange does not do what was asked.
 #[derive(Debug, Error)]
 pub enum ExchangeError {
@@ -145,6 +111,9 @@ pub enum ExchangeError {
     /// No agreement allows it.
     #[error("no agreement in force allows it: {0}")]
     NotAgreed(String),
+    /// An answer does not become JSON: a fault of this program.
+    #[error("an answer does not become JSON")]
+    NotJson(#[from] serde_json::Error),
     /// Another office.
     #[error(transparent)]
     OtherOffice(#[from] OtherOffice),

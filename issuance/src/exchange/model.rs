@@ -64,8 +64,6 @@ listed! {
     Service {
         /// Whether the person has a card that counts.
         CardStatus = "card-status",
-        /// Which followed persons changed, without any of their data.
-        Changes = "changes",
         /// Whether particulars belong together.
         Confirm = "confirm",
         /// The persons of a household.
@@ -142,7 +140,6 @@ impl Service {
         use Field as F;
         match self {
             Self::CardStatus => &[F::CardExpires, F::CardIssued, F::CardStatus],
-            Self::Changes => &[],
             Self::Confirm => {
                 &[F::BirthDate, F::EthnicGroup, F::FullName, F::Nationality, F::OldIdNumber, F::PersonalNumber, F::Sex]
             }
@@ -206,13 +203,8 @@ pub struct Grant {
     /// A confirmation says which field differs.
     #[serde(default)]
     pub tells_which: bool,
-    /// At most so many lines of a list at once; 0: no lists.
-    #[serde(default)]
-    pub list_lines: u32,
 }
 
-/// Most lines of a list: what X-Road still loads, with room (bodies below 10 MB).
-pub const MOST_LINES: u32 = 1_000;
 /// Most grants of an agreement.
 const MOST_GRANTS: usize = 100;
 /// Longest term of an agreement.
@@ -223,7 +215,7 @@ impl Grant {
         if let Some(field) = self.fields.iter().find(|field| !self.service.fields().contains(field)) {
             return Err(format!("{}: the service has no field {field}", self.service));
         }
-        if self.fields.is_empty() && self.service != Service::Changes {
+        if self.fields.is_empty() {
             return Err(format!("{}: no field is named", self.service));
         }
         if self.service == Service::Confirm
@@ -244,12 +236,6 @@ impl Grant {
         }
         if self.tells_which && self.service != Service::Confirm {
             return Err(format!("{}: tells_which is for confirmations", self.service));
-        }
-        if self.list_lines > 0 && self.service != Service::Confirm {
-            return Err(format!("{}: lists are for confirmations", self.service));
-        }
-        if self.list_lines > MOST_LINES {
-            return Err(format!("confirm: a list has at most {MOST_LINES} lines"));
         }
         match &self.hours {
             Some(hours) if hours.from >= hours.to || hours.to > 24 => Err("hours: from lies before to".to_owned()),
@@ -381,8 +367,6 @@ pub struct Purpose {
     pub drafted: Decision,
     /// Who confirmed it.
     pub confirmed: Option<Decision>,
-    /// Who ended it.
-    pub ended: Option<Decision>,
 }
 
 /// Code of a purpose: 2 to 40 lower-case letters, digits and hyphens.
@@ -423,7 +407,6 @@ mod tests {
             per_day: 10,
             hours: None,
             tells_which: false,
-            list_lines: 0,
         }
     }
 
@@ -461,7 +444,6 @@ mod tests {
         refused(vec![grant(Service::Kinship, &[Field::FullName])], "no relative");
         refused(vec![Grant { provinces: ["1".to_owned()].into(), ..confirm() }], "no code of a province");
         refused(vec![Grant { per_day: 0, ..confirm() }], "per_day");
-        refused(vec![Grant { list_lines: 1_001, ..confirm() }], "at most 1000 lines");
         refused(vec![Grant { tells_which: true, ..grant(Service::LookUp, &[Field::Sex]) }], "for confirmations");
         let hours = |from, to, days: &[u8]| Some(Hours { from, to, days: days.iter().copied().collect() });
         refused(vec![Grant { hours: hours(8, 8, &[1]), ..confirm() }], "from lies before to");

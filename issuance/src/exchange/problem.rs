@@ -19,6 +19,7 @@ impl From<ExchangeError> for Problem {
             E::Guessing(_) => of(Code::ExchangeGuessing).retry_after(3600),
             E::NameTaken => of(Code::NameTaken),
             E::NotAgreed(_) => of(Code::ExchangeNotAgreed),
+            E::NotJson(source) => Self::internal(&source),
             E::OtherOffice(source) => source.into(),
             E::Person(source) => source.into(),
             E::ProtectorNeeded => of(Code::SecondOfficerNeeded),

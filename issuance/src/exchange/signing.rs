@@ -70,10 +70,11 @@ impl AnswerSigner {
     /// # Errors
     /// [`AnswerSignerError`]
     pub fn open(store: &KeyStore, now: OffsetDateTime) -> Result<Self, AnswerSignerError> {
-        if store.names(PREFIX)?.is_empty() {
+        // The list that is published says which keys count: a key of which it does not tell was cut while it was made.
+        if published(store)?.is_empty() {
             let locked = store.locked()?;
             // Another process may have made it while this one waited.
-            if store.names(PREFIX)?.is_empty() {
+            if published(store)?.is_empty() {
                 make(store, &locked, now)?;
             }
         }
@@ -89,15 +90,6 @@ impl AnswerSigner {
         let header = serde_json::to_vec(&header).map_err(|_| AnswerSignerError::Malformed)?;
         let header = BASE64_URL_SAFE_NO_PAD.encode(header).into();
         Ok(Self { pair: Arc::new(pair), header, keys: keys.into() })
-    }
-
-    /// Makes the next key, which signs from the next start of the service on. What the ones before signed can still be
-    /// verified. Returns its identifier.
-    ///
-    /// # Errors
-    /// [`AnswerSignerError`]
-    pub fn rotate(store: &KeyStore, now: OffsetDateTime) -> Result<String, AnswerSignerError> {
-        make(store, &store.locked()?, now)
     }
 
     /// The public keys, oldest first; the last one signs.
@@ -126,23 +118,26 @@ fn randomness() -> SystemRandom {
 }
 
 /// Makes a key, and publishes it as the newest: the one moment at which it counts.
-fn make(store: &KeyStore, locked: &LockedKeyStore<'_>, now: OffsetDateTime) -> Result<String, AnswerSignerError> {
+fn make(store: &KeyStore, locked: &LockedKeyStore<'_>, now: OffsetDateTime) -> Result<(), AnswerSignerError> {
     let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &randomness())
         .map_err(|_| AnswerSignerError::Signature)?;
     let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref())
         .map_err(|_| AnswerSignerError::Malformed)?;
     let key = jwk(&pair, now)?;
     locked.put(&format!("{PREFIX}{}", key.kid), pkcs8.as_ref())?;
-    let mut keys = if store.public_names("json")?.iter().any(|name| name == FILE) { published(store)? } else { vec![] };
-    let kid = key.kid.clone();
+    let mut keys = published(store)?;
     keys.push(key);
     let text = serde_json::to_vec_pretty(&keys).map_err(|_| AnswerSignerError::Malformed)?;
-    locked.publish(FILE, &text)?;
-    Ok(kid)
+    Ok(locked.publish(FILE, &text)?)
 }
 
+/// Returns the public keys, oldest first; none where none was made yet.
 fn published(store: &KeyStore) -> Result<Vec<AnswerKey>, AnswerSignerError> {
-    serde_json::from_slice(&store.public(FILE)?).map_err(|_| AnswerSignerError::Malformed)
+    match store.public(FILE) {
+        Ok(text) => serde_json::from_slice(&text).map_err(|_| AnswerSignerError::Malformed),
+        Err(KeyStoreError::Missing(_)) => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Returns the public half as a JWK, named by its thumbprint.

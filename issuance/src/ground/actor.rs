@@ -8,7 +8,9 @@ use thiserror::Error;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
+use super::Id;
 use super::ids::{OfficerId, PartnerId, PartnerSystemId, SessionId, StationId};
+use crate::store::{Record, StoreError};
 
 /// Code of an office of the authority: 1 to 16 of `a-z 0-9 -`. [`OfficeCode::national`] stands above all others.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, ToSchema)]
@@ -467,6 +469,18 @@ pub struct Decision {
     /// The moment.
     #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
+}
+
+impl Decision {
+    /// Reads the act out of two columns of a row, that of the officer and that of the moment; `None` where it was not
+    /// done yet.
+    ///
+    /// # Errors
+    /// [`StoreError::Inconsistent`]
+    pub fn of(row: &Record, by: &str, at: &str) -> Result<Option<Self>, StoreError> {
+        let (by, at): (Option<OfficerId>, Option<OffsetDateTime>) = (Id::of_optional(row, by)?, row.get(at)?);
+        Ok(by.zip(at).map(|(by, at)| Self { by, at }))
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use super::model::{Hold, Named};
-use crate::ground::ids::{ApplicationId, HoldId, OfficerId, PersonId};
+use crate::ground::ids::{ApplicationId, HoldId, PersonId};
 use crate::ground::{Decision, Id};
 use crate::store::{Kind, Migration, Record, Sealed, StoreError, Tx};
 use crate::{args, migration, sql};
@@ -152,10 +152,6 @@ pub async fn list(tx: &mut Tx, after: HoldId, most: i64) -> Result<Vec<(Record, 
 /// # Errors
 /// [`StoreError::Inconsistent`]
 pub fn read(row: &Record) -> Result<Hold, StoreError> {
-    let decision = |by: &str, at: &str| -> Result<Option<Decision>, StoreError> {
-        let (by, at): (Option<OfficerId>, Option<OffsetDateTime>) = (Id::of_optional(row, by)?, row.get(at)?);
-        Ok(by.zip(at).map(|(by, at)| Decision { by, at }))
-    };
     let named = match row.get::<String>("object_kind")?.as_str() {
         "person" => Named::Person,
         "application" => Named::Application,
@@ -170,9 +166,9 @@ pub fn read(row: &Record) -> Result<Hold, StoreError> {
         application: Id::of_optional(row, "application_id")?,
         grounds: row.get("grounds")?,
         proposed: Decision { by: Id::of(row, "proposed_by")?, at: row.get("proposed_at")? },
-        confirmed: decision("confirmed_by", "confirmed_at")?,
+        confirmed: Decision::of(row, "confirmed_by", "confirmed_at")?,
         release_grounds: row.get("release_grounds")?,
-        release_proposed: decision("release_proposed_by", "release_proposed_at")?,
-        released: decision("released_by", "released_at")?,
+        release_proposed: Decision::of(row, "release_proposed_by", "release_proposed_at")?,
+        released: Decision::of(row, "released_by", "released_at")?,
     })
 }

@@ -38,11 +38,11 @@ pub async fn record_shut_out(settings: &Settings, left: &LeftBehind) -> Result<(
     let deeds = deeds(settings).await?;
     let entered = async {
         let mut deed = deeds.open(Service).await?;
-        let names = [("station", &left.stations), ("officer", &left.officers)];
-        for (what, name) in names.into_iter().flat_map(|(what, names)| names.iter().map(move |name| (what, name))) {
+        let kinds = left.kinds().into_iter();
+        for (what, name) in kinds.flat_map(|(what, names)| names.iter().map(move |name| (what, name))) {
             let object = Object::Installation(id.uuid());
             let entry = Entry::new(Action::TlsAuthorityEnded, object, Purpose::Administration);
-            deed.enter(entry.because(format!("shut out: {what} {name}"))).await?;
+            deed.enter(entry.because(format!("shut out: {} {name}", what.trim_end_matches('s')))).await?;
         }
         deed.commit().await
     };

@@ -336,7 +336,7 @@ async fn identified(
     });
     // Everything that is logged while the request is answered carries its id.
     answered(state, request, next, id)
-        .instrument(tracing::info_span!("request", request.id = %id, officer = Empty, station = Empty))
+        .instrument(tracing::info_span!("request", request.id = %id, officer = Empty, partner = Empty, station = Empty))
         .await
 }
 

@@ -555,11 +555,14 @@ fn judge(status: &Status, settings: &Settings) -> Vec<Finding> {
         }
     }
     if let Some(left) = &status.tls_roll_over {
-        let says = match (left.stations.len(), left.officers.len()) {
-            (0, 0) => "all have certificates of the new authority: issuance rotate tls-authority --finish".to_owned(),
-            (stations, officers) => format!(
-                "{stations} stations and {officers} officers have certificates of the old authority: card-agent enrol \
-                 --renew, another certificate for the officer; then issuance rotate tls-authority --finish"
+        let says = match left.kinds().map(|(_, names)| names.len()) {
+            [0, 0, 0] => {
+                "all have certificates of the new authority: issuance rotate tls-authority --finish".to_owned()
+            }
+            [stations, officers, partners] => format!(
+                "{stations} stations, {officers} officers and {partners} systems of partners have certificates of the \
+                 old authority: card-agent enrol --renew, another certificate for the officer, a system brought anew by \
+                 the partner; then issuance rotate tls-authority --finish"
             ),
         };
         find(Severity::Notice, "roll-over of the TLS authority", says);

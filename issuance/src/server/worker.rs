@@ -1,5 +1,6 @@
 //! The worker: does what is due, again and again, beside the requests.
 
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
@@ -87,24 +88,34 @@ async fn cards_are_made_ahead(offices: Offices, tick: Duration) {
 /// started again.
 async fn canaries_sing(offices: Offices, tick: Duration) {
     // What was done while no service ran is told at the start.
-    let mut after = exchange::trail_of(offices.deeds().source().now() - time::Duration::days(1));
+    let mut since = CANARY_OUTAGE;
+    let mut said = BTreeSet::new();
     loop {
+        // A record is made when its verb begins, and seen when it ends: so each look goes back over some time.
+        let after = exchange::trail_of(offices.deeds().source().now() - since);
         let told = match offices.deeds().db().begin_read().await {
             Ok(mut tx) => exchange::alerts(&mut tx, after).await,
             Err(error) => Err(error),
         };
-        for alert in told.iter().flatten() {
-            let exchange::Alert { entry, actor, action, object } = alert;
+        let new: Vec<_> = told.iter().flatten().filter(|alert| said.insert(alert.entry)).collect();
+        for exchange::Alert { entry, actor, action, object } in &new {
             tracing::error!(record = %entry, actor, action, object, "CANARY: a record that is of no person was looked at");
-            after = after.max(*entry);
         }
-        if told.as_ref().is_ok_and(|alerts| !alerts.is_empty()) {
+        if !new.is_empty() {
             offices.faults.sung();
         }
+        said.retain(|entry| *entry > after);
+        since = if told.is_ok() { CANARY_WINDOW } else { CANARY_OUTAGE };
         offices.faults.note(CANARIES, &told.map(drop));
         tokio::time::sleep((tick * 2).min(CANARY_REST)).await;
     }
 }
+
+/// So far back the first look goes, and the one after the database was away.
+const CANARY_OUTAGE: time::Duration = time::Duration::days(1);
+
+/// So far back each other look goes: longer than any verb lasts.
+const CANARY_WINDOW: time::Duration = time::Duration::minutes(10);
 
 /// A look at a record that is of no person is told within this time.
 const CANARY_REST: Duration = Duration::from_secs(2);

@@ -40,7 +40,7 @@ pub fn new_partner(code: &str) -> Value {
 }
 
 /// A system of a partner that two officers confirmed.
-async fn system_of(house: &House, bao: &Caller, partner: &str, name: &str) -> (Caller, String) {
+pub async fn system_of(house: &House, bao: &Caller, partner: &str, name: &str) -> (Caller, String) {
     let (key, csr_pem) = csr();
     let path = format!("/api/v1/partners/{partner}/systems");
     let drafted =
@@ -322,7 +322,8 @@ async fn of_every_agreement_of_one_field_exactly_that_field_is_told() {
 async fn the_answer_is_signed_over_its_bytes_and_holds_the_digest_of_the_question() {
     on_both(async |house| {
         let joined = joined(house).await;
-        agreed(house, &joined, &joined.partner, "TT-1", json!([grant("look-up", &["full_name"])])).await;
+        let grants = json!([grant("look-up", &["full_name"]), grant("card-status", &["card_status"])]);
+        agreed(house, &joined, &joined.partner, "TT-1", grants).await;
         let (_, number) = person(house, MAU.0, MAU.1, json!({})).await;
         let body = serde_json::to_vec(&question("r-1", &number, MAU.0, MAU.1)).unwrap();
         let (answer, signature) = posts(&joined.system, "look-up", &body).await;
@@ -338,6 +339,8 @@ async fn the_answer_is_signed_over_its_bytes_and_holds_the_digest_of_the_questio
         assert_eq!(posts(&joined.system, "look-up", &body).await, (answer, signature));
         let replayed = sql!("select count(*) as n from audit_entry where action = $1 and person_id is not null");
         assert_eq!(house.count(replayed, args!["answer-replayed"]).await, 1);
+        let elsewhere = asks(&joined.system, "card-status", question("r-1", &number, MAU.0, MAU.1)).await;
+        assert_eq!(elsewhere.code(), "exchange-request-reused", "the same bytes to another service");
         let mut changed = question("r-1", &number, MAU.0, MAU.1);
         changed["case"] = json!("HS-2");
         let said = asks(&joined.system, "look-up", changed).await;
@@ -432,6 +435,15 @@ async fn an_agreement_for_one_province_reaches_nobody_elsewhere() {
         assert_eq!(said.body["outcome"], "found");
         let said = asks(&joined.system, "look-up", question("r-2", &far, "Trần Thị Xa", "01/02/1991")).await;
         assert_eq!((&said.body["outcome"], said.body.get("record")), (&json!("not-found"), None));
+        // A mother who lives elsewhere is told of as she was declared, and no more.
+        let mut kin = grant("kinship", &["mother", "full_name", "birth_date"]);
+        kin["provinces"] = json!(["003"]);
+        agreed(house, &joined, &joined.partner, "TT-2", json!([kin])).await;
+        let mother = json!({"mother": {"full_name": "Trần Thị Xa", "personal_number": far}});
+        let (_, child) = person(house, "Phạm Thị Con", "01/02/2015", mother).await;
+        let said = asks(&joined.system, "kinship", question("r-3", &child, "Phạm Thị Con", "01/02/2015")).await;
+        let told = json!({"full_name": "Trần Thị Xa", "birth_date": null});
+        assert_eq!(said.body["relatives"][0]["record"], told, "{said:?}");
     })
     .await;
 }
@@ -457,6 +469,10 @@ async fn a_partner_finds_a_person_again_by_a_name_of_its_own() {
         let again = asks(&joined.system, "look-up", by_name("r-2")).await;
         assert_eq!((&again.body["record"], &again.body["pseudonym"]), (&first.body["record"], &json!(name)));
         assert_eq!(asks(&other_system, "look-up", by_name("r-3")).await.body["outcome"], "not-found");
+        // What is said beside the name is put to the test all the same.
+        let mut wrong = by_name("r-4");
+        wrong["subject"]["birth_date"] = json!("18/05/1990");
+        assert_eq!(asks(&joined.system, "look-up", wrong).await.body["outcome"], "not-found");
     })
     .await;
 }
@@ -688,4 +704,20 @@ async fn a_look_at_a_record_that_is_of_no_person_is_told_within_seconds() {
         }
     })
     .await;
+}
+
+#[test]
+fn a_key_that_was_cut_while_it_was_made_keeps_no_service_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = house::settings(&folder, None);
+    let rng = &mut issuance::ground::Randomness::seeded(3).draw();
+    issuance::server::init(&settings, &issuance::keys::InitOptions::default(), "admin", house::now(), rng).unwrap();
+    let store = issuance::keys::KeyStore::open(&settings.data, None).unwrap();
+    let opened = || issuance::exchange::AnswerSigner::open(&store, house::now()).unwrap().keys().to_vec();
+    let first = opened();
+    assert_eq!((first.len(), opened()), (1, first.clone()), "the same at the next start");
+    // As a cut leaves it between the key and the list that tells of it.
+    std::fs::remove_file(settings.data.join("exchange-keys.json")).unwrap();
+    let next = opened();
+    assert!(next.len() == 1 && next != first);
 }

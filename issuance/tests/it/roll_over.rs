@@ -74,7 +74,25 @@ async fn left(house: &House, store: &KeyStore) -> LeftBehind {
 
 fn named(stations: &[&str], officers: &[&str]) -> LeftBehind {
     let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-    LeftBehind { stations: owned(stations), officers: owned(officers) }
+    LeftBehind { stations: owned(stations), officers: owned(officers), partner_systems: vec![] }
+}
+
+#[tokio::test]
+async fn the_systems_of_partners_keep_a_roll_over_open_until_they_have_certificates_of_the_new_authority() {
+    Box::pin(on_both(async |house| {
+        let store = store(&house.folder.path().join("data"));
+        let joined = crate::exchange::joined(house).await;
+        RollOver::begin(&store, now(), &mut Randomness::seeded(12).draw()).unwrap();
+        assert!(house.service.reload().await);
+        let of_partners = vec!["may-chu-1".to_owned()];
+        assert_eq!(left(house, &store).await, LeftBehind { partner_systems: of_partners, ..named(&[], &[]) });
+        let path = format!("/api/v1/partner-systems/{}/revocation", joined.system_id);
+        assert_eq!(house.admin.post(&path, "k", json!({"reason": "brought anew"})).await.status, 200);
+        let next = crate::exchange::system_of(house, &joined.bao, &joined.partner, "may-chu-2").await;
+        assert!(left(house, &store).await.is_empty());
+        drop(next);
+    }))
+    .await;
 }
 
 #[tokio::test]
@@ -178,7 +196,7 @@ async fn the_roll_over_ends_when_none_is_left_or_when_it_is_said_that_they_are_s
         command
     };
     let told: Value = serde_json::from_str(&runs(status(true)).await.1).unwrap();
-    assert_eq!(told["tls_roll_over"], json!({"stations": ["counter-1"], "officers": ["lan"]}));
+    assert_eq!(told["tls_roll_over"], json!({"stations": ["counter-1"], "officers": ["lan"], "partner_systems": []}));
     let files = told["certificates"].as_array().unwrap().iter().map(|one| one["file"].as_str().unwrap());
     assert_eq!(files.skip(3).collect::<Vec<_>>(), ["server.pem", "tls-ca.pem", "tls-ca.pem (old)"]);
     let (_, text) = runs(status(false)).await;

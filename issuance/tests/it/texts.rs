@@ -315,6 +315,7 @@ const AS_IT_CAME: &[(&str, &str, &str)] = &[
     ("NewCertificate", "token", "hashed; its officer has a session"),
     ("NewStation", "csr_pem", "its length is checked, and it is no text for people"),
     ("NewSystem", "csr_pem", "its length is checked, and it is no text for people"),
+    ("FingerprintGiven", "image", "base64; decoded within the limit of a body"),
     ("Grant", "purpose", "one of the purposes that two officers confirmed"),
     ("Grant", "provinces", "three digits each"),
     ("AnswerKey", "", "read from our own folder, and answered"),

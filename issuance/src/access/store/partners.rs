@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use crate::access::AccessError;
 use crate::access::partners::{Contact, PartnerRow, SystemRow};
 use crate::ground::actor::Partner;
-use crate::ground::ids::{OfficerId, PartnerId, PartnerSystemId};
+use crate::ground::ids::{PartnerId, PartnerSystemId};
 use crate::ground::{Decision, Id, OfficeCode};
 use crate::keys::IssuedCertificate;
 use crate::store::{Kind, Record, Sealed, StoreError, Tx};
@@ -272,8 +272,8 @@ fn read_partner(row: &Record) -> Result<PartnerRow, StoreError> {
             phone: row.get("contact_phone")?,
         },
         drafted: Decision { by: Id::of(row, "drafted_by")?, at: row.get("drafted_at")? },
-        confirmed: decision(row, "confirmed_by", "confirmed_at")?,
-        ended: decision(row, "ended_by", "ended_at")?,
+        confirmed: Decision::of(row, "confirmed_by", "confirmed_at")?,
+        ended: Decision::of(row, "ended_by", "ended_at")?,
         end_reason: row.get("end_reason")?,
     })
 }
@@ -286,13 +286,8 @@ fn read_system(row: &Record) -> Result<SystemRow, StoreError> {
         request: row.get("request")?,
         drafted: Decision { by: Id::of(row, "drafted_by")?, at: row.get("drafted_at")? },
         certificate: row.get("certificate")?,
-        confirmed: decision(row, "confirmed_by", "confirmed_at")?,
+        confirmed: Decision::of(row, "confirmed_by", "confirmed_at")?,
         expires_at: row.get("expires_at")?,
-        revoked: decision(row, "revoked_by", "revoked_at")?,
+        revoked: Decision::of(row, "revoked_by", "revoked_at")?,
     })
-}
-
-fn decision(row: &Record, by: &str, at: &str) -> Result<Option<Decision>, StoreError> {
-    let (by, at): (Option<OfficerId>, Option<OffsetDateTime>) = (Id::of_optional(row, by)?, row.get(at)?);
-    Ok(by.zip(at).map(|(by, at)| Decision { by, at }))
 }

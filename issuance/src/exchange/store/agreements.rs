@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 
 use crate::exchange::ExchangeError;
 use crate::exchange::model::{Agreement, Purpose};
-use crate::ground::ids::{AgreementId, OfficerId, PartnerId};
+use crate::ground::ids::{AgreementId, PartnerId};
 use crate::ground::{Decision, Id};
 use crate::store::{Argument, Kind, Record, Sealed, StoreError, Tx};
 use crate::{args, sql};
@@ -58,18 +58,14 @@ pub const EXCHANGE_PURPOSE: Sealed = Sealed {
         ("drafted_at", Kind::Moment),
         ("confirmed_by", Kind::Uuid),
         ("confirmed_at", Kind::Moment),
-        ("ended_by", Kind::Uuid),
-        ("ended_at", Kind::Moment),
     ],
     keys: 1,
     one: sql!(
-        "select id, name_vi, name_en, law, dpv, drafted_by, drafted_at, confirmed_by, confirmed_at, ended_by, ended_at,
-                version, mac
+        "select id, name_vi, name_en, law, dpv, drafted_by, drafted_at, confirmed_by, confirmed_at, version, mac
          from exchange_purpose where id = $1"
     ),
     all: sql!(
-        "select id, name_vi, name_en, law, dpv, drafted_by, drafted_at, confirmed_by, confirmed_at, ended_by, ended_at,
-                version, mac
+        "select id, name_vi, name_en, law, dpv, drafted_by, drafted_at, confirmed_by, confirmed_at, version, mac
          from exchange_purpose order by id"
     ),
     set: sql!("update exchange_purpose set version = $1, mac = $2 where id = $3"),
@@ -226,9 +222,9 @@ fn read(row: &Record) -> Result<Agreement, StoreError> {
         kept_days: row.number("kept_days")?,
         grants: row.json("grants")?,
         drafted: Decision { by: Id::of(row, "drafted_by")?, at: row.get("drafted_at")? },
-        signed: decision(row, "signed_by", "signed_at")?,
-        protected: decision(row, "protected_by", "protected_at")?,
-        ended: decision(row, "ended_by", "ended_at")?,
+        signed: Decision::of(row, "signed_by", "signed_at")?,
+        protected: Decision::of(row, "protected_by", "protected_at")?,
+        ended: Decision::of(row, "ended_by", "ended_at")?,
         end_reason: row.get("end_reason")?,
     })
 }
@@ -241,12 +237,6 @@ fn read_purpose(row: &Record) -> Result<Purpose, StoreError> {
         law: row.get("law")?,
         dpv: row.get("dpv")?,
         drafted: Decision { by: Id::of(row, "drafted_by")?, at: row.get("drafted_at")? },
-        confirmed: decision(row, "confirmed_by", "confirmed_at")?,
-        ended: decision(row, "ended_by", "ended_at")?,
+        confirmed: Decision::of(row, "confirmed_by", "confirmed_at")?,
     })
-}
-
-fn decision(row: &Record, by: &str, at: &str) -> Result<Option<Decision>, StoreError> {
-    let (by, at): (Option<OfficerId>, Option<OffsetDateTime>) = (Id::of_optional(row, by)?, row.get(at)?);
-    Ok(by.zip(at).map(|(by, at)| Decision { by, at }))
 }

@@ -1,9 +1,7 @@
 //! SQL of looks that are told later, and of records that are of no person.
 
-use time::OffsetDateTime;
-
 use crate::exchange::looks::{Canary, Delay};
-use crate::ground::ids::{DelayId, OfficerId, PersonId};
+use crate::ground::ids::{DelayId, PersonId};
 use crate::ground::{Decision, Id};
 use crate::store::{Kind, Record, Sealed, StoreError, Tx};
 use crate::{args, sql};
@@ -115,7 +113,11 @@ pub(in crate::exchange) async fn canary_locked(tx: &mut Tx, person: PersonId) ->
     let row = tx.sealed_locked(&EXCHANGE_CANARY, person).await?;
     row.map(|row| {
         let noted = Decision { by: Id::of(&row, "noted_by")?, at: row.get("noted_at")? };
-        Ok(Canary { person: Id::of(&row, "id")?, noted, confirmed: confirmed(&row)? })
+        Ok(Canary {
+            person: Id::of(&row, "id")?,
+            noted,
+            confirmed: Decision::of(&row, "confirmed_by", "confirmed_at")?,
+        })
     })
     .transpose()
 }
@@ -146,12 +148,6 @@ fn read(row: &Record) -> Result<Delay, StoreError> {
         order: row.get("order_number")?,
         until: row.get("until_at")?,
         proposed: Decision { by: Id::of(row, "proposed_by")?, at: row.get("proposed_at")? },
-        confirmed: confirmed(row)?,
+        confirmed: Decision::of(row, "confirmed_by", "confirmed_at")?,
     })
-}
-
-fn confirmed(row: &Record) -> Result<Option<Decision>, StoreError> {
-    let (by, at): (Option<OfficerId>, Option<OffsetDateTime>) =
-        (Id::of_optional(row, "confirmed_by")?, row.get("confirmed_at")?);
-    Ok(by.zip(at).map(|(by, at)| Decision { by, at }))
 }

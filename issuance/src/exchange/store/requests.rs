@@ -88,6 +88,8 @@ pub(in crate::exchange) struct Before {
     pub id: RequestId,
     /// SHA-256 of its body.
     pub request_sha256: [u8; 32],
+    /// The service that was asked.
+    pub service: String,
     /// What came of it.
     pub outcome: String,
     /// The answer, sealed; none where it was refused or is kept no more.
@@ -103,7 +105,7 @@ pub(in crate::exchange) async fn before(
     request: &str,
 ) -> Result<Option<Before>, StoreError> {
     let sql = sql!(
-        "select id, request_sha256, outcome, answer, signature from exchange_request
+        "select id, request_sha256, service, outcome, answer, signature from exchange_request
          where partner_id = $1 and request = $2"
     );
     let row = tx.one(sql, args![partner, request]).await?;
@@ -111,6 +113,7 @@ pub(in crate::exchange) async fn before(
         Ok(Before {
             id: Id::of(&row, "id")?,
             request_sha256: row.array("request_sha256")?,
+            service: row.get("service")?,
             outcome: row.get("outcome")?,
             answer: row.get("answer")?,
             signature: row.get("signature")?,

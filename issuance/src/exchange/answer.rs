@@ -1,0 +1,313 @@
+//! What a question is answered: the person is found and compared, what the agreement names is told, and the answer is
+//! signed and kept with a record about each person of whom it tells.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use time::{Duration, OffsetDateTime};
+
+use super::ask::{Answered, Asked, sealed_as};
+use super::model::{Agreement, Field, Grant, Service};
+use super::store::requests::{self, Kept};
+use super::subject::{By, decoy, province_of};
+use super::told::{Particulars, Told};
+use super::{Exchange, ExchangeError};
+use crate::cards;
+use crate::cards::model::Card;
+use crate::deed::{Action, Deed, Entry, Object, Purpose};
+use crate::ground::actor::Partner;
+use crate::ground::ids::{AgreementId, PersonId, RequestId};
+use crate::population::model::{Person, Registered, Relative};
+use crate::population::store as register;
+use crate::store::StoreError;
+
+/// What every answer says. It holds the digest of the question, so that the signature covers both.
+#[derive(Serialize)]
+struct Answer<'a> {
+    request: &'a str,
+    request_sha256: String,
+    answer: RequestId,
+    #[serde(with = "time::serde::rfc3339")]
+    answered_at: OffsetDateTime,
+    agreement: &'a str,
+    purpose: &'a str,
+    service: Service,
+    outcome: Outcome,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    differs: Option<BTreeSet<Field>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pseudonym: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record: Option<Told>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    members: Option<Vec<Told>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    relatives: Vec<Kin>,
+}
+
+/// A relative.
+#[derive(Serialize)]
+struct Kin {
+    relation: Field,
+    record: Told,
+}
+
+/// What came of a question.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Outcome {
+    /// The particulars belong together.
+    Confirmed,
+    /// The person is told of.
+    Found,
+    /// They do not, or no person has the number.
+    NotConfirmed,
+    /// There is no such person, the particulars are not the person's, or the agreement does not reach the person.
+    NotFound,
+}
+
+impl Outcome {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Confirmed => "confirmed",
+            Self::Found => "found",
+            Self::NotConfirmed => "not-confirmed",
+            Self::NotFound => "not-found",
+        }
+    }
+
+    const fn misses(self) -> bool {
+        matches!(self, Self::NotConfirmed | Self::NotFound)
+    }
+}
+
+/// Reads, judges, signs and keeps.
+pub(super) async fn answer(
+    deed: &mut Deed<Partner>,
+    exchange: &Exchange,
+    partner: &Partner,
+    asked: &Asked,
+    by: By<'_>,
+    (agreement, grant, fields): (&Agreement, &Grant, &BTreeSet<Field>),
+    subject: [u8; 32],
+) -> Result<Answered, ExchangeError> {
+    let found = find(deed, partner, &by).await?;
+    // The same is read and compared where no person has the number.
+    let nobody_has_it: Person;
+    let (person, there) = match &found {
+        Some(registered) => (&registered.person, true),
+        None => {
+            nobody_has_it = decoy();
+            (&nobody_has_it, false)
+        }
+    };
+    let differs = asked.subject.differs(person);
+    let reached = there && grant.reaches(found.as_ref().and_then(province_of).as_deref());
+    let holds = reached && differs.is_empty();
+    let id: RequestId = deed.id();
+    let mut answer = Answer {
+        request: &asked.request,
+        request_sha256: hex::encode(asked.request_sha256),
+        answer: id,
+        answered_at: deed.at(),
+        agreement: &agreement.number,
+        purpose: &asked.purpose,
+        service: asked.service,
+        outcome: match (asked.service, holds) {
+            (Service::Confirm, true) => Outcome::Confirmed,
+            (Service::Confirm, false) => Outcome::NotConfirmed,
+            (_, true) => Outcome::Found,
+            (_, false) => Outcome::NotFound,
+        },
+        differs: None,
+        pseudonym: None,
+        record: None,
+        members: None,
+        relatives: Vec::new(),
+    };
+    if asked.service == Service::Confirm && grant.tells_which && !holds {
+        // Where no person has the number, or the agreement does not reach the person, nothing belongs together.
+        answer.differs = Some(if reached { differs } else { asked.subject.said() });
+    }
+    let mut persons: Vec<PersonId> = found.iter().map(|registered| registered.id).collect();
+    if let Some(registered) = found.as_ref().filter(|_| holds && asked.service != Service::Confirm) {
+        persons.extend(tell(deed, exchange, &mut answer, registered, (grant, fields)).await?);
+        let pseudonym = pseudonym(deed, partner, registered.id);
+        requests::note_pseudonym(deed.tx(), partner.id, &pseudonym, registered.id).await?;
+        answer.pseudonym = Some(pseudonym);
+    }
+    let outcome = answer.outcome;
+    let body = serde_json::to_vec(&answer)?;
+    let signature = exchange.signer.sign(&body)?;
+    let told: Vec<&str> = match asked.service {
+        Service::Confirm => asked.subject.said().into_iter().map(Field::word).collect(),
+        _ => fields.iter().map(|field| field.word()).collect(),
+    };
+    let kept = Kept {
+        id,
+        at: deed.at(),
+        request: &asked.request,
+        request_sha256: asked.request_sha256,
+        agreement: Some(agreement.id),
+        purpose: &asked.purpose,
+        service: asked.service.word(),
+        officer: &asked.officer,
+        unit: &asked.unit,
+        case: &asked.case,
+        fields: told.join(","),
+        outcome: outcome.word(),
+        subject,
+        missed: outcome.misses(),
+        answer: Some(deed.secrets().seal(&sealed_as(partner, &asked.request), &body)),
+        answer_sha256: Sha256::digest(&body).into(),
+        signature: &signature,
+        kept_until: deed.at() + Duration::days(i64::from(agreement.kept_days)),
+    };
+    if !requests::insert(deed.tx(), partner, kept).await? {
+        return Err(ExchangeError::Repeated);
+    }
+    record(deed, Action::ExchangeAnswered, id, &persons, outcome.word(), agreement.id).await?;
+    Ok(Answered { body, signature })
+}
+
+/// Writes the record about each person whom a question touched; about none, where no person has the number.
+pub(super) async fn record(
+    deed: &mut Deed<Partner>,
+    action: Action,
+    id: RequestId,
+    persons: &[PersonId],
+    said: &str,
+    agreement: impl Into<Option<AgreementId>>,
+) -> Result<(), StoreError> {
+    let related = agreement.into().map(Object::Agreement);
+    let entry = || {
+        Entry { related: related.clone(), ..Entry::new(action, Object::ExchangeRequest(id), Purpose::Exchange) }
+            .because(said)
+    };
+    if persons.is_empty() {
+        return deed.enter(entry()).await;
+    }
+    for person in persons {
+        deed.enter(entry().about(*person)).await?;
+    }
+    Ok(())
+}
+
+/// Puts what is told into the answer. Returns the other persons of whom it tells.
+async fn tell(
+    deed: &mut Deed<Partner>,
+    exchange: &Exchange,
+    answer: &mut Answer<'_>,
+    registered: &Registered,
+    (grant, fields): (&Grant, &BTreeSet<Field>),
+) -> Result<Vec<PersonId>, ExchangeError> {
+    let today = deed.today();
+    let reference = exchange.register.reference();
+    let of_cards =
+        [Field::CardExpires, Field::CardIssued, Field::CardStatus].iter().any(|field| fields.contains(field));
+    let mut others = Vec::new();
+    match answer.service {
+        Service::CardStatus | Service::LookUp => {
+            let cards = cards_where(of_cards, deed, registered.id).await?;
+            answer.record = Some(Told::of(&Particulars { registered, cards: &cards, reference, today }, fields));
+        }
+        Service::Household => {
+            let members = register::household_of(deed, registered).await?;
+            let mut told = Vec::new();
+            for member in &members {
+                let cards = cards_where(of_cards, deed, member.id).await?;
+                told.push(Told::of(&Particulars { registered: member, cards: &cards, reference, today }, fields));
+            }
+            others.extend(members.iter().map(|member| member.id).filter(|id| *id != registered.id));
+            answer.members = Some(told);
+        }
+        Service::Kinship => {
+            let person = &registered.person;
+            let kin = [
+                (Field::Father, &person.father),
+                (Field::Mother, &person.mother),
+                (Field::Representative, &person.representative),
+                (Field::Spouse, &person.spouse),
+            ];
+            let of_each: BTreeSet<Field> = fields.iter().copied().filter(|field| !is_kin(*field)).collect();
+            for (relation, relative) in kin.into_iter().filter(|(relation, _)| fields.contains(relation)) {
+                let Some(relative) = relative else { continue };
+                // One whom the agreement does not reach is told of as the person declared; the
+                // look is a look all the same.
+                let registered = registered_as(deed, relative).await?;
+                others.extend(registered.iter().map(|other| other.id));
+                let record = match registered.filter(|other| grant.reaches(province_of(other).as_deref())) {
+                    Some(other) => {
+                        let particulars = Particulars { registered: &other, cards: &[], reference, today };
+                        Told::of(&particulars, &of_each)
+                    }
+                    None => Told::of_relative(relative, &of_each),
+                };
+                answer.relatives.push(Kin { relation, record });
+            }
+        }
+        Service::Confirm => {}
+    }
+    others.sort();
+    others.dedup();
+    Ok(others.into_iter().filter(|id| *id != registered.id).collect())
+}
+
+/// Returns the cards of a person, where the answer has a field of them.
+async fn cards_where(wanted: bool, deed: &mut Deed<Partner>, person: PersonId) -> Result<Vec<Card>, StoreError> {
+    if wanted { cards::store::cards_of(deed, person).await } else { Ok(Vec::new()) }
+}
+
+/// True for a field that names a relative.
+const fn is_kin(field: Field) -> bool {
+    matches!(field, Field::Father | Field::Mother | Field::Representative | Field::Spouse)
+}
+
+/// Returns the register's record of a relative who is declared with a number.
+async fn registered_as(deed: &mut Deed<Partner>, relative: &Relative) -> Result<Option<Registered>, StoreError> {
+    let Some(number) = &relative.personal_number else { return Ok(None) };
+    let found = register::search::by_number(deed.tx(), number).await?.pop();
+    if let Some(found) = &found {
+        deed.saw(found.id);
+    }
+    Ok(found)
+}
+
+/// Returns the person in force whom a question is about.
+pub(super) async fn find(
+    deed: &mut Deed<Partner>,
+    partner: &Partner,
+    by: &By<'_>,
+) -> Result<Option<Registered>, StoreError> {
+    let found = match by {
+        By::Number(number) => register::search::by_number(deed.tx(), number).await?.pop(),
+        By::OldNumber(old) => {
+            // Two persons with one number of an old card: it names neither.
+            let mut found = register::search::by_old_number(deed.tx(), old, 2).await?;
+            if found.len() == 1 { found.pop() } else { None }
+        }
+        By::Pseudonym(name) => match requests::by_pseudonym(deed.tx(), partner.id, name).await? {
+            Some(id) => {
+                let found = register::person(deed, id).await?;
+                match found.as_ref().and_then(|found| found.merged_into) {
+                    Some(survivor) => register::person(deed, survivor).await?,
+                    None => found,
+                }
+            }
+            None => None,
+        },
+        By::Nothing => None,
+    };
+    if let Some(found) = &found {
+        deed.saw(found.id);
+    }
+    Ok(found)
+}
+
+/// Returns the name by which a partner knows a person: the same always, another for each partner, and without the key
+/// of the installation worth nothing.
+fn pseudonym(deed: &Deed<Partner>, partner: &Partner, person: PersonId) -> String {
+    let print = deed.secrets().fingerprint(&format!("exchange-pseudonym/{}", partner.id), person.uuid().as_bytes());
+    hex::encode(&print[..16])
+}

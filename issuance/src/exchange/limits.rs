@@ -1,0 +1,134 @@
+//! What bounds a partner's questions: who asks, when, how many a day, and how often about what is not so.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use time::{Date, Duration, OffsetDateTime};
+
+use super::ask::Asked;
+use super::model::{Agreement, Grant};
+use super::store::requests;
+use super::{Exchange, ExchangeError, Settings};
+use crate::deed::Deed;
+use crate::ground::actor::Partner;
+use crate::ground::ids::AgreementId;
+
+/// What of the quotas this process has reserved and not spent yet. A process that ends loses it: of a day's quota less
+/// is then used than is counted, never more.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Quota(Arc<Mutex<Reserved>>);
+
+/// Of each grant (its agreement, its place there) the day, and how much of it is left.
+type Reserved = HashMap<(AgreementId, usize), (Date, u32)>;
+
+impl Quota {
+    /// Takes one of what is reserved for this day. Returns false if nothing is.
+    pub fn take(&self, grant: (AgreementId, usize), day: Date) -> bool {
+        let mut reserved = self.0.lock().expect("nothing panics under it");
+        match reserved.get_mut(&grant) {
+            Some((of, left)) if *of == day && *left > 0 => {
+                *left -= 1;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Adds what was reserved for this day, or gives back what was not spent.
+    pub fn put(&self, grant: (AgreementId, usize), day: Date, more: u32) {
+        let mut reserved = self.0.lock().expect("nothing panics under it");
+        let (of, left) = reserved.entry(grant).or_insert((day, 0));
+        if *of == day {
+            *left += more;
+        } else {
+            (*of, *left) = (day, more);
+        }
+    }
+}
+
+/// Refuses an officer who is none.
+pub(super) fn fit_officer(exchange: &Exchange, partner: &Partner, asked: &Asked) -> Result<(), ExchangeError> {
+    let officer = asked.officer.to_lowercase();
+    let programme = [partner.code.as_str(), partner.name.as_str()].iter().any(|name| name.to_lowercase() == officer)
+        || exchange.settings.no_officers.iter().any(|name| name.to_lowercase() == officer);
+    if programme {
+        return Err(ExchangeError::RequestUnfit(
+            "officer: a programme asks for an officer, and names that one".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses a question whose time is not about now.
+pub(super) fn fit_clock(exchange: &Exchange, asked: &Asked, now: OffsetDateTime) -> Result<(), ExchangeError> {
+    let apart = asked.asked_at.map(|at| (now - at).abs());
+    if apart.is_some_and(|apart| apart > exchange.settings.clocks_differ) {
+        return Err(ExchangeError::RequestUnfit(
+            "asked_at: it is not about now; set the clock of the system that asks".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// Returns by what guesses about one person are counted together, without saying whom.
+pub(super) fn subject_of(deed: &Deed<Partner>, partner: &Partner, asked: &Asked) -> [u8; 32] {
+    deed.secrets().fingerprint(&format!("exchange-subject/{}", partner.id), asked.subject.target().as_bytes())
+}
+
+/// Refuses an officer of a partner, or a partner about one person, after too many questions that missed.
+pub(super) async fn no_guessing(
+    deed: &mut Deed<Partner>,
+    exchange: &Exchange,
+    partner: &Partner,
+    (officer, subject): (&str, &[u8; 32]),
+) -> Result<(), ExchangeError> {
+    let Settings { misses_of_officer, misses_about_person, .. } = exchange.settings;
+    let (of_officer, about_person) = (i64::from(misses_of_officer), i64::from(misses_about_person));
+    let bound = (deed.at() - Duration::hours(1), of_officer.max(about_person));
+    let (by_officer, by_person) = requests::misses(deed.tx(), partner.id, officer, subject, bound).await?;
+    if by_officer >= of_officer || by_person >= about_person {
+        tracing::warn!(partner = %partner.id, "a partner is refused: too many questions about what is not so");
+        return Err(ExchangeError::Guessing(if by_officer >= of_officer {
+            "of one officer"
+        } else {
+            "about one person"
+        }));
+    }
+    Ok(())
+}
+
+/// How one of the quota was spent.
+pub(super) enum Spent {
+    /// Of what this process had reserved.
+    Taken,
+    /// The transaction reserved so many more beside it.
+    Reserved(u32),
+}
+
+/// Spends one of the day's quota: of what this process has reserved, or in a stretch that the transaction reserves.
+///
+/// # Errors
+/// [`ExchangeError::QuotaSpent`]
+pub(super) async fn spend(
+    deed: &mut Deed<Partner>,
+    exchange: &Exchange,
+    (agreement, place, grant): (&Agreement, usize, &Grant),
+    today: Date,
+) -> Result<Spent, ExchangeError> {
+    let key = (agreement.id, place);
+    if exchange.quota.take(key, today) {
+        return Ok(Spent::Taken);
+    }
+    let stretch = (grant.per_day / 200).clamp(1, 256);
+    let bound = (i64::from(stretch), i64::from(grant.per_day));
+    let place = i64::try_from(place).unwrap_or(i64::MAX);
+    let taken = requests::spend(deed.tx(), agreement.id, place, today, bound).await?;
+    match u32::try_from(taken).unwrap_or(0).checked_sub(1) {
+        Some(more) => Ok(Spent::Reserved(more)),
+        None => {
+            let tomorrow = today.next_day().map_or(deed.at(), |day| deed.begin_of(day));
+            let wait = (tomorrow - deed.at()).whole_seconds();
+            Err(ExchangeError::QuotaSpent { wait: u64::try_from(wait).unwrap_or(1).max(1) })
+        }
+    }
+}
