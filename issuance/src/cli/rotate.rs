@@ -117,5 +117,5 @@ fn names(left: &LeftBehind) -> String {
     let named = |what: &str, names: &[String]| {
         if names.is_empty() { None } else { Some(format!("{what} {}", names.join(", "))) }
     };
-    left.kinds().into_iter().map(|(what, names)| named(what, names)).flatten().collect::<Vec<_>>().join("; ")
+    left.kinds().into_iter().filter_map(|(what, names)| named(what, names)).collect::<Vec<_>>().join("; ")
 }

@@ -175,7 +175,7 @@ pub(super) async fn end(deed: &mut Deed<Officer>, id: AgreementId, reason: &str)
 async fn purposes_hold(deed: &mut Deed<Officer>, agreement: &Agreement) -> Result<(), ExchangeError> {
     for grant in &agreement.grants {
         let purpose = store::purpose(deed.tx(), &grant.purpose).await?;
-        if !purpose.is_some_and(|purpose| purpose.confirmed.is_some()) {
+        if purpose.is_none_or(|purpose| purpose.confirmed.is_none()) {
             return Err(AgreementUnfit(format!("`{}` is no confirmed purpose", grant.purpose)).into());
         }
     }
