@@ -98,14 +98,24 @@ struct AnswerView {
     #[schema(nullable = false)]
     pseudonym: Option<String>,
     /// The fields of the agreement, null where the register has nothing.
-    #[schema(nullable = false, value_type = Option<std::collections::BTreeMap<String, String>>)]
+    #[schema(nullable = false, value_type = Option<Object>)]
     record: Option<serde_json::Value>,
-    /// The persons of the household.
-    #[schema(nullable = false, value_type = Option<Vec<std::collections::BTreeMap<String, String>>>)]
+    /// The persons of the household, each as a record.
+    #[schema(nullable = false, value_type = Option<Vec<Object>>)]
     members: Option<serde_json::Value>,
     /// The relatives.
-    #[schema(nullable = false, value_type = Option<Vec<std::collections::BTreeMap<String, String>>>)]
-    relatives: Option<serde_json::Value>,
+    #[schema(nullable = false)]
+    relatives: Option<Vec<RelativeView>>,
+}
+
+/// A relative, as far as the agreement goes.
+#[derive(Serialize, ToSchema)]
+struct RelativeView {
+    /// What the relative is to the person: `father`, `mother`, `representative` or `spouse`.
+    relation: Field,
+    /// The fields of the agreement.
+    #[schema(value_type = Object)]
+    record: serde_json::Value,
 }
 
 async fn asked(

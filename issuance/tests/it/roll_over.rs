@@ -200,7 +200,7 @@ async fn the_roll_over_ends_when_none_is_left_or_when_it_is_said_that_they_are_s
     let files = told["certificates"].as_array().unwrap().iter().map(|one| one["file"].as_str().unwrap());
     assert_eq!(files.skip(3).collect::<Vec<_>>(), ["server.pem", "tls-ca.pem", "tls-ca.pem (old)"]);
     let (_, text) = runs(status(false)).await;
-    for line in ["tls-ca.pem (old)", "still of the old", "1 stations and 1 officers", "days)"] {
+    for line in ["tls-ca.pem (old)", "still of the old", "1 stations, 1 officers and 0 systems of partners", "days)"] {
         assert!(text.contains(line), "{line}: {text}");
     }
 
