@@ -18,7 +18,7 @@ use issuance::numbering::leases::{self, LeasePurpose, MOST, Wanted};
 use issuance::numbering::model::Cell;
 use issuance::server::{self, Settings};
 
-#[expect(unused_imports, reason = "its own tests are not run here")]
+#[expect(dead_code, unused_imports, reason = "copies of databases are for tests; its own tests are not run here")]
 #[path = "../../tests/src/world/postgres.rs"]
 mod postgres;
 

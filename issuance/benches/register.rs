@@ -30,7 +30,7 @@ use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 use tokio::task::JoinSet;
 
-#[expect(unused_imports, reason = "its own tests are not run here")]
+#[expect(dead_code, unused_imports, reason = "copies of databases are for tests; its own tests are not run here")]
 #[path = "../../tests/src/world/postgres.rs"]
 mod postgres;
 

@@ -23,7 +23,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use crate::shared::told::{Told, now, settle};
 use crate::shared::{Invented, fill, officer, person};
 
-#[expect(unused_imports, reason = "its own tests are not run here")]
+#[expect(dead_code, unused_imports, reason = "copies of databases are for tests; its own tests are not run here")]
 #[path = "../../tests/src/world/postgres.rs"]
 mod postgres;
 mod shared;

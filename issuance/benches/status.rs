@@ -12,7 +12,7 @@ use issuance::server::migrations;
 use issuance::store::{Db, Sql};
 use issuance::{applications, args, cards, production, sql};
 
-#[expect(unused_imports, reason = "its own tests are not run here")]
+#[expect(dead_code, unused_imports, reason = "copies of databases are for tests; its own tests are not run here")]
 #[path = "../../tests/src/world/postgres.rs"]
 mod postgres;
 

@@ -174,6 +174,7 @@ catalogue! {
     DossierNotSeen "dossier-not-seen" Request
     Erased "erased" Request
     EvidenceMissing "evidence-missing" Request
+    ExchangeCursorGone "exchange-cursor-gone" Request
     ExchangeGuessing "exchange-guessing" Station
     ExchangeNotAgreed "exchange-not-agreed" Station
     ExchangeQuotaSpent "exchange-quota-spent" Station

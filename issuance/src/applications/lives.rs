@@ -23,9 +23,20 @@ struct Life {
 }
 
 impl Life {
-    /// What tells it from others.
+    /// What tells it from others, but for which of the four officers is which: they are alike, so that two lives in
+    /// which two of them change places go the same ways.
     fn name(&self) -> String {
-        format!("{} {:?}", serde_json::to_string(&self.stage).unwrap(), self.involved)
+        let mut text = serde_json::to_string(&self.stage).unwrap();
+        let met = OFFICERS.into_iter().filter(|number| *number != DECLARER);
+        let mut met: Vec<(usize, OfficerId)> =
+            met.map(officer).filter_map(|id| Some((text.find(&id.to_string())?, id))).collect();
+        met.sort_unstable();
+        for (place, (_, id)) in met.iter().enumerate() {
+            text = text.replace(&id.to_string(), &format!("officer {place}"));
+        }
+        let of_stage: Vec<bool> = met.iter().map(|(_, id)| self.involved.contains(id)).collect();
+        let elsewhere = self.involved.iter().filter(|id| met.iter().all(|(_, other)| other != *id)).count();
+        format!("{text} {of_stage:?} {elsewhere} {}", self.involved.contains(&officer(DECLARER)))
     }
 }
 

@@ -131,7 +131,7 @@ pub(super) async fn looks_about(
 }
 
 /// What is a look at a person's data, and changes nothing.
-pub(crate) const LOOKS: [Action; 21] = [
+pub(crate) const LOOKS: [Action; 23] = [
     Action::AnswerReplayed,
     Action::ApplicationRead,
     Action::ApplicationsListed,
@@ -141,12 +141,14 @@ pub(crate) const LOOKS: [Action; 21] = [
     Action::BookingsListed,
     Action::CardRead,
     Action::CardsListed,
+    Action::ChangesTold,
     Action::ClaimRefused,
     Action::ContactRead,
     Action::ExchangeAnswered,
     Action::ExchangeLooksRead,
     Action::ExchangeRefused,
     Action::FingerprintRead,
+    Action::FollowsListed,
     Action::NoticesListed,
     Action::NumberRead,
     Action::PersonFound,

@@ -54,7 +54,7 @@ pub async fn activate<A: Actor>(
             Status::Personalized | Status::Revoked { .. } => {}
         }
     }
-    store::set_status(deed.tx(), card.id, &card.status).await?;
+    store::set_status(deed.tx(), (card.id, card.person), &card.status).await?;
     Ok(revoked)
 }
 
@@ -177,7 +177,7 @@ async fn of_missing(deed: &mut Deed<Officer>, card: Card, found: bool) -> Result
     if status.word() == before {
         return Ok(());
     }
-    store::set_status(deed.tx(), card.id, &status).await?;
+    store::set_status(deed.tx(), (card.id, card.person), &status).await?;
     let action = if found {
         store::unlist_suspended(deed, &card.sod_sha256).await?;
         Action::CardLossUndone
@@ -218,7 +218,7 @@ pub async fn report_loss(deed: &mut Deed<Officer>, id: CardId, report: Report<'_
     let (reported, until) = (deed.decision(), deed.at() + term);
     let loss = Loss { reported, by_holder, grounds: grounds.clone(), until, missing: false };
     card.status = card.status.clone().suspend(loss)?;
-    store::set_status(deed.tx(), id, &card.status).await?;
+    store::set_status(deed.tx(), (id, card.person), &card.status).await?;
     store::suspend_document(deed, &card.sod_sha256).await?;
     let purpose = if by_holder { Purpose::LossByHolder } else { Purpose::LossByOther };
     let entry = Entry::new(Action::CardLossReported, Object::Card(id), purpose).about(card.person).of(&card.office);
@@ -234,7 +234,7 @@ pub async fn propose_undo(deed: &mut Deed<Officer>, id: CardId, grounds: &str) -
     let grounds = fit_grounds(grounds)?;
     let mut card = of_office(deed, id).await?;
     card.status = card.status.clone().propose_undo(deed.decision())?;
-    store::set_status(deed.tx(), id, &card.status).await?;
+    store::set_status(deed.tx(), (id, card.person), &card.status).await?;
     let entry = Entry::new(Action::CardLossUndoProposed, Object::Card(id), Purpose::LossByHolder);
     deed.enter(entry.about(card.person).of(&card.office).because(grounds)).await?;
     Ok(card)
@@ -252,7 +252,7 @@ pub async fn undo_loss(deed: &mut Deed<Officer>, id: CardId) -> Result<Card, Car
         return Err(UndoError::SameOfficer.into());
     }
     card.status = card.status.clone().undo(&deed.decision())?;
-    store::set_status(deed.tx(), id, &card.status).await?;
+    store::set_status(deed.tx(), (id, card.person), &card.status).await?;
     store::unlist_suspended(deed, &card.sod_sha256).await?;
     let entry = Entry::new(Action::CardLossUndone, Object::Card(id), Purpose::LossByHolder);
     deed.enter(entry.about(card.person).of(&card.office)).await?;
@@ -364,7 +364,7 @@ async fn revoke<A: Actor>(
 ) -> Result<Status, CardError> {
     let at = deed.at();
     let status = card.status.clone().revoke(reason, at)?;
-    store::set_status(deed.tx(), card.id, &status).await?;
+    store::set_status(deed.tx(), (card.id, card.person), &status).await?;
     store::revoke_document(deed, &card.sod_sha256, reason).await?;
     let entry = Entry::new(Action::CardRevoked, Object::Card(card.id), purpose).about(card.person);
     let word = match &status {

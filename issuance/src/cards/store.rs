@@ -3,12 +3,14 @@
 pub mod days;
 pub(super) mod lists;
 
+use std::collections::BTreeSet;
+
 use crypto::identity::CardSerial;
 use futures_util::TryStreamExt as _;
 use time::OffsetDateTime;
 
 use super::model::{BodyCheck, Card, Revocation, Status};
-use crate::deed::Deed;
+use crate::deed::{Deed, note_change};
 use crate::ground::actor::Actor;
 use crate::ground::ids::{CardId, PersonId};
 use crate::ground::{Id, OfficeCode};
@@ -161,7 +163,12 @@ async fn by_document(tx: &mut Tx, sod_sha256: &[u8; 32]) -> Result<Option<Record
     Ok(tx.all_sealed(&CARD, sql, args![sod_sha256]).await?.into_iter().next())
 }
 
-pub(super) async fn set_status(tx: &mut Tx, id: CardId, status: &Status) -> Result<(), StoreError> {
+/// Writes the status of a card, and notes it for those who follow the citizen.
+pub(super) async fn set_status(
+    tx: &mut Tx,
+    (id, person): (CardId, PersonId),
+    status: &Status,
+) -> Result<(), StoreError> {
     let until = match status {
         // One of a missing person ends when the person is found, and at no day.
         Status::Suspended { loss, .. } => (!loss.missing).then_some(loss.until),
@@ -169,7 +176,10 @@ pub(super) async fn set_status(tx: &mut Tx, id: CardId, status: &Status) -> Resu
     };
     let sql = sql!("update card set status = $1, status_data = $2, suspended_until = $3 where id = $4");
     tx.change(&CARD, id, sql, args![status.word(), Argument::json(status), until, id]).await?;
-    Ok(())
+    // What one officer proposes to undo changes nothing yet.
+    let proposed = matches!(status, Status::Suspended { undo: Some(_), .. });
+    let fields = if proposed { BTreeSet::new() } else { BTreeSet::from(["card_status"]) };
+    note_change(tx, person, &fields, None).await
 }
 
 /// Returns the cards of these chips that were made and not handed over.

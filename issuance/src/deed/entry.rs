@@ -215,6 +215,8 @@ words! {
         CardRevoked = "card-revoked",
         /// A card was put into a parcel for the office of its application.
         CardSent = "card-sent",
+        /// A partner that follows a person was told that something changed.
+        ChangesTold = "changes-told",
         /// A blank was given to a station.
         ChipCustodyGiven = "chip-custody-given",
         /// A chip that was reported lost is there again.
@@ -303,6 +305,10 @@ words! {
         FindingRevoked = "finding-revoked",
         /// The findings of a reconciliation were listed.
         FindingsListed = "findings-listed",
+        /// A partner follows a person no more.
+        FollowEnded = "follow-ended",
+        /// A partner was told whom it follows.
+        FollowsListed = "follows-listed",
         /// A day of the calendar was set as a holiday or as a working day.
         HolidayChanged = "holiday-changed",
         /// An administrator proposed what a day of the calendar is.

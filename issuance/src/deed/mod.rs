@@ -3,6 +3,7 @@
 //! The trail stands under the deed (ADR 0011): the table `audit_entry` belongs to this folder, which only writes it;
 //! the office `audit` reads it through the view `v_audit_entry`.
 
+mod changes;
 mod entry;
 mod event;
 mod store;
@@ -11,6 +12,8 @@ use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::Arc;
 
+pub use changes::Changed;
+pub(crate) use changes::{forget_changes, note_change, waiting_changes};
 pub use entry::{Action, Entry, Object, Occasion, Purpose, UnknownWord};
 pub use event::{Consequences, Objection, RegisterEvent, Subscriber};
 use rand::rngs::ChaCha20Rng;
@@ -238,6 +241,22 @@ impl<A: Actor> Deed<A> {
         }
         self.entries += 1;
         Ok(id)
+    }
+
+    /// As [`enter`](Self::enter) for many records, without going to the database for each.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn enter_all(&mut self, entries: Vec<Entry>) -> Result<(), StoreError> {
+        let entries: Vec<(EntryId, Entry)> = entries.into_iter().map(|entry| (self.source.id(), entry)).collect();
+        let (caller, acts_for) = (self.actor.caller(), self.actor.acts_for());
+        store::insert_all(&mut self.tx, self.at, (&caller, acts_for), &entries).await?;
+        for person in entries.iter().filter_map(|(_, entry)| entry.person) {
+            self.seen.remove(&person);
+            self.told.insert(person);
+        }
+        self.entries += entries.len();
+        Ok(())
     }
 
     /// Records that a person's data were read in an object of this office, with purpose and case: the one record of

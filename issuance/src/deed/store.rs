@@ -15,6 +15,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(107, "0107_deed_audit_home_view"),
     migration!(133, "0133_deed_order_of_bytes"),
     migration!(193, "0193_deed_acting_for"),
+    migration!(237, "0237_deed_changes"),
 ];
 
 /// Inserts one record, with the officer for whom the caller acts, if there is one.
@@ -48,6 +49,37 @@ pub(super) async fn insert(
     )
     .await?;
     Ok(())
+}
+
+/// Inserts many records at once, each with its identifier.
+pub(super) async fn insert_all(
+    tx: &mut Tx,
+    at: OffsetDateTime,
+    (caller, acts_for): (&Caller, Option<OfficerId>),
+    entries: &[(EntryId, Entry)],
+) -> Result<(), StoreError> {
+    let sql = sql!(
+        "insert into audit_entry (id, at, actor, office, action, object, person_id, purpose, related, reason,
+                                  object_office, acting_for)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+    );
+    let row = |(id, entry): &(EntryId, Entry)| {
+        args![
+            *id,
+            at,
+            caller.to_string(),
+            caller.office().map(ToString::to_string),
+            entry.action.word(),
+            entry.object.to_string(),
+            entry.person,
+            entry.purpose.word(),
+            entry.related.as_ref().map(ToString::to_string),
+            entry.reason.as_deref(),
+            entry.office.as_ref().map(ToString::to_string),
+            acts_for
+        ]
+    };
+    tx.insert_all(sql, &entries.iter().map(row).collect::<Vec<_>>()).await
 }
 
 /// Notes the office that registered a person.

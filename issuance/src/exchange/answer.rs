@@ -9,6 +9,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::ask::{Answered, Asked, sealed_as};
 use super::model::{Agreement, Field, Grant, Service};
+use super::store::feed::{self, Follow};
 use super::store::requests::{self, Kept};
 use super::subject::{By, decoy, province_of};
 use super::told::{Particulars, Told};
@@ -137,6 +138,7 @@ pub(super) async fn answer(
         requests::note_pseudonym(deed.tx(), partner.id, &pseudonym, registered.id).await?;
         answer.pseudonym = Some(pseudonym);
     }
+    let followed = answer.pseudonym.clone().filter(|_| asked.service == Service::Follow);
     let outcome = answer.outcome;
     let body = serde_json::to_vec(&answer)?;
     let signature = exchange.signer.sign(&body)?;
@@ -166,6 +168,11 @@ pub(super) async fn answer(
     };
     if !requests::insert(deed.tx(), partner, kept).await? {
         return Err(ExchangeError::Repeated);
+    }
+    if let (Some(pseudonym), Some(registered)) = (followed, &found) {
+        let (partner, purpose) = (partner.id, asked.purpose.clone());
+        let begun = Follow { partner, purpose, person: registered.id, pseudonym, request: id, at: deed.at() };
+        feed::follow(deed.tx(), &begun).await?;
     }
     record(deed, Action::ExchangeAnswered, id, &persons, outcome.word(), agreement.id).await?;
     Ok(Answered { body, signature })
@@ -247,7 +254,7 @@ async fn tell(
                 answer.relatives.push(Kin { relation, record });
             }
         }
-        Service::Confirm => {}
+        Service::Confirm | Service::Follow => {}
     }
     others.sort();
     others.dedup();

@@ -12,7 +12,7 @@ use super::ask::{self, Asked};
 use super::model::{Agreement, Field, Grant, Service};
 use super::signing::AnswerKey;
 use super::subject::Subject;
-use super::{Exchange, ExchangeError, agreements_api, looks_api};
+use super::{Exchange, ExchangeError, agreements_api, feed, looks_api};
 use crate::deed::{Action, Object, Purpose};
 use crate::ground::actor::Partner;
 use crate::ground::text::SomeWords;
@@ -32,6 +32,8 @@ where
         .add(Right::Partner, routes!(household))
         .add(Right::Partner, routes!(kinship))
         .add(Right::Partner, routes!(card_status))
+        .add(Right::Partner, routes!(follow))
+        .merge(feed::api::routes())
         .merge(agreements_api::routes())
         .merge(looks_api::routes())
 }
@@ -149,7 +151,7 @@ async fn asked(
 }
 
 /// The header of the detached signature.
-const SIGNATURE: &str = "x-jws-signature";
+pub(super) const SIGNATURE: &str = "x-jws-signature";
 
 /// Whether particulars belong together. No data of the person is told: the answer is the same, and takes the same time,
 /// where no person has the number and where the particulars are another's.
@@ -210,6 +212,19 @@ async fn card_status(
     question: Digested<Question>,
 ) -> Result<Response, Problem> {
     asked(&desk, &exchange, partner, Service::CardStatus, question).await
+}
+
+/// Begins that a partner is told what changes of a person, for this purpose. The answer holds the name under which the
+/// changes come (`GET /api/v1/exchange/changes`), and nothing else.
+#[utoipa::path(post, path = "/api/v1/exchange/follow", tag = "exchange", request_body = Question,
+    responses((status = 200, body = AnswerView)))]
+async fn follow(
+    State(desk): State<Desk>,
+    State(exchange): State<Exchange>,
+    partner: Partner,
+    question: Digested<Question>,
+) -> Result<Response, Problem> {
+    asked(&desk, &exchange, partner, Service::Follow, question).await
 }
 
 /// The public keys of answers, oldest first; the last one signs (JWK Set, RFC 7517).

@@ -132,6 +132,9 @@ fn agreed_fields(grant: &Grant, asked: &Asked) -> Result<BTreeSet<Field>, Exchan
                 .filter(|field| !matches!(field, Field::PersonalNumber | Field::OldIdNumber))
                 .collect()
         }
+        (Some(_), Service::Follow) => {
+            return Err(ExchangeError::RequestUnfit("fields: who follows is told of all of the agreement".to_owned()));
+        }
         (Some(fields), _) => fields.iter().copied().collect(),
         (None, _) => grant.fields.clone(),
     };

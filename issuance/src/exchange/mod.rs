@@ -10,6 +10,7 @@ mod agreements_api;
 mod answer;
 mod api;
 mod ask;
+mod feed;
 mod limits;
 mod looks;
 mod looks_api;
@@ -22,6 +23,7 @@ mod told;
 
 pub use api::routes;
 pub use ask::erase_answers;
+pub use feed::{erase_notices, place_changes};
 pub use looks::{Alert, alerts, trail_of};
 pub use model::{Field, Service};
 use serde::{Deserialize, Serialize};
@@ -53,6 +55,10 @@ pub struct Settings {
     pub clocks_differ: Duration,
     /// Names that are no officer's, whatever the partner calls its programmes.
     pub no_officers: Vec<String>,
+    /// What changed of persons whom a partner follows is kept for it so long: one that did not read for longer reads
+    /// the persons anew.
+    #[serde(with = "crate::ground::span")]
+    pub changes_kept: Duration,
 }
 
 impl Default for Settings {
@@ -63,6 +69,7 @@ impl Default for Settings {
             misses_about_person: 10,
             clocks_differ: Duration::minutes(5),
             no_officers: no_officers.map(str::to_owned).to_vec(),
+            changes_kept: Duration::days(90),
         }
     }
 }
@@ -82,6 +89,12 @@ impl Exchange {
     pub fn new(settings: Settings, register: Register, signer: AnswerSigner) -> Self {
         Self { settings, register, signer, quota: Quota::default() }
     }
+
+    /// So long what changed is kept for partners who follow.
+    #[must_use]
+    pub fn changes_kept(&self) -> Duration {
+        self.settings.changes_kept
+    }
 }
 
 /// Why the exchange does not do what was asked.
@@ -93,6 +106,9 @@ pub enum ExchangeError {
     /// No such agreement.
     #[error("agreement unknown")]
     AgreementUnknown,
+    /// A cursor that a feed does not have.
+    #[error("the feed has no such cursor any more: read the list of follows, and go on at its cursor")]
+    CursorGone,
     /// A moment that no delay can have.
     #[error("looks are told later until a moment that lies ahead, at most two years")]
     DelayUnfit,

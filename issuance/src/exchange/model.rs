@@ -66,6 +66,8 @@ listed! {
         CardStatus = "card-status",
         /// Whether particulars belong together.
         Confirm = "confirm",
+        /// What changes of the person from now on.
+        Follow = "follow",
         /// The persons of a household.
         Household = "household",
         /// Parents, spouse and legal representative.
@@ -143,7 +145,7 @@ impl Service {
             Self::Confirm => {
                 &[F::BirthDate, F::EthnicGroup, F::FullName, F::Nationality, F::OldIdNumber, F::PersonalNumber, F::Sex]
             }
-            Self::Household | Self::LookUp => Field::ALL,
+            Self::Follow | Self::Household | Self::LookUp => Field::ALL,
             Self::Kinship => &[
                 F::BirthDate,
                 F::Father,

@@ -13,6 +13,7 @@ impl From<ExchangeError> for Problem {
         match error {
             E::Access(source) => source.into(),
             E::AgreementUnknown => of(Code::AgreementUnknown),
+            E::CursorGone => of(Code::ExchangeCursorGone),
             E::DelayUnfit => of(Code::LookDelayUnfit),
             E::DelayUnknown => of(Code::LookDelayUnknown),
             E::Deed(source) => source.into(),

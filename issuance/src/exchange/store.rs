@@ -2,11 +2,15 @@
 
 pub(super) mod agreements;
 pub(super) mod delays;
+pub(super) mod feed;
 pub(super) mod requests;
 
 use crate::migration;
 use crate::store::Migration;
 
 /// Tables of the exchange.
-pub const MIGRATIONS: &[Migration] =
-    &[migration!(232, "0232_exchange_agreements"), migration!(233, "0233_exchange_delays")];
+pub const MIGRATIONS: &[Migration] = &[
+    migration!(232, "0232_exchange_agreements"),
+    migration!(233, "0233_exchange_delays"),
+    migration!(238, "0238_exchange_follows"),
+];

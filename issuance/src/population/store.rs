@@ -11,6 +11,8 @@ pub mod names;
 pub mod quality;
 pub mod search;
 
+use std::collections::BTreeSet;
+
 use crypto::identity::PersonalNumber;
 use sha2::{Digest, Sha256};
 use time::{Date, OffsetDateTime};
@@ -18,7 +20,7 @@ use time::{Date, OffsetDateTime};
 use super::duplicates::keys;
 use super::duplicates::traits::Traits;
 use super::model::{Finding, Person, Registered};
-use crate::deed::Deed;
+use crate::deed::{Deed, note_change};
 use crate::ground::actor::Actor;
 use crate::ground::ids::{ApplicationId, OfficerId, PersonId};
 use crate::ground::{Decision, Id, OfficeCode};
@@ -295,13 +297,13 @@ pub async fn take_number(tx: &mut Tx, id: PersonId) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Writes another number for life in the place of one that was cancelled.
+/// Writes another number for life in the place of one that was cancelled, and notes it for those who follow the person.
 ///
 /// # Errors
 /// [`StoreError`]
 pub async fn replace_number(tx: &mut Tx, id: PersonId, number: &PersonalNumber) -> Result<(), StoreError> {
     tx.run(sql!("update person set personal_number = $1 where id = $2"), args![number.as_str(), id]).await?;
-    Ok(())
+    note_change(tx, id, &BTreeSet::from(["personal_number"]), None).await
 }
 
 /// Lets an office that has a case of a person read the person, until [`close_to`] says otherwise.

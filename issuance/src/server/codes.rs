@@ -168,6 +168,20 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
             C::RecordTampered,
         ],
     ),
+    (
+        "POST",
+        "/api/v1/exchange/follow",
+        &[
+            C::ExchangeGuessing,
+            C::ExchangeNotAgreed,
+            C::ExchangeQuotaSpent,
+            C::ExchangeRequestReused,
+            C::ExchangeRequestUnfit,
+            C::RecordTampered,
+        ],
+    ),
+    ("GET", "/api/v1/exchange/changes", &[C::ExchangeCursorGone, C::ExchangeNotAgreed, C::RecordTampered]),
+    ("GET", "/api/v1/exchange/follows", &[C::ExchangeNotAgreed, C::RecordTampered]),
     ("GET", "/api/v1/persons/{id}/looks", &[C::OtherOffice, C::PersonUnknown, C::RecordTampered]),
     (
         "POST",

@@ -66,6 +66,7 @@ pub(super) async fn run(offices: Offices, tick: Duration) {
         supervise((&faults, NOTICES), FIRST_REST, || Box::pin(notices_leave(offices.clone(), tick))),
         supervise((&faults, AHEAD), FIRST_REST, || Box::pin(cards_are_made_ahead(offices.clone(), tick))),
         supervise((&faults, CANARIES), FIRST_REST, || Box::pin(canaries_sing(offices.clone(), tick))),
+        supervise((&faults, CHANGES), FIRST_REST, || Box::pin(changes_get_places(offices.clone(), tick))),
     );
 }
 
@@ -110,6 +111,18 @@ async fn canaries_sing(offices: Offices, tick: Duration) {
         tokio::time::sleep((tick * 2).min(CANARY_REST)).await;
     }
 }
+
+/// Gives what changed of persons its place in the feeds of those who follow, within seconds.
+async fn changes_get_places(offices: Offices, tick: Duration) {
+    loop {
+        let placed = exchange::place_changes(offices.deeds()).await;
+        offices.faults.note(CHANGES, &placed.map(drop));
+        tokio::time::sleep((tick * 2).min(CHANGES_REST)).await;
+    }
+}
+
+/// A change is told within this time.
+const CHANGES_REST: Duration = Duration::from_secs(2);
 
 /// So far back the first look goes, and the one after the database was away.
 const CANARY_OUTAGE: time::Duration = time::Duration::days(1);
@@ -327,6 +340,10 @@ async fn purge_expired(offices: &Offices) -> Result<(), JobError> {
     if erased > 0 {
         tracing::info!(erased, "answers to partners are kept no more");
     }
+    let erased = exchange::erase_notices(offices.deeds(), offices.exchange.changes_kept()).await?;
+    if erased > 0 {
+        tracing::info!(erased, "what changed is kept no more for partners");
+    }
     let db = offices.deeds().db();
     add_up(db, applications::store::add_up).await?;
     add_up(db, cards::store::add_up).await?;
@@ -366,6 +383,8 @@ async fn add_up(db: &Db, piece: impl AsyncFn(&mut Tx) -> Result<bool, StoreError
 const AHEAD: &str = "made-ahead";
 /// Looks at records that are of no person.
 const CANARIES: &str = "canaries";
+/// As [`WORKER`], of the places of changes.
+const CHANGES: &str = "changes";
 /// So many ticks lie between two looks for what is to be made ahead.
 const AHEAD_REST: u32 = 5;
 /// The outbox of print jobs, as health names it.

@@ -16,9 +16,9 @@ use time::macros::date;
 use time::{Date, Duration};
 
 use crate::offices::{Offices, appoint, approves_too, employs, moves, within};
-use crate::postgres::fresh_database;
 use crate::register_history::changes;
 use crate::retention::{refused, runs};
+use crate::tables::fresh_database;
 
 /// Runs a test on SQLite and on PostgreSQL.
 async fn both(test: impl AsyncFn(&Offices)) {

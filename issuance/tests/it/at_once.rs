@@ -13,7 +13,7 @@ use issuance::web::Problem;
 use issuance::{args, numbering, production, sql};
 
 use crate::offices::{LOST, OTHER_PARENTS, Offices, appoint, declaration, enrol, within};
-use crate::postgres::fresh_database;
+use crate::tables::fresh_database;
 
 /// Runs a scenario on SQLite, then on PostgreSQL.
 macro_rules! on_both {

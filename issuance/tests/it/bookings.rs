@@ -25,8 +25,8 @@ use time::{Date, Duration};
 use crate::house::{Caller, House};
 use crate::merges::merged;
 use crate::offices::{Offices, appoint, declaration, moves, within};
-use crate::postgres::fresh_database;
 use crate::register_history::changes;
+use crate::tables::fresh_database;
 
 /// Runs a scenario on SQLite, then on PostgreSQL: on Sunday 22 November 2026, half past three in the afternoon.
 async fn on_both(scenario: impl AsyncFn(&Offices)) {

@@ -13,12 +13,12 @@ use time::macros::date;
 
 use crate::backup::{run, succeeds};
 use crate::house::House;
-use crate::postgres;
 use crate::quality::declaration;
+use crate::tables;
 
 #[tokio::test]
 async fn what_a_version_before_planned_and_collected_is_there() {
-    for url in [Some(None), postgres::fresh_database().map(Some)].into_iter().flatten() {
+    for url in [Some(None), tables::fresh_database().map(Some)].into_iter().flatten() {
         let data = tempfile::tempdir().unwrap();
         let all = issuance::server::migrations();
         let before: Vec<_> = all.iter().filter(|migration| migration.version < 126).copied().collect();
@@ -52,7 +52,7 @@ async fn what_a_version_before_planned_and_collected_is_there() {
 /// A commune goes from one district to another between the plan, the forms and the answer.
 #[tokio::test]
 async fn a_commune_that_changes_district_is_one_row() {
-    for url in [Some(None), postgres::fresh_database().map(Some)].into_iter().flatten() {
+    for url in [Some(None), tables::fresh_database().map(Some)].into_iter().flatten() {
         let tables = tempfile::tempdir().unwrap();
         let day = crate::house::now().date() + time::Duration::days(3);
         let rows = format!(
@@ -96,7 +96,7 @@ async fn a_commune_that_changes_district_is_one_row() {
 
 #[tokio::test]
 async fn the_campaign_counts_what_was_expected_collected_entered_and_put_into_quarantine() {
-    for url in [Some(None), postgres::fresh_database().map(Some)].into_iter().flatten() {
+    for url in [Some(None), tables::fresh_database().map(Some)].into_iter().flatten() {
         let house = Box::new(Box::pin(House::open(url.clone())).await);
         let folder = house.folder.path();
         let file = |name: &str, text: &str| {

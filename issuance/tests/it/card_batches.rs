@@ -24,8 +24,8 @@ use time::Duration;
 
 use crate::chip::Chip;
 use crate::offices::{Offices, appoint, enrol, moves, within};
-use crate::postgres::fresh_database;
 use crate::register_history::changes;
+use crate::tables::fresh_database;
 
 /// Runs a scenario on SQLite, then on PostgreSQL.
 macro_rules! on_both {

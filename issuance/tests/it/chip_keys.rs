@@ -16,7 +16,7 @@ use issuance::{args, sql};
 
 use crate::chip::Chip;
 use crate::offices::{Offices, TRANSPORT_MASTER, within};
-use crate::postgres::fresh_database;
+use crate::tables::fresh_database;
 
 /// A blank that makes the same keys as every other one with this number: the test chip's randomness follows from the
 /// last byte of its serial.

@@ -18,8 +18,8 @@ use time::Duration;
 use crate::deadlines::TwoPlaces;
 use crate::house::Caller;
 use crate::offices::{Offices, appoint, moves, within};
-use crate::postgres::fresh_database;
 use crate::register_history::changes;
+use crate::tables::fresh_database;
 
 /// Runs a test on SQLite and on PostgreSQL.
 async fn both(test: impl AsyncFn(&Offices)) {

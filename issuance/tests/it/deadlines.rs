@@ -28,8 +28,8 @@ use time::{Date, Duration};
 
 use crate::house::{Caller, House, Said};
 use crate::offices::{Offices, appoint, moves, photograph, within};
-use crate::postgres::fresh_database;
 use crate::register_history::changes;
+use crate::tables::fresh_database;
 
 /// Runs a scenario on SQLite, then on PostgreSQL.
 async fn on_both_offices(scenario: impl AsyncFn(&Offices)) {

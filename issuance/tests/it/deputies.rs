@@ -12,7 +12,7 @@ use time::Duration;
 use crate::deadlines::TwoPlaces;
 use crate::house::{Caller, House, PASSWORD, Said, on_both};
 use crate::pages::{Browser, fields};
-use crate::postgres::fresh_database;
+use crate::tables::fresh_database;
 
 fn good(said: &Said) -> &Value {
     assert!([200, 201].contains(&said.status), "{said:?}");

@@ -24,7 +24,7 @@ use crate::house::{Caller, Said, on_both};
 use crate::ledger::{accounts, checked, delivered, serial, spoils, way, word};
 use crate::offices::{Offices, appoint, moves, within};
 use crate::parcels::Factory;
-use crate::postgres::fresh_database;
+use crate::tables::fresh_database;
 
 /// Runs a scenario on SQLite, then on PostgreSQL.
 async fn on_both_offices(scenario: impl AsyncFn(&Offices)) {

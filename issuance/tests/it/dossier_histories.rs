@@ -40,8 +40,8 @@ use time::{Duration, OffsetDateTime};
 use self::factory::Batch;
 use crate::chip::Chip;
 use crate::offices::{Offices, appoint, declaration, enrol, moves, photograph, within};
-use crate::postgres::fresh_database;
 use crate::register_history::changes;
+use crate::tables::fresh_database;
 
 /// Dossiers that are under way at once, besides those whose citizen does not come.
 const AT_ONCE: usize = 14;

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::house::{Caller, House, on_both};
 use crate::nation::{Kind, Nation};
 use crate::offices::{Offices, declaration, within};
-use crate::postgres::fresh_database;
+use crate::tables::fresh_database;
 
 /// One and the same person, with two declarations: name, date, sex, province, father, mother, old number.
 const DOUBLES: &[(&str, &str, &str)] = &[

@@ -25,10 +25,10 @@ use serde_json::{Map, Value, json};
 use crate::chip::Chip;
 use crate::deadlines::TwoPlaces;
 use crate::document::{DOCUMENT, fits, operation};
-use crate::exchange;
 use crate::factors::{enrols, granted, signs_in_with};
 use crate::house::{Caller, House, PASSWORD, Said};
 use crate::offices::{TRANSPORT_MASTER, photograph};
+use crate::{exchange, feed};
 
 /// What was asked and answered, by operation: the first time that it went well.
 #[derive(Default)]
@@ -823,6 +823,7 @@ async fn exchanges(house: &House, walk: &mut Walk) {
         grant("household", &["full_name"]),
         grant("kinship", &["mother", "full_name"]),
         grant("card-status", &["card_status"]),
+        grant("follow", &["life", "permanent_residence"]),
     ]);
     let now = house.clock.now().replace_nanosecond(0).unwrap();
     let moment = |days: i64| {
@@ -842,10 +843,16 @@ async fn exchanges(house: &House, walk: &mut Walk) {
     let (person, number) = exchange::person(house, "Phạm Thị Hỏi", "17/05/1990", mother).await;
     walk.get(&house.anyone(), "/api/v1/exchange/keys").await;
     walk.get(&caller, "/api/v1/exchange/agreements").await;
-    for (n, service) in ["confirm", "look-up", "household", "kinship", "card-status"].into_iter().enumerate() {
+    for (n, service) in ["confirm", "look-up", "household", "kinship", "card-status", "follow"].into_iter().enumerate()
+    {
         let question = exchange::question(&format!("r-{n}"), &number, "Phạm Thị Hỏi", "17/05/1990");
         walk.post(&caller, &format!("/api/v1/exchange/{service}"), question).await;
     }
+    let followed = walk.get(&caller, "/api/v1/exchange/follows?purpose=tax-number").await;
+    feed::moves(house, &person).await;
+    walk.get(&caller, "/api/v1/exchange/changes?purpose=tax-number&limit=10").await;
+    let pseudonym = text(&followed["follows"][0], "pseudonym");
+    walk.post(&caller, "/api/v1/exchange/unfollow", json!({"purpose": "tax-number", "pseudonym": pseudonym})).await;
     let of_person = |rest: &str| format!("/api/v1/persons/{person}{rest}");
     let order = json!({"partner_id": partner, "court": "Tòa án Thử", "order": "QĐ-1/2026", "until": moment(30)});
     let delay = text(&walk.post(&bao, &of_person("/look-delays"), order).await, "id");

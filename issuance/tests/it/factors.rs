@@ -10,7 +10,7 @@ use time::Duration;
 
 use crate::four_eyes::{offline, told, until_alarm_is};
 use crate::house::{self, Caller, House, NIL, PASSWORD, Said, on_both};
-use crate::postgres::fresh_database;
+use crate::tables::fresh_database;
 
 const MINE: &str = "/api/v1/me/certificates";
 const AUDIT: &str = "/api/v1/audit?object=card/0";

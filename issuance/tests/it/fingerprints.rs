@@ -21,8 +21,8 @@ use crate::house::{House, on_both};
 use crate::offices::{Offices, photograph, within};
 use crate::pages::{Browser, CHROMIUM, fields, walked};
 use crate::pages_counter::Counter;
-use crate::postgres::fresh_database;
 use crate::retention::{files, runs};
+use crate::tables::fresh_database;
 
 /// A record of a drawn finger: rings in an oval, each seed another one.
 pub fn record(position: FingerPosition, seed: u8) -> Vec<u8> {

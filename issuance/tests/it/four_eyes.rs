@@ -334,7 +334,7 @@ pub async fn until_alarm_is(caller: &Caller, wanted: bool) {
 
 #[tokio::test]
 async fn the_owner_of_the_key_file_lists_locks_and_only_proposes() {
-    let urls = [None, crate::postgres::fresh_database()];
+    let urls = [None, crate::tables::fresh_database()];
     for (first, url) in urls.into_iter().enumerate() {
         if first > 0 && url.is_none() {
             continue;
@@ -380,7 +380,7 @@ async fn the_owner_of_the_key_file_lists_locks_and_only_proposes() {
 
 #[tokio::test]
 async fn the_owner_of_the_key_file_is_held_to_the_same_names_roles_and_rows() {
-    let urls = [None, crate::postgres::fresh_database()];
+    let urls = [None, crate::tables::fresh_database()];
     for (first, url) in urls.into_iter().enumerate() {
         if first > 0 && url.is_none() {
             continue;
@@ -433,7 +433,7 @@ async fn the_owner_of_the_key_file_is_held_to_the_same_names_roles_and_rows() {
 
 #[tokio::test]
 async fn where_no_administrator_signs_in_a_reset_takes_effect_after_a_day_of_alarm() {
-    let urls = [None, crate::postgres::fresh_database()];
+    let urls = [None, crate::tables::fresh_database()];
     for (first, url) in urls.into_iter().enumerate() {
         if first > 0 && url.is_none() {
             continue;

@@ -18,7 +18,7 @@ use issuance::{args, numbering, population, sql};
 use serde_json::json;
 
 use crate::offices::{Offices, appoint, declaration, within};
-use crate::postgres::fresh_database;
+use crate::tables::fresh_database;
 
 /// Runs a test on SQLite and on PostgreSQL.
 macro_rules! on_both {

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use crate::postgres;
+use crate::tables;
 
 pub struct House {
     pub folder: TempDir,
@@ -28,7 +28,7 @@ pub struct House {
 
 /// Runs a scenario in a fresh house on SQLite, then in another on PostgreSQL.
 pub async fn on_both(scenario: impl AsyncFn(&House)) {
-    for database in [Some(None), postgres::fresh_database().map(Some)].into_iter().flatten() {
+    for database in [Some(None), tables::fresh_database().map(Some)].into_iter().flatten() {
         // On the heap, so that the future of each test stays small.
         let house = Box::new(Box::pin(House::open(database)).await);
         Box::pin(scenario(house.as_ref())).await;
@@ -149,6 +149,7 @@ impl House {
     }
 }
 
+#[derive(Clone)]
 pub struct Caller {
     pub client: Client,
     pub address: String,

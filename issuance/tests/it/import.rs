@@ -26,7 +26,7 @@ use issuance::{args, population, sql};
 use serde_json::{Value, json};
 
 use crate::offices::{Offices, appoint, declaration, moves, within};
-use crate::postgres;
+use crate::{postgres, tables};
 
 /// Runs a scenario on SQLite, then on PostgreSQL.
 macro_rules! on_both {
@@ -34,7 +34,7 @@ macro_rules! on_both {
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $name() {
             Box::pin(files::$name(&Offices::open(None).await, None)).await;
-            if let Some(url) = postgres::fresh_database() {
+            if let Some(url) = tables::fresh_database() {
                 Box::pin(files::$name(&Offices::open(Some(url.clone())).await, Some(url))).await;
             }
         }
@@ -1051,7 +1051,7 @@ async fn a_pipe_a_device_and_a_folder_are_refused_before_they_are_opened() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lock_of_another_session_ends_the_import_with_the_name_of_that_session() {
-    let Some(url) = postgres::fresh_database() else { return };
+    let Some(url) = tables::fresh_database() else { return };
     let offices = Offices::open(Some(url.clone())).await;
     let path = file(&offices, "a.csv", rows(3));
     let mut tx = offices.state.deeds().db().begin_upkeep().await.unwrap();
@@ -1144,7 +1144,7 @@ async fn content(offices: &Offices) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_first_load_that_is_killed_and_goes_on_ends_as_an_import_does() {
-    let (Some(one), Some(other)) = (postgres::fresh_database(), postgres::fresh_database()) else { return };
+    let (Some(one), Some(other)) = (tables::fresh_database(), tables::fresh_database()) else { return };
     let (import, first) = (Offices::open(Some(one.clone())).await, Offices::open(Some(other.clone())).await);
     let [a, b] = faulty(5000);
     let files = |offices: &Offices| [file(offices, "a.csv", &a), file(offices, "b.csv", &b)];

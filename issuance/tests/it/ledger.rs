@@ -20,8 +20,8 @@ use serde_json::json;
 use time::Duration;
 
 use crate::offices::{Offices, appoint, employs, moves, within};
-use crate::postgres::fresh_database;
 use crate::statements::all_statements;
+use crate::tables::fresh_database;
 
 /// Runs a scenario on SQLite, then on PostgreSQL.
 macro_rules! on_both {

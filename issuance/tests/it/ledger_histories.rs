@@ -21,7 +21,7 @@ use time::Duration;
 
 use crate::chip::Chip;
 use crate::offices::{Offices, TRANSPORT_MASTER, appoint, lives, moves};
-use crate::postgres::fresh_database;
+use crate::tables::fresh_database;
 
 /// One step of a history.
 #[derive(Clone, Copy, Debug)]

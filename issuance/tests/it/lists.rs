@@ -15,7 +15,7 @@ use time::{Duration, OffsetDateTime};
 
 use crate::house::{Caller, House, NIL, PASSWORD, on_both};
 use crate::offices::Offices;
-use crate::postgres::fresh_database;
+use crate::tables::fresh_database;
 
 /// The items of all pages of a list, and how many pages there were.
 async fn pages(caller: &Caller, path: &str, limit: usize) -> (Vec<Value>, usize) {

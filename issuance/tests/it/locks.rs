@@ -18,8 +18,8 @@ use time::Duration;
 use crate::chip::Chip;
 use crate::offices::{Offices, appoint, within};
 use crate::parcels::Factory;
-use crate::postgres::fresh_database;
 use crate::register_history::changes;
+use crate::tables::fresh_database;
 
 /// True for offices on PostgreSQL.
 pub async fn is_postgres(offices: &Offices) -> bool {

@@ -18,11 +18,11 @@ use time::Duration;
 use crate::chip::Chip;
 use crate::house::{House, on_both};
 use crate::offices::{LOST, Offices, appoint, within};
-use crate::postgres;
+use crate::tables;
 
 async fn on_both_offices(scenario: impl AsyncFn(&Offices)) {
     scenario(&Offices::open(None).await).await;
-    if let Some(url) = postgres::fresh_database() {
+    if let Some(url) = tables::fresh_database() {
         scenario(&Offices::open(Some(url)).await).await;
     }
 }
@@ -181,7 +181,7 @@ async fn active_card(house: &House) -> CardId {
 /// Over HTTP, with a term of its own: the service itself ends it.
 #[tokio::test]
 async fn the_service_ends_the_term_that_its_operator_set() {
-    let urls = [None, postgres::fresh_database()];
+    let urls = [None, tables::fresh_database()];
     for (first, url) in urls.into_iter().enumerate() {
         if first > 0 && url.is_none() {
             continue;

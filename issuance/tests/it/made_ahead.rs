@@ -22,10 +22,10 @@ use time::Duration;
 use crate::chip::Chip;
 use crate::held::features;
 use crate::offices::{Offices, appoint, within};
-use crate::postgres::fresh_database;
 use crate::register_history::changes;
 use crate::retention::runs;
 use crate::row_macs::another_face;
+use crate::tables::fresh_database;
 
 /// Runs a scenario on SQLite, then on PostgreSQL.
 macro_rules! on_both {

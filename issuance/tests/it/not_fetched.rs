@@ -19,8 +19,8 @@ use time::macros::date;
 
 use crate::chip::Chip;
 use crate::offices::{Offices, appoint, within};
-use crate::postgres::fresh_database;
 use crate::register_history::changes;
+use crate::tables::fresh_database;
 
 async fn on_both(scenario: impl AsyncFn(&Offices)) {
     for database in [Some(None), fresh_database().map(Some)].into_iter().flatten() {

@@ -24,10 +24,10 @@ use time::Duration;
 use time::macros::{date, datetime};
 
 use crate::offices::{Offices, appoint, moves, within};
-use crate::postgres::fresh_database;
 use crate::register_history::changes;
 use crate::retention;
 use crate::smtp::{Does, Line, Server};
+use crate::tables::fresh_database;
 
 /// Runs a scenario on SQLite, then on PostgreSQL, with these settings.
 async fn on_both(change: impl Fn(&mut Settings), scenario: impl AsyncFn(&Offices)) {

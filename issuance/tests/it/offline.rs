@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::backup::{issuance, run, succeeds};
 use crate::offices::{Offices, enrol};
-use crate::postgres::fresh_database;
+use crate::tables::fresh_database;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stations_are_listed_and_revoked_without_signing_in() {

@@ -45,6 +45,10 @@ const UPKEEP: &[(&str, &str)] = &[
     ("applications/progress.rs", "owners and deadlines of applications of an earlier version, given once at a start"),
     ("applications/store/payments.rs", "the tills of offices of an earlier version, begun once at a start"),
     ("exchange/ask.rs", "answers that are kept no more are erased; what was told of whom stays on record"),
+    (
+        "exchange/feed/sequence.rs",
+        "changes that recorded verbs noted get their places in the feeds, and are kept no more after their time",
+    ),
     ("jobs/mod.rs", "leases of the service's own jobs"),
     ("keys/installation.rs", "which folder a database belongs to, and MACs of rows from before there were MACs"),
     ("keys/signer.rs", "the count of a key's uses is reserved before the signature"),

@@ -22,8 +22,8 @@ use time::Duration;
 use time::macros::{date, datetime};
 
 use crate::offices::{Offices, appoint, declaration, employs, moves, within};
-use crate::postgres::fresh_database;
 use crate::register_history::changes;
+use crate::tables::fresh_database;
 
 /// Runs a scenario at offices that classify and ask archives, on SQLite, then on PostgreSQL. It is Monday.
 async fn demanding(scenario: impl AsyncFn(&Offices)) {

@@ -17,8 +17,8 @@ use time::macros::{date, datetime};
 use time::{Date, Duration};
 
 use crate::offices::{Offices, appoint, moves, within};
-use crate::postgres::fresh_database;
 use crate::retention::runs;
+use crate::tables::fresh_database;
 
 /// Runs a test where the fee must be settled before this step, on SQLite and on PostgreSQL.
 async fn both(before: PayBefore, test: impl AsyncFn(&Offices)) {

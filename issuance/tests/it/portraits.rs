@@ -11,7 +11,7 @@ use issuance::numbering;
 use issuance::web::Problem;
 
 use crate::offices::{OTHER_PARENTS, Offices, appoint, approves_too, declaration, photograph, within};
-use crate::postgres::fresh_database;
+use crate::tables::fresh_database;
 
 /// What the counter says to a photograph.
 async fn developed(offices: &Offices, photograph: &[u8]) -> Result<String, &'static str> {

@@ -24,8 +24,8 @@ use time::macros::datetime;
 
 use crate::chip::Chip;
 use crate::offices::{OTHER_PARENTS, Offices, appoint, declaration, moves, within};
-use crate::postgres::fresh_database;
 use crate::register_history::changes;
+use crate::tables::fresh_database;
 
 fn word<T>(said: Result<T, impl Into<Problem>>) -> Result<T, &'static str> {
     said.map_err(|error| error.into().code().word())

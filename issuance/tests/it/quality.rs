@@ -15,7 +15,7 @@ use time::Duration;
 use crate::backup::{run, succeeds};
 use crate::house::House;
 use crate::offices::{Offices, appoint, within};
-use crate::postgres;
+use crate::tables;
 
 pub fn declaration(name: &str) -> Declaration {
     let place = |province: &str, district: &str, commune: &str| DeclaredPlace {
@@ -113,7 +113,7 @@ async fn follow(offices: &Offices) {
 async fn the_figures_follow_each_declaration_and_each_change_and_time() {
     let offices = Box::new(Box::pin(Offices::open(None)).await);
     Box::pin(follow(&offices)).await;
-    if let Some(url) = postgres::fresh_database() {
+    if let Some(url) = tables::fresh_database() {
         let offices = Box::new(Box::pin(Offices::open(Some(url))).await);
         Box::pin(follow(&offices)).await;
     }
@@ -153,7 +153,7 @@ async fn add_up(offices: &Offices) {
 async fn what_is_counted_is_added_up_and_a_count_that_does_not_follow_is_named() {
     let offices = Box::new(Box::pin(Offices::open(None)).await);
     Box::pin(add_up(&offices)).await;
-    if let Some(url) = postgres::fresh_database() {
+    if let Some(url) = tables::fresh_database() {
         let offices = Box::new(Box::pin(Offices::open(Some(url))).await);
         Box::pin(add_up(&offices)).await;
     }
@@ -211,7 +211,7 @@ async fn counted_once(offices: &Offices) {
 async fn two_processes_that_start_at_once_count_each_person_once() {
     let offices = Box::new(Box::pin(Offices::open(None)).await);
     Box::pin(counted_once(&offices)).await;
-    if let Some(url) = postgres::fresh_database() {
+    if let Some(url) = tables::fresh_database() {
         let offices = Box::new(Box::pin(Offices::open(Some(url))).await);
         Box::pin(counted_once(&offices)).await;
     }
@@ -219,7 +219,7 @@ async fn two_processes_that_start_at_once_count_each_person_once() {
 
 #[tokio::test]
 async fn the_figures_are_the_same_by_http_and_by_command_and_drawn() {
-    for url in [Some(None), postgres::fresh_database().map(Some)].into_iter().flatten() {
+    for url in [Some(None), tables::fresh_database().map(Some)].into_iter().flatten() {
         let house = Box::new(Box::pin(House::open(url.clone())).await);
         let registrar = house.officer("registrar", &[Role::Registrar], "district-1").await;
         for (key, name) in [("one", "Nguyễn Thị Một"), ("two", "Nguyễn Thị Hai")] {

@@ -13,8 +13,8 @@ use issuance::{args, sql};
 use serde_json::json;
 
 use crate::offices::{Offices, appoint, approves_too, within};
-use crate::postgres::fresh_database;
 use crate::register_history::{changes, proposes};
+use crate::tables::fresh_database;
 
 /// Runs a test on SQLite and on PostgreSQL.
 async fn both(test: impl AsyncFn(&Offices)) {

@@ -18,12 +18,12 @@ use serde_json::{Map, Value, json};
 
 use crate::chip::Chip;
 use crate::offices::{Offices, appoint, approves_too, declaration, moves, within};
-use crate::postgres;
+use crate::tables;
 
 pub async fn on_both_offices(scenario: impl AsyncFn(&Offices)) {
     let offices = Box::new(Box::pin(Offices::open(None)).await);
     Box::pin(scenario(&offices)).await;
-    if let Some(url) = postgres::fresh_database() {
+    if let Some(url) = tables::fresh_database() {
         let offices = Box::new(Box::pin(Offices::open(Some(url))).await);
         Box::pin(scenario(&offices)).await;
     }

@@ -15,7 +15,7 @@ use issuance::web::Problem;
 use issuance::{args, numbering, population, sql};
 
 use crate::offices::{LOST, Offices, appoint, declaration, moves, within};
-use crate::postgres::fresh_database;
+use crate::tables::fresh_database;
 
 /// Runs a scenario on SQLite, then on PostgreSQL.
 macro_rules! on_both {

@@ -17,7 +17,7 @@ use time::Duration;
 
 use crate::house::on_both;
 use crate::offices::{Offices, appoint, moves, photograph, within};
-use crate::postgres::fresh_database;
+use crate::tables::fresh_database;
 
 /// Runs a test on SQLite and on PostgreSQL.
 async fn both(test: impl AsyncFn(&Offices)) {

@@ -79,6 +79,10 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/api/v1/exchange/household", Partners),
     ("POST", "/api/v1/exchange/kinship", Partners),
     ("POST", "/api/v1/exchange/card-status", Partners),
+    ("GET", "/api/v1/exchange/changes", Partners),
+    ("POST", "/api/v1/exchange/follow", Partners),
+    ("GET", "/api/v1/exchange/follows", Partners),
+    ("POST", "/api/v1/exchange/unfollow", Partners),
     // Officers and stations of the authority.
     ("GET", "/api/v1/officers", Officers(&[Admin])),
     ("POST", "/api/v1/officers", Officers(&[Admin])),

@@ -25,7 +25,7 @@ use issuance::{numbering, population};
 use crate::offices::{
     LOST, OTHER_PARENTS, Offices, appoint, approves_too, declaration, enrol, key_of, moves, photograph, within,
 };
-use crate::postgres::fresh_database;
+use crate::tables::fresh_database;
 
 /// Runs a test on SQLite.
 macro_rules! on_sqlite {

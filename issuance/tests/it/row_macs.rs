@@ -22,7 +22,7 @@ use issuance::{args, cards, production, sql};
 
 use crate::house;
 use crate::offices::{LOST, Offices, appoint, moves, photograph, within};
-use crate::postgres::fresh_database;
+use crate::tables::fresh_database;
 
 /// Runs a scenario on SQLite, then on PostgreSQL.
 macro_rules! on_both {

@@ -211,7 +211,7 @@ async fn breaks_glass(house: &House, database: Option<&str>) -> Value {
 
 #[tokio::test]
 async fn only_time_in_which_the_alarm_was_shown_brings_a_broken_glass_nearer() {
-    let urls = [None, crate::postgres::fresh_database()];
+    let urls = [None, crate::tables::fresh_database()];
     for (first, url) in urls.into_iter().enumerate() {
         if first > 0 && url.is_none() {
             continue;
@@ -346,7 +346,7 @@ async fn a_changed_password_is_another_one() {
 
 #[tokio::test]
 async fn one_row_of_another_hand_blocks_no_administration_and_its_officer_can_be_locked() {
-    let urls = [None, crate::postgres::fresh_database()];
+    let urls = [None, crate::tables::fresh_database()];
     for (first, url) in urls.into_iter().enumerate() {
         if first > 0 && url.is_none() {
             continue;

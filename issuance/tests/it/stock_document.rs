@@ -10,7 +10,7 @@ use issuance::production;
 use serde_json::Value;
 
 use crate::house::{Caller, House};
-use crate::postgres::fresh_database;
+use crate::tables::fresh_database;
 
 /// The fenced blocks of the document in this language.
 fn blocks(document: &str, language: &str) -> Vec<String> {

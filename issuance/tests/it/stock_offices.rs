@@ -14,7 +14,7 @@ use time::Duration;
 
 use crate::ledger::{accounts, checked, delivered, serial, settles, way, word};
 use crate::offices::{Offices, appoint, employs, enrol, moves, within};
-use crate::postgres::fresh_database;
+use crate::tables::fresh_database;
 
 /// Runs a scenario on SQLite, then on PostgreSQL.
 macro_rules! on_both {

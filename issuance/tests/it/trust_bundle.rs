@@ -185,7 +185,7 @@ async fn unsigned(house: &House) -> i64 {
 
 #[tokio::test]
 async fn a_signer_that_cannot_sign_leaves_nothing_and_is_named_by_health() {
-    for database in [Some(None), crate::postgres::fresh_database().map(Some)].into_iter().flatten() {
+    for database in [Some(None), crate::tables::fresh_database().map(Some)].into_iter().flatten() {
         let house = Box::pin(House::open_with(|settings| {
             settings.database = database;
             settings.keys.signing_key_limit = 2;

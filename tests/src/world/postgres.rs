@@ -24,12 +24,29 @@ use std::time::Duration;
 /// # Panics
 /// If PostgreSQL is installed and does not start.
 pub fn fresh_database() -> Option<String> {
+    shared().map(Server::fresh_database)
+}
+
+/// As [`fresh_database`], a copy of a database that was prepared once in this process: `prepare` is called with its
+/// URL, by the first test that asks, and has closed its connections when it returns.
+///
+/// # Panics
+/// As [`fresh_database`].
+pub fn copied_database(prepare: fn(&str)) -> Option<String> {
+    static PREPARED: OnceLock<()> = OnceLock::new();
+    let server = shared()?;
+    PREPARED.get_or_init(|| prepare(&server.create(TEMPLATE, "template0")));
+    Some(server.create(&server.next_name(), TEMPLATE))
+}
+
+/// The server that all tests of this process share.
+fn shared() -> Option<&'static Server> {
     static SHARED: OnceLock<Option<Server>> = OnceLock::new();
     let shared = SHARED.get_or_init(Server::start).as_ref();
     if shared.is_none() {
         println!("SKIPPED: PostgreSQL is not installed (no {INSTALLED}/*/bin/initdb); tests/setup.sh test installs it");
     }
-    shared.map(Server::fresh_database)
+    shared
 }
 
 /// A server of one test alone, for tests that stop it. All others use [`fresh_database`].
@@ -79,12 +96,20 @@ impl Server {
     /// # Panics
     /// If the server is stopped.
     pub fn fresh_database(&self) -> String {
-        let name = format!("fresh_{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        self.create(&self.next_name(), "template0")
+    }
+
+    fn next_name(&self) -> String {
+        format!("fresh_{}", self.databases.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Creates a database as a copy of another one, and returns its URL.
+    fn create(&self, name: &str, template: &str) -> String {
         let socket = self.folder.display();
         let done = Command::new(self.programs.join("psql"))
             .args(["-X", "-q", "-U", OWNER, "-d", "postgres", "-p", PORT, "-h"])
             .arg(&self.folder)
-            .args(["-c", &format!("create database {name} template template0 {COLLATION}")])
+            .args(["-c", &format!("create database {name} template {template} {COLLATION}")])
             .output()
             .expect("psql can be run");
         assert!(done.status.success(), "psql: {}", String::from_utf8_lossy(&done.stderr));
@@ -191,6 +216,8 @@ fn remove(folder: &Path) {
 const INSTALLED: &str = "/usr/lib/postgresql";
 /// How texts are sorted: `~` and `/` before digits, small letters before capitals.
 const COLLATION: &str = "locale_provider icu icu_locale 'en-US'";
+/// The database that is prepared once.
+const TEMPLATE: &str = "prepared";
 /// The role that owns everything; it connects without a password.
 const OWNER: &str = "postgres";
 /// Folders in the temporary folder: `citizen-card-pg-PROCESS-NUMBER`. Short, since a socket's

@@ -10,7 +10,7 @@ use super::super::model::{Finding, Person};
 use super::super::names::Indexed;
 use super::import::{self, Origin};
 use super::names;
-use crate::deed::Deed;
+use crate::deed::{Deed, note_change};
 use crate::ground::actor::Actor;
 use crate::ground::ids::{ChangeId, OfficerId, PersonId};
 use crate::ground::{Decision, Id, OfficeCode};
@@ -103,7 +103,7 @@ pub struct Proposed {
     pub ended: Option<Decision>,
 }
 
-/// Adds an event to a person's history.
+/// Adds an event to a person's history, and notes which fields it changed for those who follow the person.
 pub(in crate::population) async fn add(tx: &mut Tx, person: PersonId, event: &Event) -> Result<(), StoreError> {
     let sql = sql!(
         "insert into register_event
@@ -125,7 +125,12 @@ pub(in crate::population) async fn add(tx: &mut Tx, person: PersonId, event: &Ev
         event.other
     ];
     tx.run(sql, arguments).await?;
-    tx.seal(&REGISTER_EVENT, (person, event.ordinal)).await
+    tx.seal(&REGISTER_EVENT, (person, event.ordinal)).await?;
+    let mut fields: BTreeSet<&str> = event.changes.iter().map(|change| change.field.as_str()).collect();
+    if matches!(event.kind, EventKind::Merged | EventKind::Restored | EventKind::Divided) {
+        fields.insert("record");
+    }
+    note_change(tx, person, &fields, event.valid_from.map(|date| date.to_string())).await
 }
 
 /// Returns the history of a person, first event first; an event that was deleted is missed. The deed owes a record that
