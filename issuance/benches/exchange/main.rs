@@ -14,11 +14,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::extract::FromRef as _;
+use issuance::Service;
 use issuance::exchange::{AnswerSigner, Asked, Exchange, Service as Question, Subject, ask};
 use issuance::ground::{Randomness, Role};
 use issuance::keys::{InitOptions, KeyStore};
 use issuance::server::{self, Settings};
-use issuance::Service;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::task::JoinSet;
