@@ -71,7 +71,11 @@ impl Deeds {
         if (self.still_in)(tx, actor.standing(), *at).await? {
             Ok(deed)
         } else {
-            Err(DeedError::Dismissed { station: matches!(deed.actor.standing(), Standing::Station(_)) })
+            Err(DeedError::Dismissed(match deed.actor.standing() {
+                Standing::Partner(_) => Dismissed::Partner,
+                Standing::Station(_) => Dismissed::Station,
+                Standing::Free | Standing::Officer(_) => Dismissed::Officer,
+            }))
         }
     }
 
@@ -330,15 +334,23 @@ impl Deed<Officer> {
     }
 }
 
+/// Which kind of caller was let in and may not come in any more.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Dismissed {
+    /// An officer: session, role or office ended.
+    Officer,
+    /// A partner, or its system.
+    Partner,
+    /// A station.
+    Station,
+}
+
 /// Why a verb does not become true.
 #[derive(Debug, Error)]
 pub enum DeedError {
     /// The caller was let in, and may not come in any more.
     #[error("the caller was let in, and may not come in any more")]
-    Dismissed {
-        /// True for a station, false for an officer.
-        station: bool,
-    },
+    Dismissed(Dismissed),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -89,22 +89,13 @@ pub(super) async fn answer(
     exchange: &Exchange,
     partner: &Partner,
     asked: &Asked,
-    by: By<'_>,
+    found: &Found,
     (agreement, grant, fields): (&Agreement, &Grant, &BTreeSet<Field>),
     subject: [u8; 32],
 ) -> Result<Answered, ExchangeError> {
-    let found = find(deed, partner, &by).await?;
-    // The same is read and compared where no person has the number.
-    let nobody_has_it: Person;
-    let (person, there) = match &found {
-        Some(registered) => (&registered.person, true),
-        None => {
-            nobody_has_it = decoy();
-            (&nobody_has_it, false)
-        }
-    };
-    let differs = asked.subject.differs(person);
-    let reached = there && grant.reaches(found.as_ref().and_then(province_of).as_deref());
+    let differs = asked.subject.differs(found.person());
+    let found = found.registered();
+    let reached = found.is_some() && grant.reaches(found.and_then(province_of).as_deref());
     let holds = reached && differs.is_empty();
     let id: RequestId = deed.id();
     let mut answer = Answer {
@@ -131,8 +122,8 @@ pub(super) async fn answer(
         // Where no person has the number, or the agreement does not reach the person, nothing belongs together.
         answer.differs = Some(if reached { differs } else { asked.subject.said() });
     }
-    let mut persons: Vec<PersonId> = found.iter().map(|registered| registered.id).collect();
-    if let Some(registered) = found.as_ref().filter(|_| holds && asked.service != Service::Confirm) {
+    let mut persons: Vec<PersonId> = found.map(|registered| registered.id).into_iter().collect();
+    if let Some(registered) = found.filter(|_| holds && asked.service != Service::Confirm) {
         persons.extend(tell(deed, exchange, &mut answer, registered, (grant, fields)).await?);
         let pseudonym = pseudonym(deed, partner, registered.id);
         requests::note_pseudonym(deed.tx(), partner.id, &pseudonym, registered.id).await?;
@@ -281,12 +272,34 @@ async fn registered_as(deed: &mut Deed<Partner>, relative: &Relative) -> Result<
     Ok(found)
 }
 
-/// Returns the person in force whom a question is about.
-pub(super) async fn find(
-    deed: &mut Deed<Partner>,
-    partner: &Partner,
-    by: &By<'_>,
-) -> Result<Option<Registered>, StoreError> {
+/// Whom a question is about, as far as the register knows.
+pub(super) enum Found {
+    /// The person in force.
+    Person(Box<Registered>),
+    /// None; the same is read and compared as of one, so that this takes as long.
+    Nobody(Box<Person>),
+}
+
+impl Found {
+    /// The person in force, if there is one.
+    pub fn registered(&self) -> Option<&Registered> {
+        match self {
+            Self::Person(registered) => Some(registered),
+            Self::Nobody(_) => None,
+        }
+    }
+
+    /// What is compared.
+    fn person(&self) -> &Person {
+        match self {
+            Self::Person(registered) => &registered.person,
+            Self::Nobody(decoy) => decoy,
+        }
+    }
+}
+
+/// Finds the person in force whom a question is about.
+pub(super) async fn find(deed: &mut Deed<Partner>, partner: &Partner, by: &By<'_>) -> Result<Found, StoreError> {
     let found = match by {
         By::Number(number) => register::search::by_number(deed.tx(), number).await?.pop(),
         By::OldNumber(old) => {
@@ -306,10 +319,13 @@ pub(super) async fn find(
         },
         By::Nothing => None,
     };
-    if let Some(found) = &found {
-        deed.saw(found.id);
-    }
-    Ok(found)
+    Ok(match found {
+        Some(found) => {
+            deed.saw(found.id);
+            Found::Person(Box::new(found))
+        }
+        None => Found::Nobody(Box::new(decoy())),
+    })
 }
 
 /// Returns the name by which a partner knows a person: the same always, another for each partner, and without the key

@@ -15,7 +15,7 @@ use super::subject::Subject;
 use super::{Exchange, ExchangeError, agreements_api, feed, looks_api};
 use crate::deed::{Action, Object, Purpose};
 use crate::ground::actor::Partner;
-use crate::ground::text::SomeWords;
+use crate::ground::text::{Login, SomeWords};
 use crate::web::{Desk, Digested, Looked, Problem, Right, Routes};
 
 /// The routes of this office.
@@ -55,9 +55,10 @@ struct Question {
     /// Number of the case at the partner.
     #[schema(value_type = String)]
     case: SomeWords<100>,
-    /// The partner's officer who asks: the name of an account of a person.
+    /// The partner's officer who asks: the name of an account of a person, letters of the Vietnamese alphabet, digits
+    /// and `.`, `-`, `_`, `@`.
     #[schema(value_type = String)]
-    officer: SomeWords<100>,
+    officer: Login,
     /// The officer's unit: the citizen is told of it.
     #[schema(value_type = String)]
     unit: SomeWords<200>,

@@ -8,6 +8,7 @@ use super::model::{Agreement, Field, Grant, Service};
 use super::store::agreements;
 use super::store::requests::{self, Kept};
 use super::subject::Subject;
+use super::turns::Of;
 use super::{Exchange, ExchangeError, answer, limits};
 use crate::deed::{Action, Deeds, Object};
 use crate::ground::actor::Partner;
@@ -17,7 +18,7 @@ use crate::web::Problem;
 
 /// A question of a partner.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub struct Asked {
     /// The partner's identifier of the request.
     pub request: String,
     /// SHA-256 of its body.
@@ -42,7 +43,7 @@ pub(super) struct Asked {
 
 /// A signed answer.
 #[derive(Debug)]
-pub(super) struct Answered {
+pub struct Answered {
     /// JSON.
     pub body: Vec<u8>,
     /// Detached JWS over it.
@@ -54,18 +55,24 @@ pub(super) struct Answered {
 ///
 /// # Errors
 /// As a problem, from [`ExchangeError`].
-pub(super) async fn ask(
-    deeds: &Deeds,
-    exchange: &Exchange,
-    partner: Partner,
-    asked: Asked,
-) -> Result<Answered, Problem> {
-    match attempt(deeds, exchange, &partner, &asked).await {
+pub async fn ask(deeds: &Deeds, exchange: &Exchange, partner: Partner, asked: Asked) -> Result<Answered, Problem> {
+    let done = {
+        // One of an officer first, then one about a person: in this order always, so that two never wait for each other.
+        let _of_officer = exchange.turns.take(Of::Officer(partner.id, asked.officer.clone())).await;
+        let _about_person = exchange.turns.take(Of::Person(partner.id, asked.subject.target().to_owned())).await;
+        attempt(deeds, exchange, &partner, &asked).await
+    };
+    match done {
         Ok(answered) => Ok(answered),
         Err(ExchangeError::Repeated) => Ok(again(deeds, &partner, &asked).await?),
         Err(
             refusal @ (ExchangeError::NotAgreed(_) | ExchangeError::Guessing(_) | ExchangeError::QuotaSpent { .. }),
         ) => {
+            // What was answered already costs nothing more, and is no other guess.
+            let bounded = !matches!(refusal, ExchangeError::NotAgreed(_));
+            if bounded && let Ok(answered) = again(deeds, &partner, &asked).await {
+                return Ok(answered);
+            }
             let problem = Problem::from(refusal);
             note_refusal(deeds, &partner, &asked, &problem).await?;
             Err(problem)
@@ -91,10 +98,12 @@ async fn attempt(
     if grant.hours.as_ref().is_some_and(|hours| !hours.hold(today.weekday(), time)) {
         return Err(ExchangeError::NotAgreed("it is outside the hours of the agreement".to_owned()));
     }
-    let subject = limits::subject_of(&deed, partner, asked);
+    let found = answer::find(&mut deed, partner, &by).await?;
+    let subject = limits::subject_of(&deed, partner, asked, &found);
     limits::no_guessing(&mut deed, exchange, partner, (&asked.officer, &subject)).await?;
     let spent = limits::spend(&mut deed, exchange, (agreement, place, grant), today).await?;
-    let answered = answer::answer(&mut deed, exchange, partner, asked, by, (agreement, grant, &fields), subject).await;
+    let answered =
+        answer::answer(&mut deed, exchange, partner, asked, &found, (agreement, grant, &fields), subject).await;
     let done = match answered {
         Ok(answered) => deed.commit().await.map(|()| answered).map_err(ExchangeError::from),
         Err(why) => Err(why),
@@ -174,7 +183,7 @@ async fn note_refusal(deeds: &Deeds, partner: &Partner, asked: &Asked, why: &Pro
     let mut deed = deeds.open(partner.clone()).await?;
     let by = asked.subject.by().map_err(|why| ExchangeError::RequestUnfit(why.to_owned()))?;
     let found = answer::find(&mut deed, partner, &by).await?;
-    let subject = limits::subject_of(&deed, partner, asked);
+    let subject = limits::subject_of(&deed, partner, asked, &found);
     let id: RequestId = deed.id();
     let kept = Kept {
         id,
@@ -199,7 +208,7 @@ async fn note_refusal(deeds: &Deeds, partner: &Partner, asked: &Asked, why: &Pro
     // A refused request may come again under its identifier, once what stood against it is gone.
     let request = format!("{}#{id}", asked.request);
     requests::insert(deed.tx(), partner, Kept { request: &request, ..kept }).await?;
-    let persons: Vec<PersonId> = found.iter().map(|registered| registered.id).collect();
+    let persons: Vec<PersonId> = found.registered().map(|registered| registered.id).into_iter().collect();
     answer::record(&mut deed, Action::ExchangeRefused, id, &persons, why.code().word(), None).await?;
     Ok(deed.commit().await?)
 }

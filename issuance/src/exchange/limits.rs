@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use time::{Date, Duration, OffsetDateTime};
 
+use super::answer::Found;
 use super::ask::Asked;
 use super::model::{Agreement, Grant};
 use super::store::requests;
@@ -12,6 +13,7 @@ use super::{Exchange, ExchangeError, Settings};
 use crate::deed::Deed;
 use crate::ground::actor::Partner;
 use crate::ground::ids::AgreementId;
+use crate::ground::text::Login;
 
 /// What of the quotas this process has reserved and not spent yet. A process that ends loses it: of a day's quota less
 /// is then used than is counted, never more.
@@ -48,10 +50,11 @@ impl Quota {
 
 /// Refuses an officer who is none.
 pub(super) fn fit_officer(exchange: &Exchange, partner: &Partner, asked: &Asked) -> Result<(), ExchangeError> {
-    let officer = asked.officer.to_lowercase();
-    let programme = [partner.code.as_str(), partner.name.as_str()].iter().any(|name| name.to_lowercase() == officer)
-        || exchange.settings.no_officers.iter().any(|name| name.to_lowercase() == officer);
-    if programme {
+    // The officer has the one spelling of an account: a programme has the same one, or is written otherwise.
+    let programmes = [partner.code.as_str(), partner.name.as_str()].into_iter();
+    let mut programmes = programmes.chain(exchange.settings.no_officers.iter().map(String::as_str));
+    let officer = |name: &str| name.parse::<Login>().is_ok_and(|name| name.as_str() == asked.officer);
+    if programmes.any(officer) {
         return Err(ExchangeError::RequestUnfit(
             "officer: a programme asks for an officer, and names that one".to_owned(),
         ));
@@ -70,9 +73,12 @@ pub(super) fn fit_clock(exchange: &Exchange, asked: &Asked, now: OffsetDateTime)
     Ok(())
 }
 
-/// Returns by what guesses about one person are counted together, without saying whom.
-pub(super) fn subject_of(deed: &Deed<Partner>, partner: &Partner, asked: &Asked) -> [u8; 32] {
-    deed.secrets().fingerprint(&format!("exchange-subject/{}", partner.id), asked.subject.target().as_bytes())
+/// Returns by what guesses about one person are counted together, without saying whom: whichever of the numbers names
+/// the person.
+pub(super) fn subject_of(deed: &Deed<Partner>, partner: &Partner, asked: &Asked, found: &Found) -> [u8; 32] {
+    let person = found.registered().map(|registered| registered.id.to_string());
+    let target = person.as_deref().unwrap_or_else(|| asked.subject.target());
+    deed.secrets().fingerprint(&format!("exchange-subject/{}", partner.id), target.as_bytes())
 }
 
 /// Refuses an officer of a partner, or a partner about one person, after too many questions that missed.

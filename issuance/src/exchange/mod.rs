@@ -20,9 +20,10 @@ mod signing;
 mod store;
 mod subject;
 mod told;
+mod turns;
 
 pub use api::routes;
-pub use ask::erase_answers;
+pub use ask::{Answered, Asked, ask, erase_answers};
 pub use feed::{erase_notices, place_changes};
 pub use looks::{Alert, alerts, trail_of};
 pub use model::{Field, Service};
@@ -31,10 +32,12 @@ pub use signing::{AnswerSigner, AnswerSignerError};
 pub use store::MIGRATIONS;
 pub use store::agreements::{AGREEMENT, EXCHANGE_PURPOSE};
 pub use store::delays::{EXCHANGE_CANARY, EXCHANGE_DELAY};
+pub use subject::Subject;
 use thiserror::Error;
 use time::Duration;
 
 use self::limits::Quota;
+use self::turns::Turns;
 use crate::access::AccessError;
 use crate::deed::DeedError;
 use crate::ground::OtherOffice;
@@ -81,13 +84,14 @@ pub struct Exchange {
     register: Register,
     signer: AnswerSigner,
     quota: Quota,
+    turns: Turns,
 }
 
 impl Exchange {
     /// The office with these settings.
     #[must_use]
     pub fn new(settings: Settings, register: Register, signer: AnswerSigner) -> Self {
-        Self { settings, register, signer, quota: Quota::default() }
+        Self { settings, register, signer, quota: Quota::default(), turns: Turns::default() }
     }
 
     /// So long what changed is kept for partners who follow.

@@ -14,7 +14,7 @@ use crate::population::model::{Person, Registered};
 /// partner was given for the person; with a number, full name and date of birth are said too, as today's clients do.
 #[derive(Clone, Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Subject {
+pub struct Subject {
     /// The number for life, twelve digits.
     #[schema(value_type = String)]
     pub personal_number: Words<20>,
@@ -65,7 +65,7 @@ impl Subject {
     ///
     /// # Errors
     /// What is missing, for a subject that names no person, names one twice, or lacks name or date of birth.
-    pub fn by(&self) -> Result<By<'_>, &'static str> {
+    pub(super) fn by(&self) -> Result<By<'_>, &'static str> {
         let Self { personal_number, old_id_number, pseudonym, .. } = self;
         let named = [personal_number.as_str(), old_id_number.as_str(), pseudonym.as_str()];
         if named.iter().filter(|text| !text.is_empty()).count() != 1 {
@@ -86,14 +86,14 @@ impl Subject {
     }
 
     /// Returns what guesses about one person have in common.
-    pub fn target(&self) -> &str {
+    pub(super) fn target(&self) -> &str {
         let Self { personal_number, old_id_number, pseudonym, .. } = self;
         let named = [personal_number.as_str(), old_id_number.as_str(), pseudonym.as_str()];
         named.into_iter().find(|text| !text.is_empty()).unwrap_or_default()
     }
 
     /// Returns the fields that are put to the test.
-    pub fn said(&self) -> BTreeSet<Field> {
+    pub(super) fn said(&self) -> BTreeSet<Field> {
         let said = [(Field::PersonalNumber, &self.personal_number), (Field::OldIdNumber, &self.old_id_number)]
             .map(|(field, text)| (field, text.as_str()));
         let more = [
@@ -108,7 +108,7 @@ impl Subject {
 
     /// Returns the fields in which a person differs from what is said. What cannot be read differs. All are compared,
     /// also after the first that differs: the time tells nothing.
-    pub fn differs(&self, person: &Person) -> BTreeSet<Field> {
+    pub(super) fn differs(&self, person: &Person) -> BTreeSet<Field> {
         let lower = |name: &FullName| name.as_str().to_lowercase();
         let name: Option<FullName> = self.full_name.as_str().parse().ok();
         let birth: Option<Date> = self.birth_date.as_str().parse().ok();

@@ -11,7 +11,7 @@ use crypto::perso::problem::{About, ProblemCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::deed::{DeedError, Object, Objection};
+use crate::deed::{DeedError, Dismissed, Object, Objection};
 use crate::ground::OtherOffice;
 use crate::ground::actor::OfficeCodeMalformed;
 use crate::ground::ids::{IdMalformed, RequestId};
@@ -302,8 +302,10 @@ impl From<DeedError> for Problem {
         match error {
             DeedError::Store(source) => source.into(),
             DeedError::Unrecorded { .. } => Self::internal(&error),
-            DeedError::Dismissed { station: true } => Self::new(ProblemCode::StationRevoked),
-            DeedError::Dismissed { station: false } => Self::new(ProblemCode::SessionNeeded)
+            DeedError::Dismissed(Dismissed::Partner) => Self::new(ProblemCode::PartnerCertificateUnfit)
+                .detail("the certificate or its authority ended while the request came in"),
+            DeedError::Dismissed(Dismissed::Station) => Self::new(ProblemCode::StationRevoked),
+            DeedError::Dismissed(Dismissed::Officer) => Self::new(ProblemCode::SessionNeeded)
                 .detail("the session ended, or office or roles of the officer changed, while the request came in"),
         }
     }

@@ -56,7 +56,7 @@ pub async fn system_of(house: &House, bao: &Caller, partner: &str, name: &str) -
 }
 
 /// A partner that two officers confirmed.
-async fn partner(house: &House, bao: &Caller, code: &str) -> String {
+pub async fn partner(house: &House, bao: &Caller, code: &str) -> String {
     let drafted = house.admin.post("/api/v1/partners", &format!("p-{code}"), new_partner(code)).await;
     assert_eq!(drafted.status, 200, "{drafted:?}");
     let id = drafted.body["id"].as_str().unwrap().to_owned();
@@ -77,11 +77,11 @@ pub async fn joined(house: &House) -> Joined {
     Joined { bao, system, partner, system_id }
 }
 
-fn grant(service: &str, fields: &[&str]) -> Value {
+pub fn grant(service: &str, fields: &[&str]) -> Value {
     json!({"purpose": PURPOSE, "service": service, "fields": fields, "per_day": 1000})
 }
 
-fn moment(house: &House, after: Duration) -> String {
+pub fn moment(house: &House, after: Duration) -> String {
     (house.clock.now() + after).replace_nanosecond(0).unwrap().format(&Rfc3339).unwrap()
 }
 

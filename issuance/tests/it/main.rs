@@ -27,6 +27,7 @@ mod dossier_histories;
 mod duplicates;
 mod examples;
 mod exchange;
+mod exchange_attacks;
 mod factors;
 mod factory_pages;
 mod feed;

@@ -1,6 +1,6 @@
 //! What the owner of the key file does about officers and stations without signing in.
 
-use issuance::deed::{DeedError, Object};
+use issuance::deed::{DeedError, Dismissed, Object};
 use issuance::{args, sql};
 use serde_json::Value;
 
@@ -40,7 +40,7 @@ async fn stations_are_listed_and_revoked_without_signing_in() {
         let said = succeeds(station(&["revoke", "counter-1", "--yes"])).await;
         assert!(said.contains("counter-1 is revoked"), "{said}");
         let refused = offices.state.deeds().open(offices.station.clone()).await;
-        assert!(matches!(refused, Err(DeedError::Dismissed { station: true })));
+        assert!(matches!(refused, Err(DeedError::Dismissed(Dismissed::Station))));
         let trail = offices.trail(Object::Station(offices.station.id)).await;
         assert_eq!(trail, ["station-enrolled", "station-revoked"]);
         assert_eq!(states(&listed().await), named("revoked", "in-use"));

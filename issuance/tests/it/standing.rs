@@ -1,7 +1,7 @@
 //! What was let in, proposed or sealed is judged by what is now: sessions, proposals, rights,
 //! at the moment of the deed.
 
-use issuance::deed::DeedError;
+use issuance::deed::{DeedError, Dismissed};
 use issuance::ground::{Randomness, Role};
 use issuance::server::{self, Settings};
 use issuance::store::{Argument, Sql};
@@ -327,7 +327,7 @@ async fn a_deed_of_a_station_that_was_revoked_meanwhile_does_not_begin() {
     let path = format!("/api/v1/stations/{id}/revocation");
     assert_eq!(house.admin.post(&path, "k", json!({"reason": "stolen"})).await.status, 200);
     let refused = deeds.open(station).await.map(drop).unwrap_err();
-    assert!(matches!(refused, DeedError::Dismissed { station: true }), "{refused:?}");
+    assert!(matches!(refused, DeedError::Dismissed(Dismissed::Station)), "{refused:?}");
     assert_eq!(issuance::web::Problem::from(refused).code().word(), "station-revoked");
     house.service.stop().await;
 }
