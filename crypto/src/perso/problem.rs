@@ -176,6 +176,7 @@ catalogue! {
     EvidenceMissing "evidence-missing" Request
     ExchangeCursorGone "exchange-cursor-gone" Request
     ExchangeGuessing "exchange-guessing" Station
+    ExchangeListUnknown "exchange-list-unknown" Request
     ExchangeNotAgreed "exchange-not-agreed" Station
     ExchangeQuotaSpent "exchange-quota-spent" Station
     ExchangeRequestReused "exchange-request-reused" Request

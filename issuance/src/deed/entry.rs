@@ -281,6 +281,8 @@ words! {
         ExchangeDelayConfirmed = "exchange-delay-confirmed",
         /// An officer proposed that looks are told later, as a judge orders.
         ExchangeDelayProposed = "exchange-delay-proposed",
+        /// A partner opened a list of persons to be confirmed.
+        ExchangeListOpened = "exchange-list-opened",
         /// Who looked at a person, and what was told, was put together for the person.
         ExchangeLooksRead = "exchange-looks-read",
         /// A partner was not told what it asked.

@@ -160,7 +160,7 @@ pub(super) async fn answer(
     if !requests::insert(deed.tx(), partner, kept).await? {
         return Err(ExchangeError::Repeated);
     }
-    if let (Some(pseudonym), Some(registered)) = (followed, &found) {
+    if let (Some(pseudonym), Some(registered)) = (followed, found) {
         let (partner, purpose) = (partner.id, asked.purpose.clone());
         let begun = Follow { partner, purpose, person: registered.id, pseudonym, request: id, at: deed.at() };
         feed::follow(deed.tx(), &begun).await?;
@@ -186,11 +186,17 @@ pub(super) async fn record(
     if persons.is_empty() {
         return deed.enter(entry()).await;
     }
+    if persons.len() > FEW {
+        return deed.enter_all(persons.iter().map(|person| entry().about(*person)).collect()).await;
+    }
     for person in persons {
         deed.enter(entry().about(*person)).await?;
     }
     Ok(())
 }
+
+/// Records about more persons are written together.
+const FEW: usize = 8;
 
 /// Puts what is told into the answer. Returns the other persons of whom it tells.
 async fn tell(
@@ -245,7 +251,7 @@ async fn tell(
                 answer.relatives.push(Kin { relation, record });
             }
         }
-        Service::Confirm | Service::Follow => {}
+        Service::Confirm | Service::ConfirmList | Service::Follow => {}
     }
     others.sort();
     others.dedup();

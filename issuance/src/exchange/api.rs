@@ -12,7 +12,7 @@ use super::ask::{self, Asked};
 use super::model::{Agreement, Field, Grant, Service};
 use super::signing::AnswerKey;
 use super::subject::Subject;
-use super::{Exchange, ExchangeError, agreements_api, feed, looks_api};
+use super::{Exchange, ExchangeError, agreements_api, feed, lists, looks_api};
 use crate::deed::{Action, Object, Purpose};
 use crate::ground::actor::Partner;
 use crate::ground::text::{Login, SomeWords};
@@ -34,6 +34,7 @@ where
         .add(Right::Partner, routes!(card_status))
         .add(Right::Partner, routes!(follow))
         .merge(feed::api::routes())
+        .merge(lists::api::routes())
         .merge(agreements_api::routes())
         .merge(looks_api::routes())
 }

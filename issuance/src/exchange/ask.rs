@@ -41,6 +41,13 @@ pub struct Asked {
     pub subject: Subject,
 }
 
+impl Asked {
+    /// By what it is known when it comes again.
+    fn again(&self) -> (&str, &[u8; 32], Service) {
+        (&self.request, &self.request_sha256, self.service)
+    }
+}
+
 /// A signed answer.
 #[derive(Debug)]
 pub struct Answered {
@@ -57,20 +64,21 @@ pub struct Answered {
 /// As a problem, from [`ExchangeError`].
 pub async fn ask(deeds: &Deeds, exchange: &Exchange, partner: Partner, asked: Asked) -> Result<Answered, Problem> {
     let done = {
-        // One of an officer first, then one about a person: in this order always, so that two never wait for each other.
+        // One of an officer first, then one about a person: in this order always, so that two
+        // never wait for each other.
         let _of_officer = exchange.turns.take(Of::Officer(partner.id, asked.officer.clone())).await;
         let _about_person = exchange.turns.take(Of::Person(partner.id, asked.subject.target().to_owned())).await;
         attempt(deeds, exchange, &partner, &asked).await
     };
     match done {
         Ok(answered) => Ok(answered),
-        Err(ExchangeError::Repeated) => Ok(again(deeds, &partner, &asked).await?),
+        Err(ExchangeError::Repeated) => Ok(again(deeds, &partner, asked.again()).await?),
         Err(
             refusal @ (ExchangeError::NotAgreed(_) | ExchangeError::Guessing(_) | ExchangeError::QuotaSpent { .. }),
         ) => {
             // What was answered already costs nothing more, and is no other guess.
             let bounded = !matches!(refusal, ExchangeError::NotAgreed(_));
-            if bounded && let Ok(answered) = again(deeds, &partner, &asked).await {
+            if bounded && let Ok(answered) = again(deeds, &partner, asked.again()).await {
                 return Ok(answered);
             }
             let problem = Problem::from(refusal);
@@ -88,7 +96,7 @@ async fn attempt(
     asked: &Asked,
 ) -> Result<Answered, ExchangeError> {
     let by = asked.subject.by().map_err(|why| ExchangeError::RequestUnfit(why.to_owned()))?;
-    limits::fit_officer(exchange, partner, asked)?;
+    limits::fit_officer(exchange, partner, &asked.officer)?;
     let mut deed = deeds.open(partner.clone()).await?;
     let (at, today, time) = (deed.at(), deed.today(), deed.time_of_day());
     limits::fit_clock(exchange, asked, at)?;
@@ -154,11 +162,15 @@ fn agreed_fields(grant: &Grant, asked: &Asked) -> Result<BTreeSet<Field>, Exchan
 }
 
 /// Gives the answer again to a request that came before with the same content.
-async fn again(deeds: &Deeds, partner: &Partner, asked: &Asked) -> Result<Answered, ExchangeError> {
+pub(super) async fn again(
+    deeds: &Deeds,
+    partner: &Partner,
+    (request, request_sha256, service): (&str, &[u8; 32], Service),
+) -> Result<Answered, ExchangeError> {
     let mut deed = deeds.open(partner.clone()).await?;
-    let before = requests::before(deed.tx(), partner.id, &asked.request).await?;
+    let before = requests::before(deed.tx(), partner.id, request).await?;
     let before = before.ok_or(ExchangeError::RequestReused)?;
-    if before.request_sha256 != asked.request_sha256 || before.service != asked.service.word() {
+    if before.request_sha256 != *request_sha256 || before.service != service.word() {
         return Err(ExchangeError::RequestReused);
     }
     let Some(sealed) = before.answer else {
@@ -168,7 +180,7 @@ async fn again(deeds: &Deeds, partner: &Partner, asked: &Asked) -> Result<Answer
             before.outcome
         )));
     };
-    let body = deed.secrets().open(&sealed_as(partner, &asked.request), &sealed);
+    let body = deed.secrets().open(&sealed_as(partner, request), &sealed);
     let body = body.map_err(|_| StoreError::inconsistent("exchange_request", "answer", before.id.to_string()))?;
     // The persons of whom the answer tells are those of its records.
     let object = Object::ExchangeRequest(before.id).to_string();

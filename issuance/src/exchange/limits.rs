@@ -49,11 +49,11 @@ impl Quota {
 }
 
 /// Refuses an officer who is none.
-pub(super) fn fit_officer(exchange: &Exchange, partner: &Partner, asked: &Asked) -> Result<(), ExchangeError> {
+pub(super) fn fit_officer(exchange: &Exchange, partner: &Partner, named: &str) -> Result<(), ExchangeError> {
     // The officer has the one spelling of an account: a programme has the same one, or is written otherwise.
     let programmes = [partner.code.as_str(), partner.name.as_str()].into_iter();
     let mut programmes = programmes.chain(exchange.settings.no_officers.iter().map(String::as_str));
-    let officer = |name: &str| name.parse::<Login>().is_ok_and(|name| name.as_str() == asked.officer);
+    let officer = |name: &str| name.parse::<Login>().is_ok_and(|name| name.as_str() == named);
     if programmes.any(officer) {
         return Err(ExchangeError::RequestUnfit(
             "officer: a programme asks for an officer, and names that one".to_owned(),
@@ -131,10 +131,29 @@ pub(super) async fn spend(
     let taken = requests::spend(deed.tx(), agreement.id, place, today, bound).await?;
     match u32::try_from(taken).unwrap_or(0).checked_sub(1) {
         Some(more) => Ok(Spent::Reserved(more)),
-        None => {
-            let tomorrow = today.next_day().map_or(deed.at(), |day| deed.begin_of(day));
-            let wait = (tomorrow - deed.at()).whole_seconds();
-            Err(ExchangeError::QuotaSpent { wait: u64::try_from(wait).unwrap_or(1).max(1) })
-        }
+        None => Err(spent_today(deed, today)),
     }
+}
+
+/// Spends so many of the day's quota, or none.
+///
+/// # Errors
+/// [`ExchangeError::QuotaSpent`] if not as many are left.
+pub(super) async fn spend_all(
+    deed: &mut Deed<Partner>,
+    (agreement, place, grant): (&Agreement, usize, &Grant),
+    many: i64,
+) -> Result<(), ExchangeError> {
+    let today = deed.today();
+    let place = i64::try_from(place).unwrap_or(i64::MAX);
+    let bound = (many, i64::from(grant.per_day));
+    let taken = requests::spend(deed.tx(), agreement.id, place, today, bound).await?;
+    if taken == many { Ok(()) } else { Err(spent_today(deed, today)) }
+}
+
+/// The day's quota is spent: until the next day begins.
+fn spent_today(deed: &Deed<Partner>, today: Date) -> ExchangeError {
+    let tomorrow = today.next_day().map_or(deed.at(), |day| deed.begin_of(day));
+    let wait = (tomorrow - deed.at()).whole_seconds();
+    ExchangeError::QuotaSpent { wait: u64::try_from(wait).unwrap_or(1).max(1) }
 }

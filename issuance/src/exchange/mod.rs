@@ -12,6 +12,7 @@ mod api;
 mod ask;
 mod feed;
 mod limits;
+mod lists;
 mod looks;
 mod looks_api;
 mod model;
@@ -125,6 +126,9 @@ pub enum ExchangeError {
     /// An officer or a partner missed too often.
     #[error("too many questions about what is not so: {0}")]
     Guessing(&'static str),
+    /// No such list of the partner.
+    #[error("list unknown")]
+    ListUnknown,
     /// The number of an agreement or the code of a purpose is taken.
     #[error("the number or the code is taken")]
     NameTaken,

@@ -66,6 +66,8 @@ listed! {
         CardStatus = "card-status",
         /// Whether particulars belong together.
         Confirm = "confirm",
+        /// As `confirm`, of a list.
+        ConfirmList = "confirm-list",
         /// What changes of the person from now on.
         Follow = "follow",
         /// The persons of a household.
@@ -142,7 +144,7 @@ impl Service {
         use Field as F;
         match self {
             Self::CardStatus => &[F::CardExpires, F::CardIssued, F::CardStatus],
-            Self::Confirm => {
+            Self::Confirm | Self::ConfirmList => {
                 &[F::BirthDate, F::EthnicGroup, F::FullName, F::Nationality, F::OldIdNumber, F::PersonalNumber, F::Sex]
             }
             Self::Follow | Self::Household | Self::LookUp => Field::ALL,
@@ -220,10 +222,9 @@ impl Grant {
         if self.fields.is_empty() {
             return Err(format!("{}: no field is named", self.service));
         }
-        if self.service == Service::Confirm
-            && ![Field::FullName, Field::BirthDate].iter().all(|field| self.fields.contains(field))
-        {
-            return Err("confirm: full_name and birth_date are always put to the test".to_owned());
+        let confirms = matches!(self.service, Service::Confirm | Service::ConfirmList);
+        if confirms && ![Field::FullName, Field::BirthDate].iter().all(|field| self.fields.contains(field)) {
+            return Err("confirmations: full_name and birth_date are always put to the test".to_owned());
         }
         let kin = [Field::Father, Field::Mother, Field::Spouse, Field::Representative];
         if self.service == Service::Kinship && !kin.iter().any(|field| self.fields.contains(field)) {
@@ -236,7 +237,7 @@ impl Grant {
         if self.per_day == 0 {
             return Err(format!("{}: per_day is 0", self.service));
         }
-        if self.tells_which && self.service != Service::Confirm {
+        if self.tells_which && !confirms {
             return Err(format!("{}: tells_which is for confirmations", self.service));
         }
         match &self.hours {

@@ -18,6 +18,7 @@ impl From<ExchangeError> for Problem {
             E::DelayUnknown => of(Code::LookDelayUnknown),
             E::Deed(source) => source.into(),
             E::Guessing(_) => of(Code::ExchangeGuessing).retry_after(3600),
+            E::ListUnknown => of(Code::ExchangeListUnknown),
             E::NameTaken => of(Code::NameTaken),
             E::NotAgreed(_) => of(Code::ExchangeNotAgreed),
             E::NotJson(source) => Self::internal(&source),

@@ -3,6 +3,7 @@
 pub(super) mod agreements;
 pub(super) mod delays;
 pub(super) mod feed;
+pub(super) mod lists;
 pub(super) mod requests;
 
 use crate::migration;
@@ -13,4 +14,5 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(232, "0232_exchange_agreements"),
     migration!(233, "0233_exchange_delays"),
     migration!(238, "0238_exchange_follows"),
+    migration!(239, "0239_exchange_lists"),
 ];

@@ -71,6 +71,8 @@ pub mod of {
         Hold;
         /// A lease of numbers for life.
         Lease;
+        /// A list of persons that a partner confirms.
+        List;
         /// A merge or a split of persons.
         Merge;
         /// A notice to a citizen.
@@ -162,6 +164,8 @@ pub type FormId = Id<of::Form>;
 pub type HoldId = Id<of::Hold>;
 /// Identifier of a lease of numbers.
 pub type LeaseId = Id<of::Lease>;
+/// Identifier of a list of persons that a partner confirms.
+pub type ListId = Id<of::List>;
 /// Identifier of a merge or a split of persons.
 pub type MergeId = Id<of::Merge>;
 /// Identifier of a notice to a citizen.

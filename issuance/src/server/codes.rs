@@ -181,6 +181,24 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
         ],
     ),
     ("GET", "/api/v1/exchange/changes", &[C::ExchangeCursorGone, C::ExchangeNotAgreed, C::RecordTampered]),
+    (
+        "POST",
+        "/api/v1/exchange/lists",
+        &[C::ExchangeNotAgreed, C::ExchangeRequestReused, C::ExchangeRequestUnfit, C::RecordTampered],
+    ),
+    ("GET", "/api/v1/exchange/lists/{id}", &[C::ExchangeListUnknown]),
+    (
+        "POST",
+        "/api/v1/exchange/lists/{id}/stretches",
+        &[
+            C::ExchangeListUnknown,
+            C::ExchangeNotAgreed,
+            C::ExchangeQuotaSpent,
+            C::ExchangeRequestReused,
+            C::ExchangeRequestUnfit,
+            C::RecordTampered,
+        ],
+    ),
     ("GET", "/api/v1/exchange/follows", &[C::ExchangeNotAgreed, C::RecordTampered]),
     ("GET", "/api/v1/persons/{id}/looks", &[C::OtherOffice, C::PersonUnknown, C::RecordTampered]),
     (

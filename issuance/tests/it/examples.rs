@@ -824,6 +824,7 @@ async fn exchanges(house: &House, walk: &mut Walk) {
         grant("kinship", &["mother", "full_name"]),
         grant("card-status", &["card_status"]),
         grant("follow", &["life", "permanent_residence"]),
+        grant("confirm-list", &["full_name", "birth_date"]),
     ]);
     let now = house.clock.now().replace_nanosecond(0).unwrap();
     let moment = |days: i64| {
@@ -853,6 +854,14 @@ async fn exchanges(house: &House, walk: &mut Walk) {
     walk.get(&caller, "/api/v1/exchange/changes?purpose=tax-number&limit=10").await;
     let pseudonym = text(&followed["follows"][0], "pseudonym");
     walk.post(&caller, "/api/v1/exchange/unfollow", json!({"purpose": "tax-number", "pseudonym": pseudonym})).await;
+    let list = json!({"request": "ds-2026-11", "purpose": "tax-number", "case": "KH-2026-11", "officer": "nguyen.van.thu",
+        "second_officer": "tran.thi.duyet", "unit": "Cục Thuế thử nghiệm", "lines": 2});
+    let list = text(&walk.post(&caller, "/api/v1/exchange/lists", list).await, "list");
+    let lines = json!([{"personal_number": number, "full_name": "Phạm Thị Hỏi", "birth_date": "17/05/1990"},
+        {"personal_number": "003190999999", "full_name": "Phạm Thị Hỏi", "birth_date": "17/05/1990"}]);
+    let stretch = json!({"number": 1, "lines": lines});
+    walk.post(&caller, &format!("/api/v1/exchange/lists/{list}/stretches"), stretch).await;
+    walk.get(&caller, &format!("/api/v1/exchange/lists/{list}")).await;
     let of_person = |rest: &str| format!("/api/v1/persons/{person}{rest}");
     let order = json!({"partner_id": partner, "court": "Tòa án Thử", "order": "QĐ-1/2026", "until": moment(30)});
     let delay = text(&walk.post(&bao, &of_person("/look-delays"), order).await, "id");

@@ -63,6 +63,7 @@ mod pages;
 mod pages_counter;
 mod paper_archive;
 mod parcels;
+mod partner_lists;
 mod payments;
 mod people_pages;
 mod portraits;

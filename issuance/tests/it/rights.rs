@@ -82,6 +82,9 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("GET", "/api/v1/exchange/changes", Partners),
     ("POST", "/api/v1/exchange/follow", Partners),
     ("GET", "/api/v1/exchange/follows", Partners),
+    ("POST", "/api/v1/exchange/lists", Partners),
+    ("GET", "/api/v1/exchange/lists/{id}", Partners),
+    ("POST", "/api/v1/exchange/lists/{id}/stretches", Partners),
     ("POST", "/api/v1/exchange/unfollow", Partners),
     // Officers and stations of the authority.
     ("GET", "/api/v1/officers", Officers(&[Admin])),

@@ -1,12 +1,14 @@
 //! SQL of the search.
 
+use std::collections::BTreeMap;
+
 use crypto::identity::PersonalNumber;
 
 use super::super::model::{Person, Registered};
 use super::super::names::Indexed;
 use crate::ground::Id;
 use crate::ground::ids::PersonId;
-use crate::store::{Db, StoreError, Tx};
+use crate::store::{Argument, Db, StoreError, Tx};
 use crate::{args, sql};
 
 /// What persons must have beside the name by which they are sought; an empty text and the whole range ask for nothing.
@@ -161,6 +163,42 @@ pub async fn namesakes(tx: &mut Tx, folded: &str, year: u16) -> Result<Vec<Regis
 pub async fn by_number(tx: &mut Tx, number: &PersonalNumber) -> Result<Vec<Registered>, StoreError> {
     let sql = sql!("select id, office, personal_number, record, findings from person where personal_number = $1");
     tx.all(sql, args![number.as_str()]).await?.iter().map(super::read).collect()
+}
+
+/// Returns the persons with these numbers, each under its number. The caller records whom it tells of.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn by_numbers(tx: &mut Tx, numbers: Vec<String>) -> Result<BTreeMap<String, Registered>, StoreError> {
+    let sql = sql!(
+        pg "select id, office, personal_number, record, findings from person where personal_number = any($1::text[])",
+        lite "select id, office, personal_number, record, findings from person
+              where personal_number in (select value from json_each($1))",
+    );
+    let rows = tx.all(sql, args![Argument::Texts(numbers)]).await?;
+    rows.iter().map(|row| Ok((row.get("personal_number")?, super::read(row)?))).collect()
+}
+
+/// Returns the persons with these numbers of old cards, under each number all who have it. The caller records whom it
+/// tells of.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn by_old_numbers(
+    tx: &mut Tx,
+    numbers: Vec<String>,
+) -> Result<BTreeMap<String, Vec<Registered>>, StoreError> {
+    let sql = sql!(
+        pg "select id, office, personal_number, record, findings, old_id_number from person
+            where old_id_number = any($1::text[])",
+        lite "select id, office, personal_number, record, findings, old_id_number from person
+              where old_id_number in (select value from json_each($1))",
+    );
+    let mut found = BTreeMap::<String, Vec<Registered>>::new();
+    for row in tx.all(sql, args![Argument::Texts(numbers)]).await? {
+        found.entry(row.get("old_id_number")?).or_default().push(super::read(&row)?);
+    }
+    Ok(found)
 }
 
 /// Returns the persons with this number of an old card; more than one is a fault of the papers. The caller records

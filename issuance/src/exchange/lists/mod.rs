@@ -1,0 +1,336 @@
+//! Lists: a partner confirms up to a million lines, in stretches of a thousand.
+//!
+//! A list is opened under an agreement by two of the partner's officers. Each stretch is a question of its own,
+//! answered at once, signed and kept: what was cut is sent again, and the same bytes have the same answer. So a list
+//! can rest for a day, or until the quota of tomorrow, and goes on where it was.
+
+pub(super) mod api;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use time::{Duration, OffsetDateTime};
+
+use super::ask::{self, Answered, sealed_as};
+use super::model::{Agreement, Field, Grant, Service};
+use super::store::agreements;
+use super::store::lists::{self, List, Stretch};
+use super::store::requests::{self, Kept};
+use super::subject::{By, Subject, province_of};
+use super::{Exchange, ExchangeError, limits};
+use crate::deed::{Action, Deed, Deeds, Entry, Object, Purpose};
+use crate::ground::actor::Partner;
+use crate::ground::ids::{ListId, PersonId, RequestId};
+use crate::ground::text::Login;
+use crate::population::model::Registered;
+use crate::population::store::search;
+
+/// Most lines of a list.
+const MOST: u32 = 1_000_000;
+/// Most lines of a stretch: an answer stays far below the ten megabytes that X-Road carries.
+const STRETCH: usize = 1_000;
+
+/// What opens a list.
+pub(super) struct Opening {
+    /// The partner's identifier of the request.
+    pub request: String,
+    /// SHA-256 of its body.
+    pub request_sha256: [u8; 32],
+    /// Code of the purpose.
+    pub purpose: String,
+    /// Number of the partner's case.
+    pub case: String,
+    /// The partner's officer who asks.
+    pub officer: Login,
+    /// The partner's officer who agreed: another person.
+    pub second_officer: Login,
+    /// Their unit.
+    pub unit: String,
+    /// So many lines.
+    pub lines: u32,
+}
+
+/// Opens a list; the same request opens it once.
+///
+/// # Errors
+/// [`ExchangeError::NotAgreed`], [`ExchangeError::RequestUnfit`], [`ExchangeError::RequestReused`]
+pub(super) async fn open(
+    deeds: &Deeds,
+    exchange: &Exchange,
+    partner: Partner,
+    opening: Opening,
+) -> Result<List, ExchangeError> {
+    for officer in [&opening.officer, &opening.second_officer] {
+        limits::fit_officer(exchange, &partner, officer.as_str())?;
+    }
+    if opening.officer == opening.second_officer {
+        return Err(unfit("second_officer: another officer than `officer` agrees to a list"));
+    }
+    if !(1..=MOST).contains(&opening.lines) {
+        return Err(unfit("lines: a list has 1 to 1,000,000"));
+    }
+    let mut deed = deeds.open(partner).await?;
+    let partner = deed.actor().id;
+    if let Some(before) = lists::opened_by(deed.tx(), partner, &opening.request).await? {
+        let same = before.request_sha256 == opening.request_sha256;
+        return if same { Ok(before) } else { Err(ExchangeError::RequestReused) };
+    }
+    let (agreement, _, _) = allowing(&mut deed, &opening.purpose).await?;
+    let list = List {
+        id: deed.id(),
+        partner,
+        agreement: agreement.id,
+        request: opening.request,
+        request_sha256: opening.request_sha256,
+        purpose: opening.purpose,
+        case: opening.case,
+        officer: opening.officer.as_str().to_owned(),
+        second_officer: opening.second_officer.as_str().to_owned(),
+        unit: opening.unit,
+        announced: i64::from(opening.lines),
+        at: deed.at(),
+    };
+    if !lists::insert(deed.tx(), &list).await? {
+        // The same request came twice at once, and the other one was first.
+        return Err(ExchangeError::Repeated);
+    }
+    let entry = Entry::new(Action::ExchangeListOpened, Object::Agreement(agreement.id), Purpose::Exchange);
+    deed.enter(entry.because(format!("list/{}", list.id))).await?;
+    deed.commit().await?;
+    Ok(list)
+}
+
+/// How far a list is.
+///
+/// # Errors
+/// [`ExchangeError::ListUnknown`]
+pub(super) async fn state(deeds: &Deeds, partner: Partner, id: ListId) -> Result<(List, Vec<Stretch>), ExchangeError> {
+    let mut deed = deeds.open(partner).await?;
+    let partner = deed.actor().id;
+    let list = lists::list(deed.tx(), partner, id).await?.ok_or(ExchangeError::ListUnknown)?;
+    // Nothing of a person is told: the deed ends without a trace.
+    Ok((list, lists::stretches(deed.tx(), id).await?))
+}
+
+/// What a stretch is answered; signed.
+#[derive(Serialize)]
+struct Told<'a> {
+    list: ListId,
+    stretch: u32,
+    request_sha256: String,
+    answer: RequestId,
+    #[serde(with = "time::serde::rfc3339")]
+    answered_at: OffsetDateTime,
+    agreement: &'a str,
+    purpose: &'a str,
+    service: Service,
+    lines: Vec<Line>,
+}
+
+/// What one line is answered.
+#[derive(Debug, Serialize)]
+struct Line {
+    outcome: Outcome,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    differs: Option<BTreeSet<Field>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'static str>,
+}
+
+/// What came of a line.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Outcome {
+    /// The particulars belong together.
+    Confirmed,
+    /// They do not, or no person has the number.
+    NotConfirmed,
+    /// The line names no person, or lacks name or date of birth.
+    Unfit,
+}
+
+/// Answers a stretch of a list: all its lines in one transaction, with a record about each person whom they touch.
+///
+/// # Errors
+/// [`ExchangeError::ListUnknown`], [`ExchangeError::NotAgreed`], [`ExchangeError::QuotaSpent`] for a stretch that the
+/// day's quota does not hold whole, [`ExchangeError::RequestReused`] for a number that was answered with other lines,
+/// [`ExchangeError::RequestUnfit`]
+pub(super) async fn answer(
+    deeds: &Deeds,
+    exchange: &Exchange,
+    partner: &Partner,
+    id: ListId,
+    (number, request_sha256, subjects): (u32, [u8; 32], Vec<Subject>),
+) -> Result<Answered, ExchangeError> {
+    if !(1..=STRETCH).contains(&subjects.len()) {
+        return Err(unfit("lines: a stretch has 1 to 1,000"));
+    }
+    if !(1..=MOST).contains(&number) {
+        return Err(unfit("number: stretches are counted from 1"));
+    }
+    let request = format!("list/{id}/{number}");
+    let mut deed = deeds.open(partner.clone()).await?;
+    let list = lists::locked(deed.tx(), partner.id, id).await?.ok_or(ExchangeError::ListUnknown)?;
+    if requests::before(deed.tx(), partner.id, &request).await?.is_some() {
+        drop(deed);
+        return ask::again(deeds, partner, (&request, &request_sha256, Service::ConfirmList)).await;
+    }
+    let (agreement, place, grant) = allowing(&mut deed, &list.purpose).await?;
+    let more = i64::try_from(subjects.len()).unwrap_or(i64::MAX);
+    if lists::answered(deed.tx(), id).await? + more > list.announced {
+        return Err(unfit("lines: there are more than were announced when the list was opened"));
+    }
+    let said: BTreeSet<Field> = subjects.iter().flat_map(Subject::said).collect();
+    let number_of = |field: &&Field| matches!(field, Field::PersonalNumber | Field::OldIdNumber);
+    if let Some(field) = said.iter().filter(|field| !number_of(field)).find(|field| !grant.fields.contains(field)) {
+        return Err(ExchangeError::NotAgreed(format!("the field {field} is not in the agreement")));
+    }
+    limits::spend_all(&mut deed, (&agreement, place, &grant), more).await?;
+    let found = Found::of(&mut deed, &subjects).await?;
+    let mut touched: BTreeMap<PersonId, bool> = BTreeMap::new();
+    let lines: Vec<Line> = subjects.iter().map(|subject| judged(subject, &found, &grant, &mut touched)).collect();
+    let confirmed = lines.iter().filter(|line| line.outcome == Outcome::Confirmed).count();
+    if lines.len() >= 100 && confirmed * 2 < lines.len() {
+        tracing::warn!(partner = %partner.id, list = %id, "most lines of a list are not so");
+    }
+    let answer: RequestId = deed.id();
+    let told = Told {
+        list: id,
+        stretch: number,
+        request_sha256: hex::encode(request_sha256),
+        answer,
+        answered_at: deed.at(),
+        agreement: &agreement.number,
+        purpose: &list.purpose,
+        service: Service::ConfirmList,
+        lines,
+    };
+    let body = serde_json::to_vec(&told)?;
+    let signature = exchange.signer.sign(&body)?;
+    let subject = deed.secrets().fingerprint("exchange-list", id.uuid().as_bytes());
+    let kept = Kept {
+        id: answer,
+        at: deed.at(),
+        request: &request,
+        request_sha256,
+        agreement: Some(agreement.id),
+        purpose: &list.purpose,
+        service: Service::ConfirmList.word(),
+        officer: &list.officer,
+        unit: &list.unit,
+        case: &list.case,
+        fields: said.iter().map(|field| field.word()).collect::<Vec<_>>().join(","),
+        outcome: "answered",
+        subject,
+        missed: false,
+        answer: Some(deed.secrets().seal(&sealed_as(partner, &request), &body)),
+        answer_sha256: Sha256::digest(&body).into(),
+        signature: &signature,
+        kept_until: deed.at() + Duration::days(i64::from(agreement.kept_days)),
+    };
+    if !requests::insert(deed.tx(), partner, kept).await? {
+        return Err(ExchangeError::Repeated);
+    }
+    let stretch =
+        Stretch { number: i64::from(number), lines: more, confirmed: i64::try_from(confirmed).unwrap_or(more) };
+    lists::note(deed.tx(), id, stretch, answer).await?;
+    let entry = |said: &str| {
+        let related = Some(Object::Agreement(agreement.id));
+        Entry { related, ..Entry::new(Action::ExchangeAnswered, Object::ExchangeRequest(answer), Purpose::Exchange) }
+            .because(said)
+    };
+    let mut entries: Vec<Entry> = touched
+        .into_iter()
+        .map(|(person, holds)| entry(if holds { "confirmed" } else { "not-confirmed" }).about(person))
+        .collect();
+    if entries.is_empty() {
+        entries.push(entry("not-confirmed"));
+    }
+    deed.enter_all(entries).await?;
+    deed.commit().await?;
+    Ok(Answered { body, signature })
+}
+
+/// The persons whom the lines of a stretch name by number, read at once.
+struct Found {
+    by_number: BTreeMap<String, Registered>,
+    by_old_number: BTreeMap<String, Vec<Registered>>,
+}
+
+impl Found {
+    async fn of(deed: &mut Deed<Partner>, subjects: &[Subject]) -> Result<Self, ExchangeError> {
+        let (mut numbers, mut old) = (BTreeSet::new(), BTreeSet::new());
+        for subject in subjects {
+            match subject.by() {
+                Ok(By::Number(number)) => drop(numbers.insert(number.to_string())),
+                Ok(By::OldNumber(number)) => drop(old.insert(number.to_owned())),
+                Ok(By::Nothing | By::Pseudonym(_)) | Err(_) => {}
+            }
+        }
+        let (numbers, old) = (numbers.into_iter().collect(), old.into_iter().collect());
+        let by_number = search::by_numbers(deed.tx(), numbers).await?;
+        let of_old = search::by_old_numbers(deed.tx(), old).await?;
+        for person in by_number.values().chain(of_old.values().flatten()) {
+            deed.saw(person.id);
+        }
+        Ok(Self { by_number, by_old_number: of_old })
+    }
+
+    /// Returns the person whom a line names; none where two have the number of an old card.
+    fn person(&self, by: &By<'_>) -> Option<&Registered> {
+        match by {
+            By::Number(number) => self.by_number.get(&number.to_string()),
+            By::OldNumber(old) => {
+                self.by_old_number.get(*old).filter(|found| found.len() == 1).and_then(|found| found.first())
+            }
+            By::Pseudonym(_) | By::Nothing => None,
+        }
+    }
+}
+
+/// Judges a line, and notes the person whom it touches. What is said of a person by any line that is so counts as
+/// confirmed for the person's log.
+fn judged(subject: &Subject, found: &Found, grant: &Grant, touched: &mut BTreeMap<PersonId, bool>) -> Line {
+    let by = match subject.by() {
+        Err(why) => return Line { outcome: Outcome::Unfit, differs: None, why: Some(why) },
+        Ok(By::Pseudonym(_)) => {
+            let why = Some("subject: lists name persons by number");
+            return Line { outcome: Outcome::Unfit, differs: None, why };
+        }
+        Ok(by) => by,
+    };
+    let registered = found.person(&by);
+    let differs = registered.map(|registered| subject.differs(&registered.person));
+    let reached = registered.is_some_and(|registered| grant.reaches(province_of(registered).as_deref()));
+    let holds = reached && differs.as_ref().is_some_and(BTreeSet::is_empty);
+    if let Some(registered) = registered {
+        *touched.entry(registered.id).or_default() |= holds;
+    }
+    let outcome = if holds { Outcome::Confirmed } else { Outcome::NotConfirmed };
+    let tells = grant.tells_which && !holds;
+    let differs = tells.then(|| differs.filter(|_| reached).unwrap_or_else(|| subject.said()));
+    Line { outcome, differs, why: None }
+}
+
+/// Returns what allows to confirm lists for a purpose now.
+async fn allowing(deed: &mut Deed<Partner>, purpose: &str) -> Result<(Agreement, usize, Grant), ExchangeError> {
+    let (partner, at, today, time) = (deed.actor().id, deed.at(), deed.today(), deed.time_of_day());
+    let in_force = agreements::in_force(deed.tx(), partner, at).await?;
+    let count = in_force.len();
+    let found = in_force.into_iter().find_map(|agreement| {
+        let (place, grant) = agreement.grant(Service::ConfirmList, purpose)?;
+        Some((agreement.clone(), place, grant.clone()))
+    });
+    let (agreement, place, grant) = found.ok_or_else(|| {
+        ExchangeError::NotAgreed(format!("none of {count} in force has {} for this purpose", Service::ConfirmList))
+    })?;
+    if grant.hours.as_ref().is_some_and(|hours| !hours.hold(today.weekday(), time)) {
+        return Err(ExchangeError::NotAgreed("it is outside the hours of the agreement".to_owned()));
+    }
+    Ok((agreement, place, grant))
+}
+
+fn unfit(why: &str) -> ExchangeError {
+    ExchangeError::RequestUnfit(why.to_owned())
+}
