@@ -43,6 +43,7 @@ export async function people({ page, to, text, must, seen, judged, measured, out
   await seen("person-long", `/pages/persons/${given.long}`);
   must((await page.locator("h1").innerText()).toLowerCase() === given.long_name.toLowerCase(), "person-long", "the name is not whole");
   await seen("readings", `/pages/persons/${given.person}/readings`);
+  await seen("who-looked", `/pages/persons/${given.person}/looks`);
   await seen("readings-form", "/pages/readings");
 
   // The slip is scanned: a scanner types, and presses Enter.

@@ -16,7 +16,7 @@ use crate::web::html::{
     PageRoutes, Place, READINGS, REGISTER, Shown, Visitor, local, page, texts, to,
 };
 use crate::web::{Desk, Named, Problem, Right};
-use crate::{access, applications, bookings, dashboards, offices, population, production};
+use crate::{access, applications, bookings, dashboards, exchange, offices, population, production};
 
 /// All pages of this service.
 pub(super) fn pages() -> PageRoutes<Offices> {
@@ -33,6 +33,7 @@ pub(super) fn pages() -> PageRoutes<Offices> {
         .merge(population::pages())
         .merge(production::pages())
         .merge(dashboards::pages())
+        .merge(exchange::pages())
 }
 
 /// The beginning: what each role of the officer does.

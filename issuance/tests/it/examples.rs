@@ -13,12 +13,12 @@ use issuance::applications::APPLICATION;
 use issuance::applications::progress::miss;
 use issuance::bookings::BOOKING;
 use issuance::cards::qr;
-use issuance::ground::ids::{ApplicationId, BookingId};
+use issuance::ground::ids::{ApplicationId, BookingId, PersonId};
 use issuance::ground::{Id, Role};
 use issuance::keys::KeyStore;
 use issuance::population::import::{Format, Wanted, import};
 use issuance::production::{CHIP, Voucher, reentry};
-use issuance::store::Argument;
+use issuance::store::{Argument, Db};
 use issuance::{args, server, sql};
 use serde_json::{Map, Value, json};
 
@@ -35,6 +35,35 @@ use crate::{exchange, feed};
 struct Walk {
     met: BTreeMap<String, Value>,
     keys: usize,
+    /// The register whose persons answers may tell of.
+    register: Option<Db>,
+    /// Answers that told of a person without a record about the person.
+    unrecorded: Vec<String>,
+}
+
+/// A person as an answer may tell of one: by name or number.
+struct Known {
+    words: Vec<String>,
+    /// Records about the person.
+    records: i64,
+}
+
+/// The persons of a register.
+async fn known(register: &Db) -> BTreeMap<PersonId, Known> {
+    let mut tx = register.begin_read().await.unwrap();
+    let about = sql!("select person_id, count(*) as n from audit_entry where person_id is not null group by person_id");
+    let mut records = BTreeMap::new();
+    for row in tx.all(about, args![]).await.unwrap() {
+        records.insert(Id::of(&row, "person_id").unwrap(), row.get::<i64>("n").unwrap());
+    }
+    let mut known = BTreeMap::new();
+    for row in tx.all(sql!("select id, personal_number, record from person"), args![]).await.unwrap() {
+        let (id, record): (PersonId, Value) = (Id::of(&row, "id").unwrap(), row.get("record").unwrap());
+        let words = [record["full_name"].as_str().map(str::to_owned), row.get("personal_number").unwrap()];
+        let records = records.get(&id).copied().unwrap_or_default();
+        known.insert(id, Known { words: words.into_iter().flatten().collect(), records });
+    }
+    known
 }
 
 impl Walk {
@@ -42,7 +71,20 @@ impl Walk {
     async fn asks(&mut self, caller: &Caller, method: &str, path: &str, body: Option<Value>) -> Said {
         self.keys += 1;
         let key = format!("example-{}", self.keys);
+        let before = match &self.register {
+            Some(register) => known(register).await,
+            None => BTreeMap::new(),
+        };
         let said = caller.asks(method.parse().unwrap(), path, Some(&key), body.clone()).await;
+        if let Some(register) = &self.register {
+            let told = said.body.to_string();
+            for (id, person) in known(register).await {
+                let since = before.get(&id).map_or(0, |before| before.records);
+                if person.records <= since && person.words.iter().any(|word| told.contains(word.as_str())) {
+                    self.unrecorded.push(format!("{method} {path}"));
+                }
+            }
+        }
         assert!((200..300).contains(&said.status), "{method} {path}: {said:?}");
         let (pattern, operation) = operation(method, path).unwrap_or_else(|| panic!("{method} {path}"));
         if let Some(body) = &body {
@@ -125,12 +167,15 @@ async fn again(house: &House, name: &str) -> Caller {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_operation_is_called_and_answers_as_its_example() {
     let house = Box::pin(House::open_with(|settings| settings.web.docs = true)).await;
-    let mut walk = Walk::default();
+    let register = Some(house.service.offices().deeds().db().clone());
+    let mut walk = Walk { register, ..Walk::default() };
     let people = Box::pin(authority(&house, &mut walk)).await;
     Box::pin(service(&house, &mut walk, &people)).await;
     Box::pin(citizens(&house, &mut walk, &people)).await;
     Box::pin(exchanges(&house, &mut walk)).await;
     house.service.stop().await;
+    assert_eq!(walk.unrecorded, Vec::<String>::new(), "answers that told of a person whom no record of theirs names");
+    walk.register = None;
     Box::pin(checked(&mut walk)).await;
 
     let all: Vec<String> = server::rights().into_keys().map(|(method, path)| format!("{method} {path}")).collect();

@@ -15,6 +15,7 @@ use time::Duration;
 use time::format_description::well_known::Rfc3339;
 
 use crate::house::{self, Caller, House, NIL, Said, on_both};
+use crate::pages::Browser;
 
 const PURPOSE: &str = "tax-number";
 
@@ -644,6 +645,14 @@ async fn the_citizen_is_told_who_looked_and_what_a_judge_delays_on_its_day() {
         );
         assert!(!told.body.to_string().contains("nguyen.van.thu"), "the institution, and not its officer");
         assert!(!told.body.to_string().contains("HS-1"));
+        // The page says the same in words.
+        let browser = Browser::of(house, "counter").await;
+        let page = browser.reads(&format!("/pages/persons/{id}/looks")).await;
+        let told = ["Bộ Thử nghiệm", "Chi cục Thử", "Cấp mã số thuế", "Law 38/2019/QH14, Art. 35(7)", "tra cứu thông tin"];
+        for words in told.into_iter().chain(["Họ, chữ đệm và tên", "không khớp", "bị từ chối", "đã cung cấp"]) {
+            assert!(page.says(words), "{words}: {}", page.text);
+        }
+        assert!(!page.says("nguyen.van.thu") && !page.says("HS-1"));
         // What was put together is itself a look.
         let again = counter.get(&path).await;
         assert_eq!(again.body["looks"][0]["service"], "exchange-looks-read");
@@ -670,6 +679,8 @@ async fn the_citizen_is_told_who_looked_and_what_a_judge_delays_on_its_day() {
         let auditor = house.officer("auditor", &[Role::Auditor], "national").await;
         assert_eq!(auditor.post(&confirmation, "d-3", json!({})).await.status, 200);
         assert_eq!(hidden().await, (0, 3), "counted, and not told");
+        let page = browser.reads(&format!("/pages/persons/{id}/looks")).await;
+        assert!(!page.says("Bộ Thử nghiệm") && page.says("còn 3 lần xem sẽ được thông báo sau"), "{}", page.text);
         let counter = house.officer("counter-2", &[Role::Capture], "o-1").await;
         house.clock.advance(Duration::days(10));
         let mut fresh = house.anyone();

@@ -408,6 +408,7 @@ const PAGES: &[(&str, &str, Who)] = &[
     ("GET", "/pages/persons", Officers(&[Approver, Capture, Registrar])),
     ("POST", "/pages/persons", Officers(&[Approver, Capture, Registrar])),
     ("GET", "/pages/persons/{id}", Officers(&[Approver, Capture, Registrar])),
+    ("GET", "/pages/persons/{id}/looks", Officers(&[Auditor, Capture, DataProtection, HandOver])),
     ("GET", "/pages/persons/{id}/readings", Officers(&[Auditor])),
     ("GET", "/pages/readings", Officers(&[Auditor])),
     ("GET", "/pages/register", Officers(&[Registrar])),

@@ -64,6 +64,8 @@ struct PersonFile {
     earlier: Vec<Happened>,
     earlier_title: String,
     looks: Option<Vec<Look>>,
+    /// True for an officer who tells the citizen who looked.
+    tells: bool,
     /// True if there are more looks than are shown.
     looks_more: bool,
 }
@@ -245,6 +247,7 @@ impl Told<'_> {
             history,
             earlier,
             looks,
+            tells: officer.may(Permission::ReadLooks),
             looks_more: self.read.looks.as_ref().is_some_and(|rows| i64::try_from(rows.len()).is_ok_and(|n| n > LOOKS)),
             name,
         }

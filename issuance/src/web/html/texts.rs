@@ -91,6 +91,10 @@ texts! {
             tab home title lead person person_hint submit caption at who what case no_case none none_says older all service
             anyone acting
         }
+        looked: LookedTexts {
+            title lead link back caption told_at delayed none none_says at who purpose what came register refused older
+            recorded
+        }
         handing: HandingTexts {
             tab title order find sought sought_hint none none_says some pick pick_says nameless recorded unknown unknown_says
             elsewhere elsewhere_says no_card blocked refused_before kept portrait portrait_says register chip document
@@ -282,6 +286,10 @@ texts! {
         finger
         /// Why there is no image of a finger.
         no_print
+        /// What other authorities may ask.
+        service
+        /// What came of a question of another authority.
+        outcome
         /// What is to be said of the image of a finger.
         print_finding
         /// Why the image of a finger is not used.
