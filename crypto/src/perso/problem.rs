@@ -177,6 +177,7 @@ catalogue! {
     ExchangeGuessing "exchange-guessing" Station
     ExchangeNotAgreed "exchange-not-agreed" Station
     ExchangeQuotaSpent "exchange-quota-spent" Station
+    ExchangeReportUnknown "exchange-report-unknown" Request
     ExchangeRequestReused "exchange-request-reused" Request
     ExchangeRequestUnfit "exchange-request-unfit" Request
     FeaturesUnfit "features-unfit" Request

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crypto::perso::problem::ProblemCode;
 use time::OffsetDateTime;
 
 use super::model::{Agreement, Field, Grant, Service};
@@ -67,7 +68,7 @@ pub(super) async fn ask(
             refusal @ (ExchangeError::NotAgreed(_) | ExchangeError::Guessing(_) | ExchangeError::QuotaSpent { .. }),
         ) => {
             let problem = Problem::from(refusal);
-            note_refusal(deeds, &partner, &asked, &problem).await?;
+            note_refusal(deeds, &partner, &asked, &problem, None).await?;
             Err(problem)
         }
         Err(other) => Err(other.into()),
@@ -110,7 +111,10 @@ async fn attempt(
 }
 
 /// Returns what allows a question.
-fn allowing<'a>(in_force: &'a [Agreement], asked: &Asked) -> Result<(&'a Agreement, usize, &'a Grant), ExchangeError> {
+pub(super) fn allowing<'a>(
+    in_force: &'a [Agreement],
+    asked: &Asked,
+) -> Result<(&'a Agreement, usize, &'a Grant), ExchangeError> {
     let found = in_force.iter().find_map(|agreement| {
         agreement.grant(asked.service, &asked.purpose).map(|(place, grant)| (agreement, place, grant))
     });
@@ -142,7 +146,7 @@ fn agreed_fields(grant: &Grant, asked: &Asked) -> Result<BTreeSet<Field>, Exchan
 }
 
 /// Gives the answer again to a request that came before with the same content.
-async fn again(deeds: &Deeds, partner: &Partner, asked: &Asked) -> Result<Answered, ExchangeError> {
+pub(super) async fn again(deeds: &Deeds, partner: &Partner, asked: &Asked) -> Result<Answered, ExchangeError> {
     let mut deed = deeds.open(partner.clone()).await?;
     let before = requests::before(deed.tx(), partner.id, &asked.request).await?;
     let before = before.ok_or(ExchangeError::RequestReused)?;
@@ -166,11 +170,20 @@ async fn again(deeds: &Deeds, partner: &Partner, asked: &Asked) -> Result<Answer
     Ok(Answered { body: body.to_vec(), signature: before.signature })
 }
 
-/// Keeps a refusal, with the person whom the question was about: the citizen sees it too.
-async fn note_refusal(deeds: &Deeds, partner: &Partner, asked: &Asked, why: &Problem) -> Result<(), ExchangeError> {
+/// Keeps a refusal, with the person whom the question was about, or of whom the refusal tells: the citizen sees it too.
+pub(super) async fn note_refusal(
+    deeds: &Deeds,
+    partner: &Partner,
+    asked: &Asked,
+    why: &Problem,
+    told: Option<PersonId>,
+) -> Result<(), ExchangeError> {
     let mut deed = deeds.open(partner.clone()).await?;
-    let by = asked.subject.by().map_err(|why| ExchangeError::RequestUnfit(why.to_owned()))?;
-    let found = answer::find(&mut deed, partner, &by).await?;
+    let found = match asked.subject.by() {
+        Ok(by) => answer::find(&mut deed, partner, &by).await?,
+        // The report of a birth names no person of the register.
+        Err(_) => None,
+    };
     let subject = limits::subject_of(&deed, partner, asked);
     let id: RequestId = deed.id();
     let kept = Kept {
@@ -187,7 +200,8 @@ async fn note_refusal(deeds: &Deeds, partner: &Partner, asked: &Asked, why: &Pro
         fields: String::new(),
         outcome: why.code().word(),
         subject,
-        missed: false,
+        // A report that named a parent as one is not is a guess about that person.
+        missed: matches!(why.code(), ProblemCode::ParentUnknown),
         answer: None,
         answer_sha256: [0; 32],
         signature: "",
@@ -196,7 +210,7 @@ async fn note_refusal(deeds: &Deeds, partner: &Partner, asked: &Asked, why: &Pro
     // A refused request may come again under its identifier, once what stood against it is gone.
     let request = format!("{}#{id}", asked.request);
     requests::insert(deed.tx(), partner, Kept { request: &request, ..kept }).await?;
-    let persons: Vec<PersonId> = found.iter().map(|registered| registered.id).collect();
+    let persons: Vec<PersonId> = found.iter().map(|registered| registered.id).chain(told).collect();
     answer::record(&mut deed, Action::ExchangeRefused, id, &persons, why.code().word(), None).await?;
     Ok(deed.commit().await?)
 }

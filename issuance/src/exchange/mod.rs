@@ -10,6 +10,7 @@ mod agreements_api;
 mod answer;
 mod api;
 mod ask;
+mod incoming;
 mod limits;
 mod looks;
 mod looks_api;
@@ -25,10 +26,11 @@ pub use ask::erase_answers;
 pub use looks::{Alert, alerts, trail_of};
 pub use model::{Field, Service};
 use serde::{Deserialize, Serialize};
-pub use signing::{AnswerSigner, AnswerSignerError};
+pub use signing::{AnswerKeys, AnswerSigner, AnswerSignerError};
 pub use store::MIGRATIONS;
 pub use store::agreements::{AGREEMENT, EXCHANGE_PURPOSE};
 pub use store::delays::{EXCHANGE_CANARY, EXCHANGE_DELAY};
+pub use store::reports::EXCHANGE_REPORT;
 use thiserror::Error;
 use time::Duration;
 
@@ -36,6 +38,7 @@ use self::limits::Quota;
 use crate::access::AccessError;
 use crate::deed::DeedError;
 use crate::ground::OtherOffice;
+use crate::numbering::Numbers;
 use crate::population::{PopulationError, Register};
 use crate::store::StoreError;
 
@@ -73,14 +76,15 @@ pub struct Exchange {
     settings: Settings,
     register: Register,
     signer: AnswerSigner,
+    numbers: Numbers,
     quota: Quota,
 }
 
 impl Exchange {
     /// The office with these settings.
     #[must_use]
-    pub fn new(settings: Settings, register: Register, signer: AnswerSigner) -> Self {
-        Self { settings, register, signer, quota: Quota::default() }
+    pub fn new(settings: Settings, register: Register, signer: AnswerSigner, numbers: Numbers) -> Self {
+        Self { settings, register, signer, numbers, quota: Quota::default() }
     }
 }
 
@@ -141,6 +145,9 @@ pub enum ExchangeError {
     /// The identifier of a request came before with another content.
     #[error("the identifier of the request came before, with another content")]
     RequestReused,
+    /// No such report of the partner, or none that is held.
+    #[error("no such report is known, or it waits no more")]
+    ReportUnknown,
     /// What is asked means nothing.
     #[error("{0}")]
     RequestUnfit(String),

@@ -2,11 +2,15 @@
 
 pub(super) mod agreements;
 pub(super) mod delays;
+pub(super) mod reports;
 pub(super) mod requests;
 
 use crate::migration;
 use crate::store::Migration;
 
 /// Tables of the exchange.
-pub const MIGRATIONS: &[Migration] =
-    &[migration!(232, "0232_exchange_agreements"), migration!(233, "0233_exchange_delays")];
+pub const MIGRATIONS: &[Migration] = &[
+    migration!(232, "0232_exchange_agreements"),
+    migration!(233, "0233_exchange_delays"),
+    migration!(235, "0235_exchange_reports"),
+];
