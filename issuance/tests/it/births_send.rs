@@ -43,7 +43,7 @@ impl Desk {
     }
 
     fn message(&self, name: &str, birth: &Value) {
-        let message = json!({"purpose": "tax-number", "case": name, "officer": "tran.thi.ho.tich",
+        let message = json!({"purpose": "tax-number", "case": name, "officer": "tran.thi.thu",
             "unit": "UBND phường Thử", "birth": birth});
         fs::write(self.at("out").join(format!("{name}.json")), serde_json::to_vec_pretty(&message).unwrap()).unwrap();
     }

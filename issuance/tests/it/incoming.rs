@@ -16,7 +16,7 @@ pub fn newborn(name: &str, day: &str) -> Value {
 }
 
 pub fn report(request: &str, service: &str, of: Value) -> Value {
-    json!({"request": request, "purpose": PURPOSE, "case": "KS-1", "officer": "tran.thi.ho.tich",
+    json!({"request": request, "purpose": PURPOSE, "case": "KS-1", "officer": "tran.thi.thu",
         "unit": "UBND phường Thử", service: of})
 }
 
