@@ -179,6 +179,7 @@ catalogue! {
     ExchangeListUnknown "exchange-list-unknown" Request
     ExchangeNotAgreed "exchange-not-agreed" Station
     ExchangeQuotaSpent "exchange-quota-spent" Station
+    ExchangeReportUnknown "exchange-report-unknown" Request
     ExchangeRequestReused "exchange-request-reused" Request
     ExchangeRequestUnfit "exchange-request-unfit" Request
     FeaturesUnfit "features-unfit" Request

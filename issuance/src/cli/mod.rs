@@ -3,6 +3,7 @@
 mod archive;
 mod backup;
 mod batches;
+mod births;
 mod campaign;
 mod cells;
 mod config;
@@ -86,6 +87,7 @@ enum Command {
     Status(status::StatusCommand),
     Stock(stock::StockCommand),
     Batches(batches::BatchesCommand),
+    Births(births::BirthsCommand),
     Notices(notices::NoticesCommand),
     Overdue(overdue::OverdueCommand),
     Fees(fees::FeesCommand),
@@ -140,6 +142,7 @@ pub fn run() -> ExitCode {
         Command::Status(command) => command.run(),
         Command::Stock(command) => command.run().map(done),
         Command::Batches(command) => command.run().map(done),
+        Command::Births(command) => command.run().map(done),
         Command::Notices(command) => command.run().map(done),
         Command::Overdue(command) => command.run(),
         Command::Fees(command) => command.run().map(done),

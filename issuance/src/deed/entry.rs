@@ -287,6 +287,10 @@ words! {
         ExchangeLooksRead = "exchange-looks-read",
         /// A partner was not told what it asked.
         ExchangeRefused = "exchange-refused",
+        /// An officer decided what a partner reported and the register held.
+        ExchangeReportDecided = "exchange-report-decided",
+        /// What partners reported and the register holds was listed or read.
+        ExchangeReportRead = "exchange-report-read",
         /// Nothing is to be paid for an application, on a ground of the law.
         FeeExempted = "fee-exempted",
         /// The fee of an application was paid.

@@ -24,8 +24,8 @@ pub(crate) use store::{
 use thiserror::Error;
 use time::{Date, OffsetDateTime};
 
-use crate::ground::actor::{Actor, Caller, Decision, Officer, Standing};
-use crate::ground::ids::{EntryId, PersonId};
+use crate::ground::actor::{Actor, Caller, Decision, Officer, Partner, Registers, Reporter, Standing};
+use crate::ground::ids::{EntryId, OfficerId, PersonId};
 use crate::ground::{Id, OfficeCode, Secrets, Source};
 use crate::store::{Db, StoreError, Tx};
 
@@ -315,13 +315,25 @@ impl<A: Actor> Deed<A> {
     }
 }
 
-impl Deed<Officer> {
-    /// The officer's act at this moment.
+impl<A: Registers> Deed<A> {
+    /// The act at this moment, of the officer who answers for it.
     #[must_use]
     pub fn decision(&self) -> Decision {
-        Decision { by: self.actor.id, at: self.at }
+        Decision { by: self.actor.answers(), at: self.at }
     }
+}
 
+impl Deed<Partner> {
+    /// The same verb as a report under an agreement: this office takes it, and this officer answers for it.
+    #[must_use]
+    pub fn reporting(self, office: OfficeCode, answers: OfficerId) -> Deed<Reporter> {
+        let Self { tx, actor: partner, at, source, secrets, subscribers, seen, told, entries } = self;
+        let actor = Reporter { partner, office, answers };
+        Deed { tx, actor, at, source, secrets, subscribers, seen, told, entries }
+    }
+}
+
+impl Deed<Officer> {
     /// Tells the offices above the register what changed about a person: each does what follows from it, now.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ use super::{Exchange, ExchangeError};
 use crate::cards;
 use crate::cards::model::Card;
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
-use crate::ground::actor::Partner;
+use crate::ground::actor::{Actor, Partner};
 use crate::ground::ids::{AgreementId, PersonId, RequestId};
 use crate::population::model::{Person, Registered, Relative};
 use crate::population::store as register;
@@ -132,11 +132,52 @@ pub(super) async fn answer(
     let followed = answer.pseudonym.clone().filter(|_| asked.service == Service::Follow);
     let outcome = answer.outcome;
     let body = serde_json::to_vec(&answer)?;
-    let signature = exchange.signer.sign(&body)?;
     let told: Vec<&str> = match asked.service {
         Service::Confirm => asked.subject.said().into_iter().map(Field::word).collect(),
         _ => fields.iter().map(|field| field.word()).collect(),
     };
+    let fields = told.join(",");
+    let said = Said { id, fields, outcome: outcome.word(), subject, missed: outcome.misses(), body };
+    let answered = keep(deed, exchange, partner, asked, agreement, said, &persons).await?;
+    if let (Some(pseudonym), Some(registered)) = (followed, found) {
+        let (partner, purpose) = (partner.id, asked.purpose.clone());
+        let begun = Follow { partner, purpose, person: registered.id, pseudonym, request: id, at: deed.at() };
+        feed::follow(deed.tx(), &begun).await?;
+    }
+    Ok(answered)
+}
+
+/// What is answered, and what is kept of it.
+pub(super) struct Said {
+    /// The register's identifier of the answer.
+    pub id: RequestId,
+    /// The fields that were told, put to the test or reported, in one text with commas.
+    pub fields: String,
+    /// What came of it.
+    pub outcome: &'static str,
+    /// Keyed digest of whom it is about.
+    pub subject: [u8; 32],
+    /// True if what was said of the person was not so, or there is none.
+    pub missed: bool,
+    /// JSON.
+    pub body: Vec<u8>,
+}
+
+/// Signs an answer, and keeps it with a record about each of these persons.
+///
+/// # Errors
+/// [`ExchangeError::Repeated`] if the partner used the identifier of the request before.
+pub(super) async fn keep<A: Actor>(
+    deed: &mut Deed<A>,
+    exchange: &Exchange,
+    partner: &Partner,
+    asked: &Asked,
+    agreement: &Agreement,
+    said: Said,
+    persons: &[PersonId],
+) -> Result<Answered, ExchangeError> {
+    let Said { id, fields, outcome, subject, missed, body } = said;
+    let signature = exchange.signer.sign(&body)?;
     let kept = Kept {
         id,
         at: deed.at(),
@@ -148,10 +189,10 @@ pub(super) async fn answer(
         officer: &asked.officer,
         unit: &asked.unit,
         case: &asked.case,
-        fields: told.join(","),
-        outcome: outcome.word(),
+        fields,
+        outcome,
         subject,
-        missed: outcome.misses(),
+        missed,
         answer: Some(deed.secrets().seal(&sealed_as(partner, &asked.request), &body)),
         answer_sha256: Sha256::digest(&body).into(),
         signature: &signature,
@@ -160,18 +201,13 @@ pub(super) async fn answer(
     if !requests::insert(deed.tx(), partner, kept).await? {
         return Err(ExchangeError::Repeated);
     }
-    if let (Some(pseudonym), Some(registered)) = (followed, found) {
-        let (partner, purpose) = (partner.id, asked.purpose.clone());
-        let begun = Follow { partner, purpose, person: registered.id, pseudonym, request: id, at: deed.at() };
-        feed::follow(deed.tx(), &begun).await?;
-    }
-    record(deed, Action::ExchangeAnswered, id, &persons, outcome.word(), agreement.id).await?;
+    record(deed, Action::ExchangeAnswered, id, persons, outcome, agreement.id).await?;
     Ok(Answered { body, signature })
 }
 
 /// Writes the record about each person whom a question touched; about none, where no person has the number.
-pub(super) async fn record(
-    deed: &mut Deed<Partner>,
+pub(super) async fn record<A: Actor>(
+    deed: &mut Deed<A>,
     action: Action,
     id: RequestId,
     persons: &[PersonId],
@@ -251,7 +287,14 @@ async fn tell(
                 answer.relatives.push(Kin { relation, record });
             }
         }
-        Service::Confirm | Service::ConfirmList | Service::Follow => {}
+        // Nothing of the person is told of a confirmation, and of one who is followed only the name; lists and reports are
+        // answered elsewhere.
+        Service::Confirm
+        | Service::ConfirmList
+        | Service::Follow
+        | Service::Birth
+        | Service::Death
+        | Service::Change => {}
     }
     others.sort();
     others.dedup();
@@ -287,6 +330,11 @@ pub(super) enum Found {
 }
 
 impl Found {
+    /// None, of what names none.
+    pub fn nobody() -> Self {
+        Self::Nobody(Box::new(decoy()))
+    }
+
     /// The person in force, if there is one.
     pub fn registered(&self) -> Option<&Registered> {
         match self {
@@ -295,8 +343,16 @@ impl Found {
         }
     }
 
+    /// As [`registered`](Self::registered), to keep.
+    pub fn into_registered(self) -> Option<Registered> {
+        match self {
+            Self::Person(registered) => Some(*registered),
+            Self::Nobody(_) => None,
+        }
+    }
+
     /// What is compared.
-    fn person(&self) -> &Person {
+    pub fn person(&self) -> &Person {
         match self {
             Self::Person(registered) => &registered.person,
             Self::Nobody(decoy) => decoy,
@@ -330,7 +386,7 @@ pub(super) async fn find(deed: &mut Deed<Partner>, partner: &Partner, by: &By<'_
             deed.saw(found.id);
             Found::Person(Box::new(found))
         }
-        None => Found::Nobody(Box::new(decoy())),
+        None => Found::nobody(),
     })
 }
 

@@ -8,11 +8,11 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::ask::{self, Asked};
+use super::ask::{self, Answered, Asked};
 use super::model::{Agreement, Field, Grant, Service};
 use super::signing::AnswerKey;
 use super::subject::Subject;
-use super::{Exchange, ExchangeError, agreements_api, feed, lists, looks_api};
+use super::{Exchange, ExchangeError, agreements_api, feed, incoming, lists, looks_api};
 use crate::deed::{Action, Object, Purpose};
 use crate::ground::actor::Partner;
 use crate::ground::text::{Login, SomeWords};
@@ -37,6 +37,7 @@ where
         .merge(lists::api::routes())
         .merge(agreements_api::routes())
         .merge(looks_api::routes())
+        .merge(incoming::routes())
 }
 
 /// A question. Purpose, case and officer are always named.
@@ -143,13 +144,17 @@ async fn asked(
         fields,
         subject,
     };
-    let answered = ask::ask(desk.deeds(), exchange, partner, question).await?;
+    Ok(signed(ask::ask(desk.deeds(), exchange, partner, question).await?))
+}
+
+/// The answer, with its signature beside it.
+pub(super) fn signed(answered: Answered) -> Response {
     let headers = [
         (header::CONTENT_TYPE.as_str(), "application/json".to_owned()),
         (header::CACHE_CONTROL.as_str(), "no-store".to_owned()),
         (SIGNATURE, answered.signature),
     ];
-    Ok((headers, answered.body).into_response())
+    (headers, answered.body).into_response()
 }
 
 /// The header of the detached signature.

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use crypto::perso::problem::ProblemCode;
 use time::OffsetDateTime;
 
 use super::model::{Agreement, Field, Grant, Service};
 use super::store::agreements;
 use super::store::requests::{self, Kept};
 use super::subject::Subject;
-use super::turns::Of;
+use super::turns::{Of, Turn};
 use super::{Exchange, ExchangeError, answer, limits};
 use crate::deed::{Action, Deeds, Object};
 use crate::ground::actor::Partner;
@@ -43,7 +44,7 @@ pub struct Asked {
 
 impl Asked {
     /// By what it is known when it comes again.
-    fn again(&self) -> (&str, &[u8; 32], Service) {
+    pub(super) fn again(&self) -> (&str, &[u8; 32], Service) {
         (&self.request, &self.request_sha256, self.service)
     }
 }
@@ -64,10 +65,7 @@ pub struct Answered {
 /// As a problem, from [`ExchangeError`].
 pub async fn ask(deeds: &Deeds, exchange: &Exchange, partner: Partner, asked: Asked) -> Result<Answered, Problem> {
     let done = {
-        // One of an officer first, then one about a person: in this order always, so that two
-        // never wait for each other.
-        let _of_officer = exchange.turns.take(Of::Officer(partner.id, asked.officer.clone())).await;
-        let _about_person = exchange.turns.take(Of::Person(partner.id, asked.subject.target().to_owned())).await;
+        let _turns = turns(exchange, &partner, &asked).await;
         attempt(deeds, exchange, &partner, &asked).await
     };
     match done {
@@ -82,11 +80,19 @@ pub async fn ask(deeds: &Deeds, exchange: &Exchange, partner: Partner, asked: As
                 return Ok(answered);
             }
             let problem = Problem::from(refusal);
-            note_refusal(deeds, &partner, &asked, &problem).await?;
+            note_refusal(deeds, &partner, &asked, &problem, None).await?;
             Err(problem)
         }
         Err(other) => Err(other.into()),
     }
+}
+
+/// Waits until it is the question's turn.
+pub(super) async fn turns(exchange: &Exchange, partner: &Partner, asked: &Asked) -> (Turn, Turn) {
+    // One of an officer first, then one about a person: in this order always, so that two never wait for each other.
+    let of_officer = exchange.turns.take(Of::Officer(partner.id, asked.officer.clone())).await;
+    let about_person = exchange.turns.take(Of::Person(partner.id, asked.subject.target().to_owned())).await;
+    (of_officer, about_person)
 }
 
 async fn attempt(
@@ -127,7 +133,10 @@ async fn attempt(
 }
 
 /// Returns what allows a question.
-fn allowing<'a>(in_force: &'a [Agreement], asked: &Asked) -> Result<(&'a Agreement, usize, &'a Grant), ExchangeError> {
+pub(super) fn allowing<'a>(
+    in_force: &'a [Agreement],
+    asked: &Asked,
+) -> Result<(&'a Agreement, usize, &'a Grant), ExchangeError> {
     let found = in_force.iter().find_map(|agreement| {
         agreement.grant(asked.service, &asked.purpose).map(|(place, grant)| (agreement, place, grant))
     });
@@ -190,11 +199,20 @@ pub(super) async fn again(
     Ok(Answered { body: body.to_vec(), signature: before.signature })
 }
 
-/// Keeps a refusal, with the person whom the question was about: the citizen sees it too.
-async fn note_refusal(deeds: &Deeds, partner: &Partner, asked: &Asked, why: &Problem) -> Result<(), ExchangeError> {
+/// Keeps a refusal, with the person whom the question was about, or of whom the refusal tells: the citizen sees it too.
+pub(super) async fn note_refusal(
+    deeds: &Deeds,
+    partner: &Partner,
+    asked: &Asked,
+    why: &Problem,
+    told: Option<PersonId>,
+) -> Result<(), ExchangeError> {
     let mut deed = deeds.open(partner.clone()).await?;
-    let by = asked.subject.by().map_err(|why| ExchangeError::RequestUnfit(why.to_owned()))?;
-    let found = answer::find(&mut deed, partner, &by).await?;
+    let found = match asked.subject.by() {
+        Ok(by) => answer::find(&mut deed, partner, &by).await?,
+        // The report of a birth names no person of the register.
+        Err(_) => answer::Found::nobody(),
+    };
     let subject = limits::subject_of(&deed, partner, asked, &found);
     let id: RequestId = deed.id();
     let kept = Kept {
@@ -211,7 +229,8 @@ async fn note_refusal(deeds: &Deeds, partner: &Partner, asked: &Asked, why: &Pro
         fields: String::new(),
         outcome: why.code().word(),
         subject,
-        missed: false,
+        // A report that named a parent as one is not is a guess about that person.
+        missed: matches!(why.code(), ProblemCode::ParentUnknown),
         answer: None,
         answer_sha256: [0; 32],
         signature: "",
@@ -220,7 +239,7 @@ async fn note_refusal(deeds: &Deeds, partner: &Partner, asked: &Asked, why: &Pro
     // A refused request may come again under its identifier, once what stood against it is gone.
     let request = format!("{}#{id}", asked.request);
     requests::insert(deed.tx(), partner, Kept { request: &request, ..kept }).await?;
-    let persons: Vec<PersonId> = found.registered().map(|registered| registered.id).into_iter().collect();
+    let persons = found.registered().map(|registered| registered.id).into_iter().chain(told).collect::<Vec<PersonId>>();
     answer::record(&mut deed, Action::ExchangeRefused, id, &persons, why.code().word(), None).await?;
     Ok(deed.commit().await?)
 }

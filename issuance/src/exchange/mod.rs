@@ -11,6 +11,7 @@ mod answer;
 mod api;
 mod ask;
 mod feed;
+mod incoming;
 mod limits;
 mod lists;
 mod looks;
@@ -31,10 +32,11 @@ pub use looks::{Alert, alerts, trail_of};
 pub use model::{Field, Service};
 pub(crate) use pages::pages;
 use serde::{Deserialize, Serialize};
-pub use signing::{AnswerSigner, AnswerSignerError};
+pub use signing::{AnswerKeys, AnswerSigner, AnswerSignerError};
 pub use store::MIGRATIONS;
 pub use store::agreements::{AGREEMENT, EXCHANGE_PURPOSE};
 pub use store::delays::{EXCHANGE_CANARY, EXCHANGE_DELAY};
+pub use store::reports::EXCHANGE_REPORT;
 pub use subject::Subject;
 use thiserror::Error;
 use time::Duration;
@@ -44,6 +46,7 @@ use self::turns::Turns;
 use crate::access::AccessError;
 use crate::deed::DeedError;
 use crate::ground::OtherOffice;
+use crate::numbering::Numbers;
 use crate::population::{PopulationError, Register};
 use crate::store::StoreError;
 
@@ -86,6 +89,7 @@ pub struct Exchange {
     settings: Settings,
     register: Register,
     signer: AnswerSigner,
+    numbers: Numbers,
     quota: Quota,
     turns: Turns,
 }
@@ -93,8 +97,8 @@ pub struct Exchange {
 impl Exchange {
     /// The office with these settings.
     #[must_use]
-    pub fn new(settings: Settings, register: Register, signer: AnswerSigner) -> Self {
-        Self { settings, register, signer, quota: Quota::default(), turns: Turns::default() }
+    pub fn new(settings: Settings, register: Register, signer: AnswerSigner, numbers: Numbers) -> Self {
+        Self { settings, register, signer, numbers, quota: Quota::default(), turns: Turns::default() }
     }
 
     /// So long what changed is kept for partners who follow.
@@ -167,6 +171,9 @@ pub enum ExchangeError {
     /// The identifier of a request came before with another content.
     #[error("the identifier of the request came before, with another content")]
     RequestReused,
+    /// No such report of the partner, or none that is held.
+    #[error("no such report is known, or it waits no more")]
+    ReportUnknown,
     /// What is asked means nothing.
     #[error("{0}")]
     RequestUnfit(String),

@@ -76,6 +76,12 @@ listed! {
         Kinship = "kinship",
         /// The record of a person.
         LookUp = "look-up",
+        /// A birth is reported: the child has its number at once.
+        Birth = "birth",
+        /// A death is reported.
+        Death = "death",
+        /// What civil status changed of a person is reported.
+        Change = "change",
     }
 }
 
@@ -138,7 +144,8 @@ listed! {
 }
 
 impl Service {
-    /// The fields that an agreement about this service may name; for a confirmation, those that may be put to the test.
+    /// The fields that an agreement about this service may name: what may be told; for a confirmation what may be put
+    /// to the test, for a report what it may be about.
     #[must_use]
     pub fn fields(self) -> &'static [Field] {
         use Field as F;
@@ -148,6 +155,22 @@ impl Service {
                 &[F::BirthDate, F::EthnicGroup, F::FullName, F::Nationality, F::OldIdNumber, F::PersonalNumber, F::Sex]
             }
             Self::Follow | Self::Household | Self::LookUp => Field::ALL,
+            Self::Birth => &[F::PersonalNumber],
+            Self::Death => &[F::Life],
+            Self::Change => &[
+                F::BirthDate,
+                F::BirthRegistration,
+                F::EthnicGroup,
+                F::Father,
+                F::FullName,
+                F::MaritalStatus,
+                F::Mother,
+                F::Nationality,
+                F::PlaceOfOrigin,
+                F::Representative,
+                F::Sex,
+                F::Spouse,
+            ],
             Self::Kinship => &[
                 F::BirthDate,
                 F::Father,
@@ -196,7 +219,8 @@ pub struct Grant {
     pub service: Service,
     /// What the answer may hold; for a confirmation, what may be put to the test.
     pub fields: BTreeSet<Field>,
-    /// Provinces, three digits each, whose residents may be asked about; none: all of the country.
+    /// Provinces, three digits each, whose residents may be asked about, or where a birth that is reported is
+    /// registered; none: all of the country.
     #[serde(default)]
     pub provinces: BTreeSet<String>,
     /// So many persons a day.

@@ -29,6 +29,7 @@ impl From<ExchangeError> for Problem {
             E::PurposeUnknown => of(Code::PurposeUnknown),
             E::QuotaSpent { wait } => of(Code::ExchangeQuotaSpent).retry_after(wait),
             E::Repeated | E::RequestReused => of(Code::ExchangeRequestReused),
+            E::ReportUnknown => of(Code::ExchangeReportUnknown),
             E::RequestUnfit(_) => of(Code::ExchangeRequestUnfit),
             E::Signer(source) => Self::internal(&source),
             E::State => of(Code::AgreementStateUnfit),

@@ -5,7 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, UnparsedPublicKey,
+};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -109,6 +111,42 @@ impl AnswerSigner {
         input.extend_from_slice(answer);
         let signature = self.pair.sign(&randomness(), &input).map_err(|_| AnswerSignerError::Signature)?;
         Ok(format!("{}..{}", self.header, BASE64_URL_SAFE_NO_PAD.encode(signature)))
+    }
+}
+
+/// The public keys of answers, as the register publishes them and a partner pins them (JWK Set, RFC 7517).
+#[derive(Clone, Debug, Deserialize)]
+pub struct AnswerKeys {
+    keys: Vec<AnswerKey>,
+}
+
+impl AnswerKeys {
+    /// True if a detached signature is over this answer, by one of these keys.
+    #[must_use]
+    pub fn verify(&self, answer: &[u8], signature: &str) -> bool {
+        self.verified(answer, signature).is_some()
+    }
+
+    fn verified(&self, answer: &[u8], signature: &str) -> Option<()> {
+        #[derive(Deserialize)]
+        struct Said {
+            alg: String,
+            b64: bool,
+            crit: Vec<String>,
+            kid: String,
+        }
+        let decoded = |text: &str| BASE64_URL_SAFE_NO_PAD.decode(text).ok();
+        let (header, signature) = signature.split_once("..")?;
+        let said: Said = serde_json::from_slice(&decoded(header)?).ok()?;
+        if said.alg != "ES256" || said.b64 || said.crit != ["b64"] {
+            return None;
+        }
+        let key = self.keys.iter().find(|key| key.kid == said.kid)?;
+        // Uncompressed: 04, then two coordinates of 32 bytes.
+        let point = [vec![4], decoded(&key.x)?, decoded(&key.y)?].concat();
+        let message = [header.as_bytes(), b".", answer].concat();
+        let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point);
+        key.verify(&message, &decoded(signature)?).ok()
     }
 }
 

@@ -4,6 +4,7 @@ pub(super) mod agreements;
 pub(super) mod delays;
 pub(super) mod feed;
 pub(super) mod lists;
+pub(super) mod reports;
 pub(super) mod requests;
 
 use crate::migration;
@@ -15,4 +16,5 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(233, "0233_exchange_delays"),
     migration!(238, "0238_exchange_follows"),
     migration!(239, "0239_exchange_lists"),
+    migration!(235, "0235_exchange_reports"),
 ];

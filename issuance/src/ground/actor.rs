@@ -461,6 +461,83 @@ impl Actor for Service {
     }
 }
 
+/// A partner that reports what happened to persons, under an agreement. An office of the register takes the report, and
+/// the officer who signed the agreement for the register answers for it.
+#[derive(Clone, Debug)]
+pub struct Reporter {
+    /// The partner.
+    pub partner: Partner,
+    /// The office of the register that takes the report.
+    pub office: OfficeCode,
+    /// The officer who signed the agreement for the register.
+    pub answers: OfficerId,
+}
+
+/// A caller by whom the register learns of persons: an officer, or a partner that reports under an agreement.
+pub trait Registers: Actor {
+    /// The office in whose name it happens.
+    fn office(&self) -> &OfficeCode;
+
+    /// The officer who answers for it.
+    fn answers(&self) -> OfficerId;
+
+    /// The partner whose report it is; none where an officer acts.
+    fn partner(&self) -> Option<PartnerId>;
+
+    /// Object-level right.
+    ///
+    /// # Errors
+    /// [`OtherOffice`]
+    fn may_act_for(&self, office: &OfficeCode) -> Result<(), OtherOffice>;
+}
+
+impl Actor for Reporter {
+    fn caller(&self) -> Caller {
+        self.partner.caller()
+    }
+
+    fn standing(&self) -> Standing<'_> {
+        self.partner.standing()
+    }
+}
+
+impl Registers for Officer {
+    fn office(&self) -> &OfficeCode {
+        &self.office
+    }
+
+    fn answers(&self) -> OfficerId {
+        self.id
+    }
+
+    fn partner(&self) -> Option<PartnerId> {
+        None
+    }
+
+    fn may_act_for(&self, office: &OfficeCode) -> Result<(), OtherOffice> {
+        Self::may_act_for(self, office)
+    }
+}
+
+impl Registers for Reporter {
+    fn office(&self) -> &OfficeCode {
+        &self.office
+    }
+
+    fn answers(&self) -> OfficerId {
+        self.answers
+    }
+
+    fn partner(&self) -> Option<PartnerId> {
+        Some(self.partner.id)
+    }
+
+    /// What the report is about belongs to the office that takes it.
+    fn may_act_for(&self, office: &OfficeCode) -> Result<(), OtherOffice> {
+        if self.office == *office { Ok(()) } else { Err(OtherOffice) }
+    }
+}
+
 /// An officer's act.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Decision {

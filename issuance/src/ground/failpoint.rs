@@ -6,6 +6,8 @@
 
 /// Between two pieces of 64 KiB of a backup, or of a backup that is put back.
 pub const BACKUP_PIECE: &str = "backup-piece";
+/// Between the answer to the message of a birth and the file that keeps it.
+pub const BIRTH_ANSWERED: &str = "birth-answered";
 /// Between the signature of a document and its storage.
 pub const DOCUMENT_SIGNED: &str = "document-signed";
 /// Between the writing of a file and its rename into the place of the old one.

@@ -7,7 +7,7 @@ use time::Duration;
 use super::leases::OfLease;
 use super::{EstablishError, Numbers, steps};
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
-use crate::ground::Officer;
+use crate::ground::actor::Registers;
 use crate::ground::ids::PersonId;
 use crate::ground::text::SomeWords;
 use crate::population::history::{Confidence, Evidence, FactSource, Form};
@@ -16,11 +16,13 @@ use crate::population::{self, PopulationError, Register};
 use crate::store::StoreError;
 
 /// A message of birth: the eight groups as a declaration, and what is not of them.
-pub(super) struct Birth<'a> {
+pub(crate) struct Birth<'a> {
     /// The eight groups of Art. 14(1).
     pub declaration: &'a Declaration,
     /// Number and day of the entry in the register of births.
     pub registration: &'a SomeWords<200>,
+    /// Whose register of births it is: an entry there is one child's.
+    pub kept_by: &'a str,
     /// Why a number is right although a namesake of the day is in the register, if an officer says so.
     pub acknowledged: Option<&'a str>,
     /// The number that a birth desk or an offline station gave the child, of its lease.
@@ -32,8 +34,8 @@ pub(super) struct Birth<'a> {
 ///
 /// # Errors
 /// [`BirthError`]
-pub(super) async fn register(
-    deed: &mut Deed<Officer>,
+pub(crate) async fn register<A: Registers>(
+    deed: &mut Deed<A>,
     numbers: &Numbers,
     register: &Register,
     birth: &Birth<'_>,
@@ -92,8 +94,7 @@ pub(super) async fn register(
     let (id, mut all) = (entered.id, entered.findings);
     // Of a child the law asks no more than the eight groups.
     all.retain(|finding| !EXPECTED.contains(&finding.code.as_str()));
-    let (office, entry) = (deed.actor().office.clone(), birth.registration.as_str());
-    if !population::store::enter_birth(deed.tx(), &office, entry, id).await? {
+    if !population::store::enter_birth(deed.tx(), birth.kept_by, birth.registration.as_str(), id).await? {
         return Err(BirthError::RegistrationUsed);
     }
     let number = steps::establish_from(deed, numbers, id, birth.acknowledged, birth.leased).await?;
@@ -143,7 +144,7 @@ fn same_parents(one: &population::model::Person, other: &population::model::Pers
 
 /// Why a birth is not registered.
 #[derive(Debug, Error)]
-pub(super) enum BirthError {
+pub(crate) enum BirthError {
     /// The day or the month is missing.
     #[error("a birth that is registered now has a day")]
     DayMissing,
@@ -183,7 +184,7 @@ pub(super) enum BirthError {
 
 impl BirthError {
     /// The person of whom the refusal tells something.
-    pub(super) fn tells_of(&self) -> Option<PersonId> {
+    pub(crate) fn tells_of(&self) -> Option<PersonId> {
         match self {
             Self::ParentDead(_, id) | Self::ParentDiffers(_, id) | Self::Recorded { child: id, .. } => Some(*id),
             _ => None,

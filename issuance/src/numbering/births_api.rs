@@ -127,7 +127,9 @@ async fn born(
             let acknowledged = body.acknowledged.then_some(body.because.as_str());
             let leased = body.of_lease.map(|one| OfLease { lease: one.lease_id, number: one.personal_number });
             let declaration = &body.declaration();
-            let birth = Birth { declaration, registration: &body.registration, acknowledged, leased };
+            let office = deed.actor().office.clone();
+            let (registration, kept_by) = (&body.registration, office.as_str());
+            let birth = Birth { declaration, registration, kept_by, acknowledged, leased };
             let born = births::register(deed, &numbers, &register, &birth).await;
             told = born.as_ref().err().and_then(BirthError::tells_of);
             born.map(|(person_id, personal_number, findings)| Born { person_id, personal_number, findings })

@@ -6,7 +6,7 @@
 //! in blocks, in the database and in the data folder, before one of them is given (ADR 0013).
 
 mod api;
-mod births;
+pub(crate) mod births;
 mod births_api;
 pub mod leases;
 mod leases_api;

@@ -1,5 +1,6 @@
 //! The verb of the numbers.
 
+use std::fmt;
 use std::ops::Range;
 
 use crypto::identity::PersonalNumber;
@@ -11,6 +12,7 @@ use super::leases::{LeaseState, OfLease};
 use super::model::{CELL_SIZE, Cell, NumberingError, Permutation};
 use super::{Numbers, store};
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
+use crate::ground::actor::Registers;
 use crate::ground::ids::PersonId;
 use crate::ground::text::tidy;
 use crate::ground::{Officer, OtherOffice};
@@ -40,8 +42,8 @@ pub async fn establish(
 ///
 /// # Errors
 /// [`EstablishError`]
-pub(super) async fn establish_from(
-    deed: &mut Deed<Officer>,
+pub(super) async fn establish_from<A: Registers>(
+    deed: &mut Deed<A>,
     numbers: &Numbers,
     id: PersonId,
     acknowledged: Option<&str>,
@@ -62,24 +64,24 @@ pub(super) async fn establish_from(
     }
     let mut doubts = vec![];
     if person.died.is_some() {
-        doubts.push("recorded as dead");
+        doubts.push(Against::Dead);
     }
     if person.missing_since.is_some() {
-        doubts.push("declared missing by a court");
+        doubts.push(Against::Missing);
     }
     match doubt(deed.tx(), id, &person).await? {
-        Some(Doubt::Alike) => doubts.push("another person of this name, birth date and sex is in the register"),
-        Some(Doubt::Probable) => doubts.push("another person who is probably the same one is in the register"),
+        Some(Doubt::Alike) => doubts.push(Against::Namesake),
+        Some(Doubt::Probable) => doubts.push(Against::Probable),
         None => {}
     }
     if let Some(leased) = leased
         && is_over(deed, numbers, &person, leased).await?
     {
-        doubts.push("the lease of the number is over");
+        doubts.push(Against::LeaseOver);
     }
-    let doubts = doubts.join("; ");
+    let doubts = Doubts(doubts);
     let words = match acknowledged.map(tidy) {
-        _ if doubts.is_empty() => None,
+        _ if doubts.0.is_empty() => None,
         None => return Err(EstablishError::Doubtful(doubts)),
         Some(words) => Some(format!("{doubts}: {}", words.ok_or(EstablishError::ReasonMissing)?)),
     };
@@ -102,8 +104,8 @@ pub(super) async fn establish_from(
 
 /// Refuses a number that is none of the lease that the message names, or that tells other facts of birth than the
 /// child's. Returns true if the lease is over: the number may have been given before.
-async fn is_over(
-    deed: &mut Deed<Officer>,
+async fn is_over<A: Registers>(
+    deed: &mut Deed<A>,
     numbers: &Numbers,
     person: &population::model::Person,
     leased: OfLease,
@@ -126,8 +128,8 @@ async fn is_over(
 }
 
 /// Gives a person the next number of the cell of birth.
-async fn give(
-    deed: &mut Deed<Officer>,
+async fn give<A: Registers>(
+    deed: &mut Deed<A>,
     numbers: &Numbers,
     id: PersonId,
     person: &population::model::Person,
@@ -209,7 +211,7 @@ pub(super) async fn restore_merged(deed: &mut Deed<Officer>, person: PersonId) -
 
 /// Takes the next position of a cell, counted from zero, out of the block that this process
 /// reserved, or out of a new one.
-async fn next_position(deed: &mut Deed<Officer>, numbers: &Numbers, cell: Cell) -> Result<u32, EstablishError> {
+async fn next_position<A: Registers>(deed: &mut Deed<A>, numbers: &Numbers, cell: Cell) -> Result<u32, EstablishError> {
     let position = match numbers.take(cell) {
         Some(position) => position,
         None => {
@@ -289,6 +291,56 @@ pub(super) fn open(store: &KeyStore) -> Result<Permutation, KeyStoreError> {
 
 const SECRET: &str = "personal-numbers";
 
+/// What speaks against a number, until an officer says why it is right all the same.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Against {
+    /// The person is dead.
+    Dead,
+    /// The number is of a lease that is over.
+    LeaseOver,
+    /// A court declared the person missing.
+    Missing,
+    /// A namesake of the day and the sex.
+    Namesake,
+    /// A person who is probably the same one.
+    Probable,
+}
+
+impl Against {
+    /// The code, for a machine.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Dead => "recorded-dead",
+            Self::LeaseOver => "lease-over",
+            Self::Missing => "recorded-missing",
+            Self::Namesake => "namesake",
+            Self::Probable => "probably-recorded",
+        }
+    }
+
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Dead => "recorded as dead",
+            Self::LeaseOver => "the lease of the number is over",
+            Self::Missing => "declared missing by a court",
+            Self::Namesake => "another person of this name, birth date and sex is in the register",
+            Self::Probable => "another person who is probably the same one is in the register",
+        }
+    }
+}
+
+/// All that speaks against a number.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Doubts(pub Vec<Against>);
+
+impl fmt::Display for Doubts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words: Vec<_> = self.0.iter().map(|one| one.words()).collect();
+        f.write_str(&words.join("; "))
+    }
+}
+
 /// Why no number is established.
 #[derive(Debug, Error)]
 pub enum EstablishError {
@@ -297,7 +349,7 @@ pub enum EstablishError {
     Counters(#[from] KeyStoreError),
     /// The register speaks against it, and no officer has acknowledged that.
     #[error("{0}")]
-    Doubtful(String),
+    Doubtful(Doubts),
     /// A person has or had the number of the lease, or it is withheld.
     #[error("the number is given")]
     Given,

@@ -13,8 +13,9 @@ use super::names::Indexed;
 use super::quality::Mark;
 use super::store::history::{self as store_history, Kept, Proposed};
 use super::{PopulationError, Register, duplicates, rules, store};
-use crate::access;
+use crate::access::{self, partners};
 use crate::deed::{Action, Consequences, Deed, Entry, Object, Objection, Occasion, Purpose, RegisterEvent};
+use crate::ground::actor::Registers;
 use crate::ground::ids::{ChangeId, OfficerId, PersonId};
 use crate::ground::{Id, OfficeCode, Officer, OtherOffice};
 use crate::store::{Db, StoreError, Tx};
@@ -49,8 +50,8 @@ pub struct Proposal {
 ///
 /// # Errors
 /// [`ChangeError`]
-pub async fn propose(
-    deed: &mut Deed<Officer>,
+pub async fn propose<A: Registers>(
+    deed: &mut Deed<A>,
     register: &Register,
     person: PersonId,
     wanted: Wanted<'_>,
@@ -76,6 +77,7 @@ pub async fn propose(
         evidence: wanted.evidence,
         changes,
         proposed: deed.decision(),
+        partner: deed.actor().partner(),
         state: "open".to_owned(),
         ended: None,
     };
@@ -97,7 +99,15 @@ pub async fn apply(deed: &mut Deed<Officer>, register: &Register, id: ChangeId) 
     if deed.actor().is_one_with(proposed.proposed.by) {
         return Err(ChangeError::SameOfficer);
     }
-    proposer_stands(deed, proposed.proposed.by, &proposed.office).await?;
+    match proposed.partner {
+        None => proposer_stands(deed, proposed.proposed.by, &proposed.office).await?,
+        Some(partner) => {
+            let partner = partners::partner(deed.tx(), partner).await?;
+            if !partner.is_some_and(|partner| partner.is_joined()) {
+                return Err(ChangeError::ProposerGone);
+            }
+        }
+    }
     let registered = of_office(deed, proposed.person).await?;
     let after = applied(&registered.person, &proposed.changes)?;
     // The register may know more by now: looked at again, as a declaration of today.
@@ -122,6 +132,7 @@ pub async fn apply(deed: &mut Deed<Officer>, register: &Register, id: ChangeId) 
         changes: history::difference(&registered.person, &after),
         file: None,
         other: None,
+        partner: proposed.partner,
     };
     store_history::add(deed.tx(), proposed.person, &event).await?;
     store_history::set_record(deed.tx(), proposed.person, (&registered.person, &after), &findings, ordinal).await?;
@@ -213,6 +224,15 @@ pub async fn waiting(
     let asked = Object::Asked("register-changes".into());
     deed.enter(Entry::new(Action::PersonsSought, asked, Purpose::Update).of(&office)).await?;
     Ok(rows)
+}
+
+/// Returns how far a proposed change is: `open`, `applied` or `withdrawn`. Nothing of it is answered, so no record is
+/// due.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn state_of(tx: &mut Tx, id: ChangeId) -> Result<Option<String>, StoreError> {
+    store_history::state_of(tx, id).await
 }
 
 /// Returns a proposed change, whatever became of it.
@@ -417,9 +437,9 @@ pub(super) async fn still_found(
 }
 
 /// Reads and judges the record that a change would make.
-pub(super) fn examined(
+pub(super) fn examined<A: Registers>(
     register: &Register,
-    deed: &Deed<Officer>,
+    deed: &Deed<A>,
     registered: &Registered,
     kind: EventKind,
     fields: &Map<String, Value>,
@@ -472,7 +492,7 @@ pub(super) async fn proposer_stands(
 
 /// Returns the person, kept from other writers, if the record is in force and the officer's
 /// office registered the person.
-pub(super) async fn of_office(deed: &mut Deed<Officer>, id: PersonId) -> Result<Registered, ChangeError> {
+pub(super) async fn of_office<A: Registers>(deed: &mut Deed<A>, id: PersonId) -> Result<Registered, ChangeError> {
     let registered = store::person_locked(deed, id).await?.ok_or(ChangeError::PersonUnknown)?;
     deed.actor().may_act_for(&registered.office)?;
     match registered.merged_into {
@@ -503,7 +523,7 @@ pub enum ChangeError {
     #[error("person unknown")]
     PersonUnknown,
     /// The officer who proposed it.
-    #[error("the officer who proposed it has left, or is of another office now")]
+    #[error("the officer who proposed it has left, or is of another office now; or the partner that reported it ended")]
     ProposerGone,
     /// One officer cannot do both.
     #[error("a second officer is needed")]

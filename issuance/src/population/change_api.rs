@@ -14,7 +14,7 @@ use super::history::{Event, EventKind, Evidence, FieldChange};
 use super::model::Finding;
 use super::store::history::{self as store, Proposed};
 use crate::deed::{Action, Consequences, Entry, Object, Purpose};
-use crate::ground::ids::{BatchId, ChangeId, OfficerId, PersonId};
+use crate::ground::ids::{BatchId, ChangeId, OfficerId, PartnerId, PersonId};
 use crate::ground::{Id, OfficeCode, Officer, Permission};
 use crate::store::{Record, StoreError};
 use crate::web::{Answered, Desk, Listing, Looked, Named, Nothing, Page, PageAsked, Right, Routes, Write};
@@ -78,6 +78,10 @@ struct ChangeItem {
     kind: String,
     /// The officer who proposed it.
     proposed_by: OfficerId,
+    /// The partner that reported it under an agreement, which the officer signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    reported_by: Option<PartnerId>,
     /// The moment.
     #[serde(with = "time::serde::rfc3339")]
     proposed_at: OffsetDateTime,
@@ -103,6 +107,10 @@ struct ChangeView {
     changes: Vec<FieldChange>,
     /// The officer who proposed it.
     proposed_by: OfficerId,
+    /// The partner that reported it under an agreement, which the officer signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    reported_by: Option<PartnerId>,
     /// The moment.
     #[serde(with = "time::serde::rfc3339")]
     proposed_at: OffsetDateTime,
@@ -127,6 +135,10 @@ pub(crate) struct EventView {
     recorded_at: OffsetDateTime,
     /// The officer who proposed it; of a declaration the officer who entered it.
     proposed_by: OfficerId,
+    /// The partner that reported it under an agreement, which the officer signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    reported_by: Option<PartnerId>,
     /// The officer who applied it.
     recorded_by: OfficerId,
     /// On what it rests.
@@ -310,6 +322,7 @@ fn item(row: &Record, holds: bool) -> Result<(ChangeId, ChangeItem), StoreError>
         person_id: Id::of(row, "person_id")?,
         kind: row.get("kind")?,
         proposed_by: Id::of(row, "proposed_by")?,
+        reported_by: Id::of_optional(row, "partner_id")?,
         proposed_at: row.get("proposed_at")?,
         tampered: !holds,
     };
@@ -326,6 +339,7 @@ impl From<Proposed> for ChangeView {
             evidence: proposed.evidence,
             changes: proposed.changes,
             proposed_by: proposed.proposed.by,
+            reported_by: proposed.partner,
             proposed_at: proposed.proposed.at,
             state: proposed.state,
             ended_by: proposed.ended.map(|ended| ended.by),
@@ -341,6 +355,7 @@ impl From<History> for PersonHistory {
             valid_from: event.valid_from,
             recorded_at: event.recorded.at,
             proposed_by: event.proposed_by,
+            reported_by: event.partner,
             recorded_by: event.recorded.by,
             evidence: event.evidence,
             declared: event.declared,

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::model::{Declaration, DeclaredPlace, DeclaredRelative, Person, Place, Relative};
 use crate::deed::Consequences;
 use crate::ground::Decision;
-use crate::ground::ids::{BatchId, PersonId};
+use crate::ground::ids::{BatchId, PartnerId, PersonId};
 use crate::ground::text::Words;
 
 /// What kind of thing happened. Each kind touches certain fields only, so that a move never changes a name.
@@ -248,6 +248,8 @@ pub struct Event {
     pub file: Option<OfFile>,
     /// The other record of a merge or a split.
     pub other: Option<PersonId>,
+    /// The partner that reported it under an agreement; the officer is then the one who signed the agreement.
+    pub partner: Option<PartnerId>,
 }
 
 /// The place of a declaration in a file.

@@ -462,6 +462,7 @@ async fn add(
         changes,
         file: None,
         other,
+        partner: None,
     };
     store_history::add(deed.tx(), before.id, &event).await?;
     store_history::set_record(deed.tx(), before.id, (&before.person, after), findings, ordinal).await

@@ -11,6 +11,7 @@ use super::model::{Claim, Declaration, Finding, Person, Registered};
 use super::quality::Mark;
 use super::{Register, duplicates, store};
 use crate::deed::{Action, Deed, DeedError, Deeds, Object, Occasion, Purpose};
+use crate::ground::actor::Registers;
 use crate::ground::ids::{OfficerId, PersonId};
 use crate::ground::{OfficeCode, Officer, OtherOffice};
 use crate::store::StoreError;
@@ -56,8 +57,8 @@ pub struct Entered {
 ///
 /// # Errors
 /// [`PopulationError::Store`]
-pub async fn enter(
-    deed: &mut Deed<Officer>,
+pub async fn enter<A: Registers>(
+    deed: &mut Deed<A>,
     register: &Register,
     person: &Person,
     findings: Vec<Finding>,
@@ -95,8 +96,8 @@ impl Declared {
 }
 
 /// As [`enter`]; with the office, the officer and the paper that the declaration is of.
-pub(super) async fn enter_as(
-    deed: &mut Deed<Officer>,
+pub(super) async fn enter_as<A: Registers>(
+    deed: &mut Deed<A>,
     register: &Register,
     person: &Person,
     declared: Declared,
@@ -109,7 +110,7 @@ pub(super) async fn enter_as(
     findings.extend(found);
     let id = declared.id.unwrap_or_else(|| deed.id());
     let (by, today) = (deed.decision(), deed.today());
-    let office = declared.office.unwrap_or_else(|| deed.actor().office.clone());
+    let office = declared.office.unwrap_or_else(|| deed.actor().office().clone());
     let paper = (declared.form.as_deref(), declared.declared_on);
     store::insert(deed.tx(), id, &office, &by, (person, &findings[..]), paper).await?;
     let mark = Mark::of(person, &findings, register.reference(), declared.declared_on.unwrap_or(today));
@@ -125,6 +126,7 @@ pub(super) async fn enter_as(
         changes: vec![],
         file: None,
         other,
+        partner: deed.actor().partner(),
     };
     store::history::add(deed.tx(), id, &event).await?;
     deed.settle(id, &office).await?;
@@ -149,8 +151,8 @@ pub async fn read(deed: &mut Deed<Officer>, id: PersonId, occasion: Occasion) ->
 }
 
 /// Records that a person was found and is told of. Returns whether the officer may read the person without more.
-pub(super) async fn found(
-    deed: &mut Deed<Officer>,
+pub(super) async fn found<A: Registers>(
+    deed: &mut Deed<A>,
     registered: &Registered,
     occasion: Occasion,
 ) -> Result<bool, StoreError> {

@@ -52,6 +52,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(209, "0209_population_declaration_forms"),
     migration!(218, "0218_population_hands_of_forms"),
     migration!(230, "0230_population_joined_names"),
+    migration!(234, "0234_population_partners"),
 ];
 
 /// Offices that may read a person: each row carries a MAC.
@@ -264,18 +265,13 @@ pub async fn declarer(tx: &mut Tx, id: PersonId) -> Result<Option<OfficerId>, St
 ///
 /// # Errors
 /// [`StoreError`]
-pub async fn enter_birth(
-    tx: &mut Tx,
-    office: &OfficeCode,
-    registration: &str,
-    child: PersonId,
-) -> Result<bool, StoreError> {
+pub async fn enter_birth(tx: &mut Tx, kept_by: &str, registration: &str, child: PersonId) -> Result<bool, StoreError> {
     let sql = sql!(
         "insert into birth_registration (office, registration, person_id) values ($1, $2, $3)
          on conflict (office, registration) do nothing"
     );
     // Capitals tell no two entries apart.
-    Ok(tx.run(sql, args![office, registration.to_lowercase(), child]).await? == 1)
+    Ok(tx.run(sql, args![kept_by, registration.to_lowercase(), child]).await? == 1)
 }
 
 /// Writes a person's number for life, once.

@@ -110,7 +110,7 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 50] = [
+pub const SEALED: [&Sealed; 51] = [
     &access::OFFICER,
     &access::STATION,
     &cards::CARD,
@@ -160,6 +160,7 @@ pub const SEALED: [&Sealed; 50] = [
     &exchange::EXCHANGE_PURPOSE,
     &exchange::EXCHANGE_DELAY,
     &exchange::EXCHANGE_CANARY,
+    &exchange::EXCHANGE_REPORT,
     &applications::FINGERPRINT_CARD,
 ];
 
@@ -421,7 +422,7 @@ impl Offices {
             cards: settings.cards.clone(),
             dashboards: Dashboards::default(),
             access: Access::new(settings.access.clone(), TlsAuthority::open(&store)?),
-            numbers,
+            numbers: numbers.clone(),
             notices: Notices::new(settings.notices.clone(), register.clone())
                 .asking(vec![Arc::new(counter.clone()), Arc::new(bookings)]),
             bookings,
@@ -431,6 +432,7 @@ impl Offices {
                 settings.exchange.clone(),
                 register.clone(),
                 AnswerSigner::open(&store, deeds.source().now())?,
+                numbers,
             ),
             retention: settings.retention.clone(),
             trust: Trust::new(settings.trust.clone(), signer.clone(), crl.clone()),

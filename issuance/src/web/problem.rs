@@ -144,6 +144,17 @@ impl Problem {
         self
     }
 
+    /// Says that what is pointed at below `from` stands below `to`: for a form that another body holds.
+    #[must_use]
+    pub fn moved(mut self, from: &str, to: &str) -> Self {
+        for error in &mut self.errors {
+            if let Some(rest) = error.pointer.strip_prefix(from) {
+                error.pointer = format!("{to}{rest}");
+            }
+        }
+        self
+    }
+
     /// A fault of the service. The cause goes into the log, with the request's id, and is not answered.
     #[must_use]
     pub fn internal(cause: &(dyn std::error::Error + 'static)) -> Self {

@@ -28,7 +28,7 @@ use crate::document::{DOCUMENT, fits, operation};
 use crate::factors::{enrols, granted, signs_in_with};
 use crate::house::{Caller, House, PASSWORD, Said};
 use crate::offices::{TRANSPORT_MASTER, photograph};
-use crate::{exchange, feed};
+use crate::{exchange, feed, incoming};
 
 /// What was asked and answered, by operation: the first time that it went well.
 #[derive(Default)]
@@ -870,6 +870,9 @@ async fn exchanges(house: &House, walk: &mut Walk) {
         grant("card-status", &["card_status"]),
         grant("follow", &["life", "permanent_residence"]),
         grant("confirm-list", &["full_name", "birth_date"]),
+        grant("birth", &["personal_number"]),
+        grant("death", &["life"]),
+        grant("change", &["marital_status", "spouse"]),
     ]);
     let now = house.clock.now().replace_nanosecond(0).unwrap();
     let moment = |days: i64| {
@@ -907,6 +910,42 @@ async fn exchanges(house: &House, walk: &mut Walk) {
     let stretch = json!({"number": 1, "lines": lines});
     walk.post(&caller, &format!("/api/v1/exchange/lists/{list}/stretches"), stretch).await;
     walk.get(&caller, &format!("/api/v1/exchange/lists/{list}")).await;
+    let born = |request: &str| {
+        let newborn = incoming::newborn("Nguyễn Thị Mầm", "20/11/2026");
+        incoming::report(request, "birth", newborn)
+    };
+    walk.post(&caller, "/api/v1/exchange/birth", born("ks-1")).await;
+    let subject = json!({"personal_number": number, "full_name": "Phạm Thị Hỏi", "birth_date": "17/05/1990"});
+    let about = |request: &str, service: &str, of: Value| {
+        let mut body = incoming::report(request, service, of);
+        body["subject"] = subject.clone();
+        body
+    };
+    let death = json!({"died": "19/11/2026", "registration": "Số 12/2026"});
+    walk.post(&caller, "/api/v1/exchange/death", about("kt-1", "death", death)).await;
+    let married = json!({"kind": "marital-status-changed", "fields": {"spouse": {"full_name": "Trần Văn Thử"}},
+        "registration": "Số 7/2026"});
+    walk.post(&caller, "/api/v1/exchange/change", about("ht-1", "change", married)).await;
+    let registrar = house.officer("holds", &[Role::Registrar], "national").await;
+    let mut last = json!(null);
+    for (n, name) in ["Nguyễn Thị Mầm", "Mầm Nguyễn Thị"].into_iter().enumerate() {
+        let mut again = born(&format!("kl-{n}"));
+        again["birth"]["full_name"] = json!(name);
+        again["birth"]["registration"] = json!(format!("Số {n}/2026"));
+        last = exchange::asks(&caller, "birth", again).await.body;
+        let held = format!("/api/v1/held-births/{}", text(&last, "answer"));
+        if n == 0 {
+            walk.get(&registrar, "/api/v1/held-births").await;
+            walk.get(&registrar, &held).await;
+            let refusal = json!({"reason": "recorded-already", "because": "sent twice"});
+            walk.post(&registrar, &format!("{held}/refusal"), refusal).await;
+        } else {
+            let registration = json!({"because": "twins, two certificates of the clinic"});
+            walk.post(&registrar, &format!("{held}/registration"), registration).await;
+        }
+    }
+    let status = incoming::report("kq-1", "reference", last["answer"].clone());
+    walk.post(&caller, "/api/v1/exchange/report-status", status).await;
     let of_person = |rest: &str| format!("/api/v1/persons/{person}{rest}");
     let order = json!({"partner_id": partner, "court": "Tòa án Thử", "order": "QĐ-1/2026", "until": moment(30)});
     let delay = text(&walk.post(&bao, &of_person("/look-delays"), order).await, "id");

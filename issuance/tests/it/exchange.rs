@@ -355,7 +355,7 @@ async fn the_answer_is_signed_over_its_bytes_and_holds_the_digest_of_the_questio
     .await;
 }
 
-async fn posts(system: &Caller, service: &str, body: &[u8]) -> (Vec<u8>, String) {
+pub async fn posts(system: &Caller, service: &str, body: &[u8]) -> (Vec<u8>, String) {
     let request = system.client.post(format!("{}/api/v1/exchange/{service}", system.address));
     let response = request.header("content-type", "application/json").body(body.to_vec()).send().await.unwrap();
     assert_eq!(response.status(), 200);
@@ -365,7 +365,7 @@ async fn posts(system: &Caller, service: &str, body: &[u8]) -> (Vec<u8>, String)
 }
 
 /// Verifies a detached JWS as a partner would: by another library than the one that signed.
-fn verifies(keys: &Value, signature: &str, payload: &[u8]) -> bool {
+pub fn verifies(keys: &Value, signature: &str, payload: &[u8]) -> bool {
     let (header, signature) = signature.split_once("..").unwrap();
     let said: Value = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(header).unwrap()).unwrap();
     assert_eq!((&said["alg"], &said["b64"], &said["crit"]), (&json!("ES256"), &json!(false), &json!(["b64"])));

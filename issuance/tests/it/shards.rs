@@ -319,8 +319,12 @@ const OUTSIDE: &[(&str, usize, &str)] = &[
     ("select audit_entry by object, person_id", 1, BY_ID),
     ("select exchange_delay by id", 1, BY_ID),
     ("select exchange_delay by nothing", 1, WALK),
-    ("select exchange_request by id", 1, KEYS),
+    ("select exchange_report by id", 1, BY_ID),
+    ("select exchange_report by id, office, state", 1, LIST),
+    ("select exchange_report by nothing", 1, WALK),
+    ("select exchange_request by id", 2, KEYS),
     ("update exchange_delay by id", 2, BY_ID),
+    ("update exchange_report by id", 2, BY_ID),
     ("update exchange_request by answer, id, kept_until", 1, UPKEEP),
 ];
 

@@ -327,6 +327,9 @@ const AS_IT_CAME: &[(&str, &str, &str)] = &[
     ),
     // Form DC01: each field is judged by the register, which says all that is wrong at once.
     ("BirthMessage", "", "judged by `population::check`"),
+    ("Newborn", "", "judged by `population::check`"),
+    ("CivilChange", "fields", "judged by `population::check`, as a declaration"),
+    ("CivilDeath", "died", "judged by `population::check`, as a declaration"),
     ("FieldChange", "field", "read from the register, and answered"),
     ("Change", "fields", "judged by `population::check`, as a declaration"),
     ("Splitting", "fields", "judged by `population::check`, as a declaration"),

@@ -14,6 +14,7 @@ use super::super::store::import::note;
 use super::score::{Judgement, SHOWN_FROM};
 use super::traits::Traits;
 use crate::deed::{Action, Deed, Entry, Object, Occasion, Purpose, UnknownWord};
+use crate::ground::actor::Registers;
 use crate::ground::ids::PersonId;
 use crate::ground::{OfficeCode, Officer, OtherOffice};
 use crate::store::{StoreError, Tx};
@@ -130,8 +131,8 @@ pub(in crate::population) async fn note_likely(tx: &mut Tx, compared: &Compared)
 ///
 /// # Errors
 /// [`StoreError`]
-pub(in crate::population) async fn of_declaration(
-    deed: &mut Deed<Officer>,
+pub(in crate::population) async fn of_declaration<A: Registers>(
+    deed: &mut Deed<A>,
     person: &Person,
 ) -> Result<(Vec<Alike>, Vec<Finding>), StoreError> {
     let compared = compare(deed.tx(), person, None, None).await?;
@@ -249,8 +250,8 @@ pub async fn judge(
     Ok(())
 }
 
-async fn told(
-    deed: &mut Deed<Officer>,
+async fn told<A: Registers>(
+    deed: &mut Deed<A>,
     found: Vec<(Registered, Judgement)>,
     (said, office): (Vec<Said>, Option<&OfficeCode>),
     occasion: Occasion,

@@ -285,7 +285,8 @@ impl ChangeAct {
         let t = self.t();
         let look = async |deed: &mut Deed<Officer>| {
             let weighed = change::weigh(deed, &self.register, self.id).await?;
-            let names = Names::of(deed, &weighed.proposed.proposed, weighed.proposed.ended.as_ref()).await?;
+            let by = (&weighed.proposed.proposed, weighed.proposed.partner);
+            let names = Names::of(deed, by, weighed.proposed.ended.as_ref()).await?;
             Ok::<_, ChangeError>((weighed, names))
         };
         let (weighed, names) = self.look(look).await?;

@@ -156,7 +156,7 @@ impl MergeAct {
         let t = self.t();
         let look = async |deed: &mut Deed<Officer>| {
             let weighed = merge::weigh(deed, &self.register, self.id).await?;
-            let names = Names::of(deed, &weighed.proposed.proposed, weighed.proposed.ended.as_ref()).await;
+            let names = Names::of(deed, (&weighed.proposed.proposed, None), weighed.proposed.ended.as_ref()).await;
             Ok::<_, MergeError>((weighed, names.map_err(ChangeError::from)?))
         };
         let (weighed, names) = self.look(look).await?;

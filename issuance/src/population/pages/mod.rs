@@ -25,7 +25,7 @@ use axum::response::IntoResponse as _;
 use super::{Register, units};
 use crate::access;
 use crate::deed::Deed;
-use crate::ground::ids::OfficerId;
+use crate::ground::ids::{OfficerId, PartnerId};
 use crate::ground::{Id, Officer, Permission};
 use crate::store::StoreError;
 use crate::web::html::{
@@ -164,6 +164,20 @@ async fn name_of(deed: &mut Deed<Officer>, officer: OfficerId) -> Result<String,
     match access::name_of_officer(deed.tx(), officer).await {
         Ok(Some(name)) => Ok(name),
         Ok(None) | Err(StoreError::Tampered { .. }) => Ok(officer.to_string()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Returns who proposed something: the partner that reported it, else the officer.
+async fn proposer_of(
+    deed: &mut Deed<Officer>,
+    officer: OfficerId,
+    partner: Option<PartnerId>,
+) -> Result<String, StoreError> {
+    let Some(partner) = partner else { return name_of(deed, officer).await };
+    match access::partners::partner(deed.tx(), partner).await {
+        Ok(Some(row)) => Ok(row.name),
+        Ok(None) | Err(StoreError::Tampered { .. }) => Ok(partner.to_string()),
         Err(error) => Err(error),
     }
 }

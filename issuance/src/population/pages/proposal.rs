@@ -7,8 +7,9 @@ use super::super::history::{Evidence, FieldChange};
 use super::super::model::Registered;
 use super::fields::wrongs;
 use super::words::{self, Row};
-use super::{Act, name_of};
+use super::{Act, name_of, proposer_of};
 use crate::deed::{Consequences, Deed};
+use crate::ground::ids::PartnerId;
 use crate::ground::{Decision, Officer};
 use crate::store::StoreError;
 use crate::web::Problem;
@@ -61,10 +62,10 @@ pub(super) struct Names {
 impl Names {
     pub(super) async fn of(
         deed: &mut Deed<Officer>,
-        proposed: &Decision,
+        (proposed, partner): (&Decision, Option<PartnerId>),
         ended: Option<&Decision>,
     ) -> Result<Self, StoreError> {
-        let by = name_of(deed, proposed.by).await?;
+        let by = proposer_of(deed, proposed.by, partner).await?;
         let ended = match ended {
             Some(ended) => Some(name_of(deed, ended.by).await?),
             None => None,

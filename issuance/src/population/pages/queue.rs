@@ -10,7 +10,7 @@ use super::super::import::quarantine;
 use super::super::store::forms as store_forms;
 use super::super::{change, merge};
 use super::form::called;
-use super::{done, name_of, reference};
+use super::{done, name_of, proposer_of, reference};
 use crate::deed::Deed;
 use crate::ground::ids::{ChangeId, FormId, MergeId, OfficerId, QuarantinedId};
 use crate::ground::{Id, Officer};
@@ -195,12 +195,13 @@ impl Reader<'_> {
         let id: ChangeId = Id::of(row, "id")?;
         let what =
             if list == "merges" { self.t.word(&self.t.merging, &kind) } else { self.t.word(&self.t.event, &kind) };
+        let partner = if list == "merges" { None } else { Id::of_optional(row, "partner_id")? };
         let mine = deed.actor().is_one_with(by);
         Ok(Row {
             href: format!("{REGISTER}/{list}/{id}"),
             what: format!("{what} · {}", reference(id)),
             at: self.moment(row.get("proposed_at")?),
-            by: name_of(deed, by).await?,
+            by: proposer_of(deed, by, partner).await?,
             tag: mine.then_some(("", "i-none", self.t.registry.tag_other.as_str())),
             key: id.to_string(),
         })

@@ -12,7 +12,7 @@ use super::import::{self, Origin};
 use super::names;
 use crate::deed::{Deed, note_change};
 use crate::ground::actor::Actor;
-use crate::ground::ids::{ChangeId, OfficerId, PersonId};
+use crate::ground::ids::{ChangeId, OfficerId, PartnerId, PersonId};
 use crate::ground::{Decision, Id, OfficeCode};
 use crate::store::{Argument, Kind, Record, Sealed, StoreError, Tx};
 use crate::{args, sql};
@@ -32,16 +32,17 @@ pub const REGISTER_EVENT: Sealed = Sealed {
         ("declared", Kind::Json),
         ("changes", Kind::Json),
         ("other_id", Kind::Uuid),
+        ("partner_id", Kind::Uuid),
     ],
     keys: 2,
     one: sql!(
         "select person_id, ordinal, kind, valid_from, proposed_by, recorded_by, recorded_at, evidence, declared, changes,
-                other_id, version, mac
+                other_id, partner_id, version, mac
          from register_event where person_id = $1 and ordinal = $2"
     ),
     all: sql!(
         "select person_id, ordinal, kind, valid_from, proposed_by, recorded_by, recorded_at, evidence, declared, changes,
-                other_id, version, mac
+                other_id, partner_id, version, mac
          from register_event order by person_id, ordinal"
     ),
     set: sql!("update register_event set version = $1, mac = $2 where person_id = $3 and ordinal = $4"),
@@ -63,16 +64,17 @@ pub const REGISTER_CHANGE: Sealed = Sealed {
         ("state", Kind::Text),
         ("ended_by", Kind::Uuid),
         ("ended_at", Kind::Moment),
+        ("partner_id", Kind::Uuid),
     ],
     keys: 1,
     one: sql!(
         "select id, person_id, office, kind, valid_from, evidence, changes, proposed_by, proposed_at, state, ended_by,
-                ended_at, version, mac
+                ended_at, partner_id, version, mac
          from register_change where id = $1"
     ),
     all: sql!(
         "select id, person_id, office, kind, valid_from, evidence, changes, proposed_by, proposed_at, state, ended_by,
-                ended_at, version, mac
+                ended_at, partner_id, version, mac
          from register_change order by id"
     ),
     set: sql!("update register_change set version = $1, mac = $2 where id = $3"),
@@ -97,6 +99,8 @@ pub struct Proposed {
     pub changes: Vec<FieldChange>,
     /// The officer who proposed it, and the moment.
     pub proposed: Decision,
+    /// The partner that reported it under an agreement; the officer is then the one who signed the agreement.
+    pub partner: Option<PartnerId>,
     /// `open`, `applied` or `withdrawn`.
     pub state: String,
     /// The officer who ended it, and the moment.
@@ -108,8 +112,8 @@ pub(in crate::population) async fn add(tx: &mut Tx, person: PersonId, event: &Ev
     let sql = sql!(
         "insert into register_event
              (person_id, ordinal, kind, valid_from, proposed_by, recorded_by, recorded_at, evidence, declared, changes,
-              other_id)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+              other_id, partner_id)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
     );
     let arguments = args![
         person,
@@ -122,7 +126,8 @@ pub(in crate::population) async fn add(tx: &mut Tx, person: PersonId, event: &Ev
         Argument::json(&event.evidence),
         event.declared.clone().map_or(Argument::Json(None), |declared| Argument::Json(Some(declared))),
         Argument::json(&event.changes),
-        event.other
+        event.other,
+        event.partner
     ];
     tx.run(sql, arguments).await?;
     tx.seal(&REGISTER_EVENT, (person, event.ordinal)).await?;
@@ -167,7 +172,7 @@ pub async fn changers(tx: &mut Tx, person: PersonId) -> Result<Vec<OfficerId>, S
 pub(in crate::population) async fn events_of(tx: &mut Tx, person: PersonId) -> Result<Vec<Event>, StoreError> {
     let sql = sql!(
         "select person_id, ordinal, kind, valid_from, proposed_by, recorded_by, recorded_at, evidence, declared, changes,
-                other_id, version, mac
+                other_id, partner_id, version, mac
          from register_event where person_id = $1 order by ordinal"
     );
     let rows = tx.all_sealed(&REGISTER_EVENT, sql, args![person]).await?;
@@ -206,6 +211,7 @@ async fn first_of_file(
         changes: vec![],
         file: Some(OfFile { batch: batch.id, name: batch.file_name, digest: batch.digest, line: origin.line }),
         other: None,
+        partner: None,
     })
 }
 
@@ -229,7 +235,7 @@ pub(in crate::population) async fn events_between(
 ) -> Result<BTreeMap<PersonId, Result<Vec<Event>, StoreError>>, StoreError> {
     let sql = sql!(
         "select person_id, ordinal, kind, valid_from, proposed_by, recorded_by, recorded_at, evidence, declared, changes,
-                other_id, version, mac
+                other_id, partner_id, version, mac
          from register_event where person_id > $1 and person_id <= $2 order by person_id, ordinal"
     );
     let mut all: BTreeMap<_, Result<Vec<Event>, StoreError>> = BTreeMap::new();
@@ -273,8 +279,8 @@ pub(in crate::population) async fn set_record(
 pub(in crate::population) async fn propose(tx: &mut Tx, proposed: &Proposed) -> Result<(), StoreError> {
     let sql = sql!(
         "insert into register_change
-             (id, person_id, office, kind, valid_from, evidence, changes, proposed_by, proposed_at, state)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+             (id, person_id, office, kind, valid_from, evidence, changes, proposed_by, proposed_at, state, partner_id)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
     );
     let arguments = args![
         proposed.id,
@@ -286,7 +292,8 @@ pub(in crate::population) async fn propose(tx: &mut Tx, proposed: &Proposed) -> 
         Argument::json(&proposed.changes),
         proposed.proposed.by,
         proposed.proposed.at,
-        &proposed.state
+        &proposed.state,
+        proposed.partner
     ];
     tx.run(sql, arguments).await?;
     tx.seal(&REGISTER_CHANGE, proposed.id).await
@@ -303,6 +310,11 @@ pub(in crate::population) async fn change_locked<A: Actor>(
         deed.saw(change.person);
     }
     Ok(change)
+}
+
+/// Returns how far a proposed change is.
+pub(in crate::population) async fn state_of(tx: &mut Tx, id: ChangeId) -> Result<Option<String>, StoreError> {
+    tx.sealed(&REGISTER_CHANGE, id).await?.map(|row| row.get("state")).transpose()
 }
 
 /// Ends a proposed change.
@@ -326,7 +338,7 @@ pub(in crate::population) async fn open_changes(
 ) -> Result<Vec<(Record, bool)>, StoreError> {
     let sql = sql!(
         "select id, person_id, office, kind, valid_from, evidence, changes, proposed_by, proposed_at, state, ended_by,
-                ended_at, version, mac
+                ended_at, partner_id, version, mac
          from register_change where office = $1 and state = 'open' and id > $2 order by id limit $3"
     );
     tx.all_judged(&REGISTER_CHANGE, sql, args![office, after, most]).await
@@ -339,7 +351,7 @@ pub(in crate::population) async fn open_changes(
 pub async fn has_open_change(tx: &mut Tx, person: PersonId) -> Result<bool, StoreError> {
     let sql = sql!(
         "select id, person_id, office, kind, valid_from, evidence, changes, proposed_by, proposed_at, state, ended_by,
-                ended_at, version, mac
+                ended_at, partner_id, version, mac
          from register_change where person_id = $1 and state = 'open' order by id limit 1"
     );
     Ok(!tx.all_sealed(&REGISTER_CHANGE, sql, args![person]).await?.is_empty())
@@ -393,7 +405,7 @@ pub(in crate::population) async fn withdraw_open(
 ) -> Result<(), StoreError> {
     let found = sql!(
         "select id, person_id, office, kind, valid_from, evidence, changes, proposed_by, proposed_at, state, ended_by,
-                ended_at, version, mac
+                ended_at, partner_id, version, mac
          from register_change where person_id = $1 and state = 'open'"
     );
     let sql = sql!("update register_change set state = 'withdrawn', ended_by = $2, ended_at = $3 where id = $1");
@@ -413,6 +425,7 @@ fn event(row: &Record) -> Result<Event, StoreError> {
         changes: row.json("changes")?,
         file: None,
         other: Id::of_optional(row, "other_id")?,
+        partner: Id::of_optional(row, "partner_id")?,
     })
 }
 
@@ -428,6 +441,7 @@ fn proposed(row: &Record) -> Result<Proposed, StoreError> {
         evidence: row.json("evidence")?,
         changes: row.json("changes")?,
         proposed: Decision { by: Id::of(row, "proposed_by")?, at: row.get("proposed_at")? },
+        partner: Id::of_optional(row, "partner_id")?,
         state: row.get("state")?,
         ended: by.zip(at).map(|(by, at)| Decision { by, at }),
     })
