@@ -900,7 +900,7 @@ async fn exchanges(house: &House, walk: &mut Walk) {
     let followed = walk.get(&caller, "/api/v1/exchange/follows?purpose=tax-number").await;
     feed::moves(house, &person).await;
     walk.get(&caller, "/api/v1/exchange/changes?purpose=tax-number&limit=10").await;
-    let pseudonym = text(&followed["follows"][0], "pseudonym");
+    let pseudonym = text(&followed["items"][0], "pseudonym");
     walk.post(&caller, "/api/v1/exchange/unfollow", json!({"purpose": "tax-number", "pseudonym": pseudonym})).await;
     let list = json!({"request": "ds-2026-11", "purpose": "tax-number", "case": "KH-2026-11", "officer": "nguyen.van.thu",
         "second_officer": "tran.thi.duyet", "unit": "Cục Thuế thử nghiệm", "lines": 2});

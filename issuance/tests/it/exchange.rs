@@ -648,8 +648,10 @@ async fn the_citizen_is_told_who_looked_and_what_a_judge_delays_on_its_day() {
         // The page says the same in words.
         let browser = Browser::of(house, "counter").await;
         let page = browser.reads(&format!("/pages/persons/{id}/looks")).await;
-        let told = ["Bộ Thử nghiệm", "Chi cục Thử", "Cấp mã số thuế", "Law 38/2019/QH14, Art. 35(7)", "tra cứu thông tin"];
-        for words in told.into_iter().chain(["Họ, chữ đệm và tên", "không khớp", "bị từ chối", "đã cung cấp"]) {
+        let told =
+            ["Bộ Thử nghiệm", "Chi cục Thử", "Cấp mã số thuế", "Law 38/2019/QH14, Art. 35(7)", "tra cứu thông tin"];
+        for words in told.into_iter().chain(["Họ, chữ đệm và tên", "không khớp", "bị từ chối", "đã cung cấp"])
+        {
             assert!(page.says(words), "{words}: {}", page.text);
         }
         assert!(!page.says("nguyen.van.thu") && !page.says("HS-1"));

@@ -48,7 +48,7 @@ async fn told(system: &Caller, after: Option<&str>) -> Value {
     loop {
         let said = feed(system, &rest).await;
         assert_eq!(said.status, 200, "{said:?}");
-        if !said.body["changes"].as_array().unwrap().is_empty() {
+        if !said.body["items"].as_array().unwrap().is_empty() {
             return said.body;
         }
         assert!(began.elapsed() < Real::from_mins(1), "nothing is told");
@@ -88,7 +88,7 @@ impl Registrars {
         }
         let key = format!("{id}-{kind}-{}", valid_from.unwrap_or_default());
         let proposed = self.0.post(&format!("/api/v1/persons/{id}/changes"), &key, body).await;
-        assert_eq!(proposed.status, 200, "{proposed:?}");
+        assert_eq!(proposed.status, 201, "{proposed:?}");
         let change = proposed.body["change_id"].as_str().unwrap();
         let path = format!("/api/v1/register-changes/{change}/application");
         let applied = self.1.post(&path, &format!("apply-{change}"), json!({})).await;
@@ -118,7 +118,7 @@ async fn a_change_is_told_without_data_to_who_follows_and_as_far_as_is_agreed() 
         placed(house).await;
 
         let said = told(&joined.system, None).await;
-        let changes = said["changes"].as_array().unwrap();
+        let changes = said["items"].as_array().unwrap();
         assert_eq!(changes.len(), 2, "the religion is not in the agreement: {said}");
         assert_eq!((kinds(&changes[0]), kinds(&changes[1])), (vec!["residence"], vec!["life"]));
         assert_eq!((&changes[0]["effective"], &changes[1]["effective"]), (&json!("01/01/2026"), &json!("02/01/2026")));
@@ -129,18 +129,18 @@ async fn a_change_is_told_without_data_to_who_follows_and_as_far_as_is_agreed() 
         }
         assert!(!said.to_string().contains(&number) && !said.to_string().contains("Số 2"), "{said}");
         // It comes again as long as it is asked for, and after its cursor what follows.
-        assert_eq!(told(&joined.system, None).await["changes"], said["changes"]);
+        assert_eq!(told(&joined.system, None).await["items"], said["items"]);
         let second = told(&joined.system, changes[0]["cursor"].as_str()).await;
-        assert_eq!(second["changes"].as_array().unwrap()[..], changes[1..]);
+        assert_eq!(second["items"].as_array().unwrap()[..], changes[1..]);
         let end = said["next"].as_str().unwrap();
         let none = feed(&joined.system, &format!("&after={end}")).await;
         assert_eq!(
-            (&none.body["changes"], &none.body["next"], &none.body["more"]),
+            (&none.body["items"], &none.body["next"], &none.body["more"]),
             (&json!([]), &json!(end), &json!(false))
         );
         // In pages: the first page ends at what is not told, and says that there is more.
         let first = feed(&joined.system, "&limit=1").await;
-        assert_eq!((&first.body["changes"], &first.body["more"]), (&json!([]), &json!(true)), "{first:?}");
+        assert_eq!((&first.body["items"], &first.body["more"]), (&json!([]), &json!(true)), "{first:?}");
         assert!(first.body["next"].is_string());
 
         // The citizen sees that the partner follows, and each time that it was told.
@@ -211,10 +211,10 @@ async fn who_is_not_known_not_agreed_or_not_reached_is_not_followed() {
         registrars.change(&id, "died", json!({"died": "02/01/2026"}), Some("02/01/2026")).await;
         placed(house).await;
         let said = told(&joined.system, None).await;
-        assert_eq!(said["changes"].as_array().unwrap().iter().map(kinds).collect::<Vec<_>>(), [["residence"]]);
+        assert_eq!(said["items"].as_array().unwrap().iter().map(kinds).collect::<Vec<_>>(), [["residence"]]);
 
         // Another partner's system reads a feed of its own, and the cursor of this one is none there.
-        let cursor = said["changes"][0]["cursor"].as_str().unwrap().to_owned();
+        let cursor = said["items"][0]["cursor"].as_str().unwrap().to_owned();
         let drafted = house.admin.post("/api/v1/partners", "p-2", crate::exchange::new_partner("p-khac")).await;
         let partner = drafted.body["id"].as_str().unwrap().to_owned();
         joined.bao.post(&format!("/api/v1/partners/{partner}/confirmation"), "p-2-c", json!({})).await;
@@ -222,7 +222,7 @@ async fn who_is_not_known_not_agreed_or_not_reached_is_not_followed() {
         let stranger_joined =
             Joined { bao: joined.bao.clone(), system: stranger, partner: partner.clone(), system_id: String::new() };
         agreed(house, &stranger_joined, &partner, "TT-2", json!([grant("follow", &["life"])])).await;
-        assert_eq!(feed(&stranger_joined.system, "").await.body["changes"], json!([]));
+        assert_eq!(feed(&stranger_joined.system, "").await.body["items"], json!([]));
         assert_eq!(feed(&stranger_joined.system, &format!("&after={cursor}")).await.code(), "exchange-cursor-gone");
 
         // It ended a moment ago: nothing is told, and to follow no more is possible still.
@@ -230,7 +230,7 @@ async fn who_is_not_known_not_agreed_or_not_reached_is_not_followed() {
         assert_eq!(feed(&joined.system, "").await.code(), "exchange-not-agreed");
         let path = format!("/api/v1/exchange/follows?purpose={PURPOSE}");
         assert_eq!(joined.system.get(&path).await.code(), "exchange-not-agreed");
-        let pseudonym = &said["changes"][0]["pseudonym"];
+        let pseudonym = &said["items"][0]["pseudonym"];
         let body = json!({"purpose": PURPOSE, "pseudonym": pseudonym});
         for ended in [true, false] {
             let path = "/api/v1/exchange/unfollow";
@@ -268,14 +268,14 @@ async fn a_cursor_that_is_gone_says_so_and_the_list_of_follows_helps() {
         assert_eq!((gone.status, gone.code()), (410, "exchange-cursor-gone"), "no change is skipped in silence");
         let path = format!("/api/v1/exchange/follows?purpose={PURPOSE}");
         let list = joined.system.get(&path).await.body;
-        assert_eq!(list["follows"].as_array().unwrap().len(), 1);
-        assert_eq!(list["follows"][0]["pseudonym"], json!(pseudonym));
+        assert_eq!(list["items"].as_array().unwrap().len(), 1);
+        assert_eq!(list["items"][0]["pseudonym"], json!(pseudonym));
         let cursor = list["cursor"].as_str().unwrap().to_owned();
-        assert_eq!(feed(&joined.system, &format!("&after={cursor}")).await.body["changes"], json!([]));
+        assert_eq!(feed(&joined.system, &format!("&after={cursor}")).await.body["items"], json!([]));
         registrars.change(&id, "moved", place(13), Some("03/01/2026")).await;
         placed(house).await;
         let third = told(&joined.system, Some(&cursor)).await;
-        assert_eq!(third["changes"][0]["effective"], "03/01/2026");
+        assert_eq!(third["items"][0]["effective"], "03/01/2026");
 
         // After their time all but the last are kept no more: the beginning is gone, the last cursor is not.
         house.clock.advance(Duration::days(91));
@@ -284,7 +284,7 @@ async fn a_cursor_that_is_gone_says_so_and_the_list_of_follows_helps() {
         assert_eq!(feed(&joined.system, "").await.code(), "exchange-cursor-gone");
         assert_eq!(feed(&joined.system, &format!("&after={first}")).await.code(), "exchange-cursor-gone");
         let last = third["next"].as_str().unwrap();
-        assert_eq!(feed(&joined.system, &format!("&after={last}")).await.body["changes"], json!([]));
+        assert_eq!(feed(&joined.system, &format!("&after={last}")).await.body["items"], json!([]));
         assert_eq!(joined.system.get(&path).await.body["cursor"], json!(last));
     })
     .await;
@@ -296,9 +296,18 @@ async fn that_two_records_were_of_one_person_is_told_and_whom_a_partner_follows_
         let joined = joined(house).await;
         following(house, &joined, &["life"]).await;
         let (one, _) = person(house, MAU.0, MAU.1, json!({})).await;
-        let (other, number) = person(house, "Nguyễn Thị Mẫu Hai", MAU.1, json!({})).await;
-        let pseudonym = follows(&joined.system, "f-1", &number, ("Nguyễn Thị Mẫu Hai", MAU.1)).await;
         let registrars = Registrars::of(house).await;
+        // Declared a second time, with the number of the old card.
+        let place = json!({"province": "003", "detail": "Số 1, đường Thử"});
+        let twice = json!({"full_name": MAU.0, "birth_date": MAU.1, "sex": "Nữ", "ethnic_group": "01",
+            "birth_registration": place, "place_of_origin": place, "permanent_residence": place,
+            "old_id_number": "012345678"});
+        let declared = registrars.0.post("/api/v1/declarations", "twice", twice).await;
+        let other = declared.body["person_id"].as_str().unwrap_or_else(|| panic!("{declared:?}")).to_owned();
+        let mut by_old = question("f-1", "", MAU.0, MAU.1);
+        by_old["subject"] = json!({"old_id_number": "012345678", "full_name": MAU.0, "birth_date": MAU.1});
+        let begun = asks(&joined.system, "follow", by_old).await;
+        let pseudonym = begun.body["pseudonym"].as_str().unwrap_or_else(|| panic!("{begun:?}")).to_owned();
         let evidence = json!({"form": "dc02", "source": "identity-archive", "document": "Biên bản đối chiếu 3/2026",
             "confidence": "proved"});
         let merge = json!({"other": other, "take": [], "evidence": evidence});
@@ -308,8 +317,8 @@ async fn that_two_records_were_of_one_person_is_told_and_whom_a_partner_follows_
         assert_eq!(registrars.1.post(&path, "merge-applied", json!({})).await.status, 200);
         placed(house).await;
         let said = told(&joined.system, None).await;
-        assert_eq!(said["changes"].as_array().unwrap().iter().map(kinds).collect::<Vec<_>>(), [["record"]]);
-        assert_eq!(said["changes"][0]["pseudonym"], json!(pseudonym));
+        assert_eq!(said["items"].as_array().unwrap().iter().map(kinds).collect::<Vec<_>>(), [["record"]]);
+        assert_eq!(said["items"][0]["pseudonym"], json!(pseudonym));
         // By its name for the record that is no more, the partner finds the person, with the name that counts now.
         let mut by_name = question("f-2", "", "", "");
         by_name["subject"] = json!({"pseudonym": pseudonym});
@@ -320,7 +329,7 @@ async fn that_two_records_were_of_one_person_is_told_and_whom_a_partner_follows_
         let body = json!({"purpose": PURPOSE, "pseudonym": pseudonym});
         let ended = joined.system.asks(Method::POST, "/api/v1/exchange/unfollow", None, Some(body)).await;
         assert_eq!(ended.body["ended"], json!(true));
-        assert_eq!(feed(&joined.system, "").await.body["changes"], json!([]), "of whom it follows no more, nothing");
+        assert_eq!(feed(&joined.system, "").await.body["items"], json!([]), "of whom it follows no more, nothing");
     })
     .await;
 }
@@ -374,7 +383,7 @@ async fn no_change_is_lost_or_overtaken_whichever_becomes_true_first_and_whoever
                 let rest = cursor.as_ref().map(|cursor| format!("&limit=5&after={cursor}"));
                 let said = feed(&joined.system, &rest.unwrap_or_else(|| "&limit=5".to_owned())).await;
                 assert_eq!(said.status, 200, "{said:?}");
-                for change in said.body["changes"].as_array().unwrap() {
+                for change in said.body["items"].as_array().unwrap() {
                     let text = |member: &str| change[member].as_str().unwrap().to_owned();
                     assert!(seen.insert(text("cursor")), "told twice though the cursor moved on");
                     reader.entry(text("pseudonym")).or_default().push(text("effective"));

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use time::Duration;
 
 use crate::exchange::{Joined, agreed, joined, person};
-use crate::house::{House, Said, on_both};
+use crate::house::{House, PASSWORD, Said, on_both};
 
 const PURPOSE: &str = "tax-number";
 const MAU: (&str, &str) = ("Nguyễn Thị Mẫu", "17/05/1990");
@@ -139,7 +139,11 @@ async fn a_list_takes_two_officers_an_agreement_and_its_quota() {
         let mut more = line("003190999999", MAU.0, MAU.1);
         more["sex"] = json!("Nữ");
         assert_eq!(stretch(&joined, &second, 1, &[more]).await.code(), "exchange-not-agreed");
-        joined.bao.post(&format!("/api/v1/agreements/{agreement}/end"), "end", json!({"reason": "over"})).await;
+        // The officer's session ended with the day.
+        let mut bao = joined.bao.clone();
+        bao.token = bao.signs_in("bao", PASSWORD).await.body["token"].as_str().map(str::to_owned);
+        let ended = bao.post(&format!("/api/v1/agreements/{agreement}/end"), "end", json!({"reason": "over"})).await;
+        assert_eq!(ended.body["state"], "ended", "{ended:?}");
         assert_eq!(stretch(&joined, &second, 1, &lines[..1]).await.code(), "exchange-not-agreed");
     })
     .await;

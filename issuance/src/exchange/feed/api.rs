@@ -63,7 +63,7 @@ struct Changes {
     #[serde(with = "time::serde::rfc3339")]
     answered_at: OffsetDateTime,
     /// In the order in which they became true; a change may come again.
-    changes: Vec<ChangeView>,
+    items: Vec<ToldChange>,
     /// `after` of the next question; null while nothing was ever told.
     next: Option<String>,
     /// True if there is more behind `next`.
@@ -72,7 +72,7 @@ struct Changes {
 
 /// A change, without data: what it is now, a look-up says.
 #[derive(Serialize, ToSchema)]
-struct ChangeView {
+struct ToldChange {
     /// `after` of a question for what follows this change.
     cursor: String,
     /// The partner's own name for the person.
@@ -97,7 +97,7 @@ struct FollowsView {
     /// Where the feed ends now: `after` for the changes that come later. Null while nothing was ever told.
     cursor: Option<String>,
     /// By pseudonym.
-    follows: Vec<FollowView>,
+    items: Vec<FollowView>,
     /// `after` of the next page; null on the last one.
     next: Option<String>,
 }

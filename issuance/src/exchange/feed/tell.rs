@@ -21,7 +21,7 @@ struct Told<'a> {
     purpose: &'a str,
     #[serde(with = "time::serde::rfc3339")]
     answered_at: OffsetDateTime,
-    changes: Vec<Change>,
+    items: Vec<Change>,
     next: Option<String>,
     more: bool,
 }
@@ -44,7 +44,7 @@ struct Followed<'a> {
     #[serde(with = "time::serde::rfc3339")]
     answered_at: OffsetDateTime,
     cursor: Option<String>,
-    follows: Vec<One>,
+    items: Vec<One>,
     next: Option<String>,
 }
 
@@ -105,7 +105,7 @@ pub(super) async fn changes(
         changes.push(Change { cursor, pseudonym, kinds, effective: row.effective, placed_at: row.at });
     }
     // What was read to see that it is not told has a record too.
-    let told = Told { purpose, answered_at: deed.at(), changes, next: next.or(after.map(str::to_owned)), more };
+    let told = Told { purpose, answered_at: deed.at(), items: changes, next: next.or(after.map(str::to_owned)), more };
     finish(deed, exchange, &told, entries).await
 }
 
@@ -135,7 +135,7 @@ pub(super) async fn follows(
     };
     let entries = rows.iter().map(entry).collect();
     let follows = rows.into_iter().map(|row| One { pseudonym: row.pseudonym, since: row.at }).collect();
-    let told = Followed { purpose, answered_at: deed.at(), cursor, follows, next };
+    let told = Followed { purpose, answered_at: deed.at(), cursor, items: follows, next };
     finish(deed, exchange, &told, entries).await
 }
 
