@@ -20,7 +20,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("axum", &["issuance"]),
     ("pcsc", &["card-agent"]),
-    ("reqwest", &["card-agent", "tests"]),
+    ("reqwest", &["card-agent", "issuance", "tests"]),
     ("sqlx", &["issuance"]),
     ("tokio", &["card-agent", "hardware-sim", "issuance", "tests"]),
 ];
