@@ -18,7 +18,7 @@ use issuance::Service;
 use issuance::exchange::{AnswerSigner, Asked, Exchange, Service as Question, Subject, ask};
 use issuance::ground::{Randomness, Role};
 use issuance::keys::{InitOptions, KeyStore};
-use issuance::server::{self, Settings};
+use issuance::server::{self, Limits, Settings};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::task::JoinSet;
@@ -92,6 +92,8 @@ impl Bench {
         let settings = Settings {
             database,
             listen: "127.0.0.1:0".parse().expect("an address"),
+            // Thirty clients with one certificate, each with a connection of its own.
+            limits: Limits { per_certificate: 64, ..Limits::default() },
             ..Settings::new(folder.path().join("data"))
         };
         let rng = &mut Randomness::System.draw();

@@ -3,7 +3,6 @@
 //! The trail stands under the deed (ADR 0011): the table `audit_entry` belongs to this folder, which only writes it;
 //! the office `audit` reads it through the view `v_audit_entry`.
 
-mod changes;
 mod entry;
 mod event;
 mod store;
@@ -12,12 +11,12 @@ use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::Arc;
 
-pub use changes::Changed;
-pub(crate) use changes::{forget_changes, note_change, waiting_changes};
 pub use entry::{Action, Entry, Object, Occasion, Purpose, UnknownWord};
 pub use event::{Consequences, Objection, RegisterEvent, Subscriber};
 use rand::rngs::ChaCha20Rng;
 pub use store::MIGRATIONS;
+pub use store::changes::Changed;
+pub(crate) use store::changes::{forget_changes, note_change, waiting_changes};
 pub(crate) use store::{
     first_record, last_record_about, last_record_until, last_times, last_words, officers_who, persons_of,
 };

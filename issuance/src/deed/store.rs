@@ -1,5 +1,7 @@
 //! SQL of the audit trail.
 
+pub(super) mod changes;
+
 use time::{Duration, OffsetDateTime};
 
 use super::{Action, Entry};

@@ -13,7 +13,7 @@ use super::store::agreements as store;
 use crate::deed::{Action, Object, Purpose as Why};
 use crate::ground::ids::{AgreementId, OfficerId, PartnerId};
 use crate::ground::text::{MOST_OF_REASON, SomeWords, Words};
-use crate::ground::{Id, OfficeCode, Officer, Permission};
+use crate::ground::{Id, OfficeCode, Officer, Permission, moment};
 use crate::web::{Answered, Desk, Listing, Looked, Named, Nothing, Page, PageAsked, Right, Routes, Write};
 
 /// The routes of this file.
@@ -160,10 +160,10 @@ struct AgreementBody {
     #[schema(value_type = String)]
     basis: SomeWords<400>,
     /// From this moment on …
-    #[serde(with = "time::serde::rfc3339")]
+    #[serde(deserialize_with = "moment::deserialize")]
     valid_from: OffsetDateTime,
     /// … until before this one; at most five years.
-    #[serde(with = "time::serde::rfc3339")]
+    #[serde(deserialize_with = "moment::deserialize")]
     valid_to: OffsetDateTime,
     /// Answers are kept for so many days, 1 to 3660.
     kept_days: u32,

@@ -287,8 +287,8 @@ async fn tell(
                 answer.relatives.push(Kin { relation, record });
             }
         }
-        // Nothing of the person is told of a confirmation, and of one who is followed only the name; lists and reports are
-        // answered elsewhere.
+        // Nothing of the person is told of a confirmation, and of one who is followed only the name; lists and reports
+        // are answered elsewhere.
         Service::Confirm
         | Service::ConfirmList
         | Service::Follow

@@ -15,6 +15,7 @@ use super::subject::Subject;
 use super::{Exchange, ExchangeError, agreements_api, feed, incoming, lists, looks_api};
 use crate::deed::{Action, Object, Purpose};
 use crate::ground::actor::Partner;
+use crate::ground::moment;
 use crate::ground::text::{Login, SomeWords};
 use crate::web::{Desk, Digested, Looked, Problem, Right, Routes};
 
@@ -65,7 +66,7 @@ struct Question {
     #[schema(value_type = String)]
     unit: SomeWords<200>,
     /// When it was asked, by the partner's clock (RFC 3339).
-    #[serde(default, with = "time::serde::rfc3339::option")]
+    #[serde(default, deserialize_with = "moment::option::deserialize")]
     #[schema(nullable = false)]
     asked_at: Option<OffsetDateTime>,
     /// The fields that are wanted; without it, all of the agreement. Not for a confirmation.

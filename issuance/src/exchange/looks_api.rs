@@ -10,7 +10,7 @@ use super::ExchangeError;
 use super::looks::{self, Canary, Delay, Look, Order};
 use crate::ground::ids::{DelayId, EntryId, OfficerId, PartnerId, PersonId};
 use crate::ground::text::SomeWords;
-use crate::ground::{Officer, Permission};
+use crate::ground::{Officer, Permission, moment};
 use crate::web::{Answered, Desk, Looked, Named, Nothing, Parameters, Right, Routes, Write};
 
 /// The routes of this file.
@@ -130,7 +130,7 @@ struct DelayBody {
     #[schema(value_type = String)]
     order: SomeWords<100>,
     /// From this moment on they are told; at most two years ahead.
-    #[serde(with = "time::serde::rfc3339")]
+    #[serde(deserialize_with = "moment::deserialize")]
     until: OffsetDateTime,
 }
 

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod failpoint;
 pub mod files;
 pub mod ids;
+pub mod moment;
 pub mod objects;
 pub(crate) mod paper;
 pub mod secrets;

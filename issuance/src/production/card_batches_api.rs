@@ -16,7 +16,7 @@ use super::{ProductionError, wire};
 use crate::applications::store::items;
 use crate::ground::ids::{ApplicationId, BatchItemId, CardBatchId, OfficerId, StationId};
 use crate::ground::text::{MOST_OF_REASON, SomeWords};
-use crate::ground::{Id, OfficeCode, Officer, Permission, Source, Station};
+use crate::ground::{Id, OfficeCode, Officer, Permission, Source, Station, moment};
 use crate::store::{Record, StoreError, Tx};
 use crate::web::{Answered, Desk, Listing, Looked, Named, Nothing, Page, PageAsked, Right, Routes, Write};
 
@@ -48,7 +48,7 @@ struct CardBatchWanted {
     #[serde(default)]
     priority: u8,
     /// It takes applications that were approved until then; without it, until now.
-    #[serde(default, with = "time::serde::rfc3339::option")]
+    #[serde(default, deserialize_with = "moment::option::deserialize")]
     cut_off: Option<OffsetDateTime>,
     /// It takes at most so many: 1 to 1,000.
     #[schema(minimum = 1, maximum = 1000)]
