@@ -1,5 +1,5 @@
-//! SQL of what changed of persons, noted for those who follow them. The offices that change something note it in the same
-//! transaction; an office above takes the notes and gives them their order.
+//! SQL of what changed of persons, noted for those who follow them. The offices that change something note it in the
+//! same transaction; an office above takes the notes and gives them their order.
 
 use std::collections::BTreeSet;
 
