@@ -16,8 +16,10 @@ pub fn newborn(name: &str, day: &str) -> Value {
 }
 
 pub fn report(request: &str, service: &str, of: Value) -> Value {
-    json!({"request": request, "purpose": PURPOSE, "case": "KS-1", "officer": "tran.thi.thu",
-        "unit": "UBND phường Thử", service: of})
+    let mut body = json!({"request": request, "purpose": PURPOSE, "case": "KS-1", "officer": "tran.thi.thu",
+        "unit": "UBND phường Thử"});
+    body[service] = of;
+    body
 }
 
 fn born(request: &str, name: &str) -> Value {
