@@ -29,7 +29,7 @@ pub struct Task {
     /// Questions a second in all; none: as fast as they are answered.
     pub rate: Option<f64>,
     pub people: u64,
-    /// Instead of all that: so many pairs of questions whose answer is no, one after the other.
+    /// Instead of all that: so many pairs of questions that are answered with a no, each after the one before.
     pub pairs: u64,
 }
 

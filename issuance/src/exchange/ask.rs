@@ -57,7 +57,8 @@ pub struct Answered {
 /// As a problem, from [`ExchangeError`].
 pub async fn ask(deeds: &Deeds, exchange: &Exchange, partner: Partner, asked: Asked) -> Result<Answered, Problem> {
     let done = {
-        // One of an officer first, then one about a person: in this order always, so that two never wait for each other.
+        // One of an officer first, then one about a person: in this order always, so that two
+        // never wait for each other.
         let _of_officer = exchange.turns.take(Of::Officer(partner.id, asked.officer.clone())).await;
         let _about_person = exchange.turns.take(Of::Person(partner.id, asked.subject.target().to_owned())).await;
         attempt(deeds, exchange, &partner, &asked).await

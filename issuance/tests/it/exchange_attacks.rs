@@ -187,7 +187,8 @@ async fn a_quota_of_ten_answers_ten_of_fifty_at_once_and_an_answer_again() {
         assert_eq!(asks(&joined.system, "confirm", question(refused)).await.code(), "exchange-quota-spent");
         let used = sql!("select used as n from exchange_usage");
         assert_eq!(house.count(used, args![]).await, 10);
-        // Where more is reserved than one, what a repeated question did not spend is there for the next one, on its day.
+        // Where more is reserved than one, what a repeated question did not spend is there for
+        // the next one, on its day.
         let mut two = grant("look-up", &["sex"]);
         two["per_day"] = json!(400);
         agreed(house, &joined, &joined.partner, "TT-2", json!([two])).await;
