@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
-use issuance::ground::Clock;
+use issuance::ground::{Clock, Role};
+use issuance::store::Argument;
 use issuance::{args, sql};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use reqwest::Method;
@@ -18,7 +19,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::exchange::{Joined, agreed, asks, grant, joined, moment, partner, person, question, system_of};
-use crate::house::{self, Caller, House, Said, on_both};
+use crate::house::{Caller, House, Said, on_both};
 
 const MAU: (&str, &str) = ("Nguyễn Thị Mẫu", "17/05/1990");
 
@@ -99,6 +100,16 @@ async fn guesses_about_one_person_count_together_by_whichever_name_and_spelling(
             guess["subject"] = subject.clone();
             assert_eq!(asks(&joined.system, "confirm", guess).await.code(), "exchange-guessing", "{n}");
         }
+        // Two persons with one number of an old card: it names neither, whosever particulars are said.
+        let twin = json!({"old_id_number": "087654321"});
+        person(house, "Lê Thị Một", "01/02/1980", twin.clone()).await;
+        person(house, "Lê Thị Hai", "01/02/1981", twin).await;
+        for (n, (name, birth)) in [("Lê Thị Một", "01/02/1980"), ("Lê Thị Hai", "01/02/1981")].into_iter().enumerate()
+        {
+            let mut asked = about(&format!("twin-{n}"), &number);
+            asked["subject"] = json!({"old_id_number": "087654321", "full_name": name, "birth_date": birth});
+            assert_eq!(asks(&joined.system, "confirm", asked).await.body["outcome"], "not-confirmed", "{name}");
+        }
         // One officer under many spellings is one officer.
         let spellings = ["Le.Van.Thu", "le.van.thu", "LE.VAN.THU", "ｌｅ.ｖａｎ.ｔｈｕ", " le.van.thu "];
         for n in 0..30 {
@@ -131,6 +142,11 @@ async fn an_officer_is_named_in_letters_that_name_one_and_is_no_programme() {
             assert_eq!(said.status, 422, "{robot}: {said:?}");
             assert!(["exchange-request-unfit", "text-unfit"].contains(&said.code()), "{robot}: {said:?}");
         }
+        // A programme that is written in capitals is one in small letters too.
+        let (capitals, _) = system_of(house, &joined.bao, &joined.partner, "May-Chu-LON").await;
+        let mut asked = about("capitals", &number);
+        asked["officer"] = json!("may-chu-lon");
+        assert_eq!(asks(&capitals, "confirm", asked).await.code(), "exchange-request-unfit");
         // Letters that look like others, or like none.
         for (n, strange) in
             ["", " ", "ѕystem", "rοbot", "nguyễn văn thử", "a\u{202e}b", "<script>", "a\u{301}\u{301}", "名"]
@@ -171,6 +187,21 @@ async fn a_quota_of_ten_answers_ten_of_fifty_at_once_and_an_answer_again() {
         assert_eq!(asks(&joined.system, "confirm", question(refused)).await.code(), "exchange-quota-spent");
         let used = sql!("select used as n from exchange_usage");
         assert_eq!(house.count(used, args![]).await, 10);
+        // Where more is reserved than one, what a repeated question did not spend is there for
+        // the next one, on its day.
+        let mut two = grant("look-up", &["sex"]);
+        two["per_day"] = json!(400);
+        agreed(house, &joined, &joined.partner, "TT-2", json!([two])).await;
+        for request in ["l-1", "l-1", "l-1", "l-2"] {
+            assert_eq!(asks(&joined.system, "look-up", about(request, &number)).await.status, 200);
+        }
+        let most = sql!("select max(used) as n from exchange_usage where used < 10");
+        assert_eq!(house.count(most, args![]).await, 2);
+        assert_eq!(asks(&joined.system, "look-up", about("l-3", &number)).await.status, 200);
+        house.clock.advance(Duration::days(1));
+        assert_eq!(asks(&joined.system, "look-up", about("l-4", &number)).await.status, 200);
+        let days = sql!("select count(*) as n from exchange_usage where used < 10");
+        assert_eq!(house.count(days, args![]).await, 2, "a day has a quota of its own");
     })
     .await;
 }
@@ -543,7 +574,7 @@ async fn every_look_stands_on_one_page_of_the_list_also_while_others_look() {
             });
             assert_eq!(with_status(&at_once(looks).await, 200), 20);
         }
-        let counter = house.officer("counter", &[issuance::ground::Role::Capture], "o-1").await;
+        let counter = house.officer("counter", &[Role::Capture], "o-1").await;
         let path = format!("/api/v1/persons/{id}/looks");
         let (mut units, mut before, mut pages) = (Vec::new(), String::new(), 0);
         loop {
@@ -582,7 +613,51 @@ async fn a_method_that_a_service_does_not_have_asks_nothing() {
         }
         let kept = house.count(sql!("select count(*) as n from exchange_request"), args![]).await;
         assert_eq!(kept, 0);
-        assert!(!house::PASSWORD.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_officer_does_not_give_both_signatures_and_one_who_went_gave_none() {
+    on_both(async |house| {
+        let joined = joined(house).await;
+        let draft = async |number: &str| {
+            let body = json!({"partner_id": joined.partner, "number": number, "basis": "Decree 47/2020/NĐ-CP, Art. 5",
+                "valid_from": moment(house, Duration::ZERO), "valid_to": moment(house, Duration::days(9)), "kept_days": 30,
+                "grants": [grant("confirm", &["full_name", "birth_date"])]});
+            let drafted = house.admin.post("/api/v1/agreements", number, body).await;
+            format!("/api/v1/agreements/{}/signature", drafted.body["id"].as_str().unwrap_or_else(|| panic!("{drafted:?}")))
+        };
+        // For the persons first, and with another role for the register.
+        let (both, id) = house.appointed("both", &[Role::Admin, Role::DataProtection], "national").await;
+        let path = draft("TT-1").await;
+        assert_eq!(both.post(&path, "s-1", json!({})).await.body["state"], "drafted");
+        let id: issuance::ground::ids::OfficerId = id.parse().unwrap();
+        let give = sql!("update officer set roles = $1 where id = $2");
+        let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
+        tx.change(&issuance::access::OFFICER, id, give, args![Argument::json(&[Role::Admin]), id]).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(both.post(&path, "s-2", json!({})).await.code(), "second-officer-needed");
+        // The officer who signed first may not sign any more when the other does.
+        let path = draft("TT-2").await;
+        assert_eq!(both.post(&path, "s-3", json!({})).await.status, 200);
+        let gone = house.admin.post(&format!("/api/v1/officers/{id}/disablement"), "d", json!({"reason": "x"})).await;
+        assert_eq!(gone.status, 200, "{gone:?}");
+        let said = joined.bao.post(&path, "s-4", json!({})).await;
+        assert_eq!((said.status, said.code()), (409, "proposal-stale"), "{said:?}");
+        // What ended before it was signed is signed no more.
+        let path = draft("TT-3").await;
+        let end = path.replace("/signature", "/end");
+        assert_eq!(joined.bao.post(&end, "e", json!({"reason": "x"})).await.status, 200);
+        assert_eq!(joined.bao.post(&path, "s-5", json!({})).await.code(), "agreement-state-unfit");
+        // A purpose is confirmed by a data protection officer, by no other second one.
+        let purpose = json!({"code": "other", "name_vi": "Khác", "name_en": "Other", "law": "Law 1, Art. 1"});
+        assert_eq!(joined.bao.post("/api/v1/exchange-purposes", "o-1", purpose).await.status, 200);
+        let path = "/api/v1/exchange-purposes/other/confirmation";
+        assert_eq!(house.admin.post(path, "o-2", json!({})).await.code(), "second-officer-needed");
+        assert_eq!(joined.bao.post(path, "o-3", json!({})).await.code(), "second-officer-needed");
+        let other = house.officer("an", &[Role::DataProtection], "national").await;
+        assert_eq!(other.post(path, "o-4", json!({})).await.status, 200);
     })
     .await;
 }
