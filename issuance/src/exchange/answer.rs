@@ -370,12 +370,12 @@ pub(super) async fn find(deed: &mut Deed<Partner>, partner: &Partner, by: &By<'_
             if found.len() == 1 { found.pop() } else { None }
         }
         By::Pseudonym(name) => match requests::by_pseudonym(deed.tx(), partner.id, name).await? {
-            Some(id) => {
-                let found = register::person(deed, id).await?;
-                match found.as_ref().and_then(|found| found.merged_into) {
-                    Some(survivor) => register::person(deed, survivor).await?,
-                    None => found,
+            Some(mut id) => {
+                // The record that is in force is read, and no other: each that is read needs a record of the trail.
+                while let Some(survivor) = register::merge::merged_into(deed.tx(), id).await? {
+                    id = survivor;
                 }
+                register::person(deed, id).await?
             }
             None => None,
         },

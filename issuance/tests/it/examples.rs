@@ -72,13 +72,13 @@ impl Walk {
         self.keys += 1;
         let key = format!("example-{}", self.keys);
         let before = match &self.register {
-            Some(register) => known(register).await,
+            Some(register) => Box::pin(known(register)).await,
             None => BTreeMap::new(),
         };
         let said = caller.asks(method.parse().unwrap(), path, Some(&key), body.clone()).await;
         if let Some(register) = &self.register {
             let told = said.body.to_string();
-            for (id, person) in known(register).await {
+            for (id, person) in Box::pin(known(register)).await {
                 let since = before.get(&id).map_or(0, |before| before.records);
                 if person.records <= since && person.words.iter().any(|word| told.contains(word.as_str())) {
                     self.unrecorded.push(format!("{method} {path}"));
@@ -100,11 +100,11 @@ impl Walk {
     }
 
     async fn get(&mut self, caller: &Caller, path: &str) -> Value {
-        self.asks(caller, "GET", path, None).await.body
+        Box::pin(self.asks(caller, "GET", path, None)).await.body
     }
 
     async fn post(&mut self, caller: &Caller, path: &str, body: Value) -> Value {
-        self.asks(caller, "POST", path, Some(body)).await.body
+        Box::pin(self.asks(caller, "POST", path, Some(body))).await.body
     }
 }
 
@@ -898,7 +898,7 @@ async fn exchanges(house: &House, walk: &mut Walk) {
         walk.post(&caller, &format!("/api/v1/exchange/{service}"), question).await;
     }
     let followed = walk.get(&caller, "/api/v1/exchange/follows?purpose=tax-number").await;
-    feed::moves(house, &person).await;
+    Box::pin(feed::moves(house, &person)).await;
     walk.get(&caller, "/api/v1/exchange/changes?purpose=tax-number&limit=10").await;
     let pseudonym = text(&followed["items"][0], "pseudonym");
     walk.post(&caller, "/api/v1/exchange/unfollow", json!({"purpose": "tax-number", "pseudonym": pseudonym})).await;

@@ -92,7 +92,7 @@ impl Registrars {
         let change = proposed.body["change_id"].as_str().unwrap();
         let path = format!("/api/v1/register-changes/{change}/application");
         let applied = self.1.post(&path, &format!("apply-{change}"), json!({})).await;
-        assert_eq!(applied.status, 200, "{applied:?}");
+        assert!((200..300).contains(&applied.status), "{applied:?}");
     }
 }
 
@@ -314,7 +314,8 @@ async fn that_two_records_were_of_one_person_is_told_and_whom_a_partner_follows_
         let proposed = registrars.0.post(&format!("/api/v1/persons/{one}/merges"), "merge", merge).await;
         let merge = proposed.body["merge_id"].as_str().unwrap_or_else(|| panic!("{proposed:?}"));
         let path = format!("/api/v1/register-merges/{merge}/application");
-        assert_eq!(registrars.1.post(&path, "merge-applied", json!({})).await.status, 200);
+        let applied = registrars.1.post(&path, "merge-applied", json!({})).await;
+        assert!((200..300).contains(&applied.status), "{applied:?}");
         placed(house).await;
         let said = told(&joined.system, None).await;
         assert_eq!(said["items"].as_array().unwrap().iter().map(kinds).collect::<Vec<_>>(), [["record"]]);
