@@ -41,6 +41,12 @@ struct Walk {
     unrecorded: Vec<String>,
 }
 
+/// Answers in which the name of a person may stand without being told of the person, each with its reason.
+const NOT_OF_THE_REGISTER: &[(&str, &str)] = &[(
+    "GET /api/v1/held-births/",
+    "a partner's own message about a child that is in no register yet: its reading is recorded under the message",
+)];
+
 /// A person as an answer may tell of one: by name or number.
 struct Known {
     words: Vec<String>,
@@ -174,6 +180,7 @@ async fn every_operation_is_called_and_answers_as_its_example() {
     Box::pin(citizens(&house, &mut walk, &people)).await;
     Box::pin(exchanges(&house, &mut walk)).await;
     house.service.stop().await;
+    walk.unrecorded.retain(|call| !NOT_OF_THE_REGISTER.iter().any(|(begin, _)| call.starts_with(begin)));
     assert_eq!(walk.unrecorded, Vec::<String>::new(), "answers that told of a person whom no record of theirs names");
     walk.register = None;
     Box::pin(checked(&mut walk)).await;
