@@ -101,9 +101,12 @@ async fn guesses_about_one_person_count_together_by_whichever_name_and_spelling(
             assert_eq!(asks(&joined.system, "confirm", guess).await.code(), "exchange-guessing", "{n}");
         }
         // Two persons with one number of an old card: it names neither, whosever particulars are said.
-        let twin = json!({"old_id_number": "087654321"});
-        person(house, "Lê Thị Một", "01/02/1980", twin.clone()).await;
-        person(house, "Lê Thị Hai", "01/02/1981", twin).await;
+        person(house, "Lê Thị Một", "01/02/1980", json!({"old_id_number": "087654321"})).await;
+        let (second, _) = person(house, "Lê Thị Hai", "01/02/1981", json!({})).await;
+        let second: issuance::ground::ids::PersonId = second.parse().unwrap();
+        let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
+        tx.run(sql!("update person set old_id_number = '087654321' where id = $1"), args![second]).await.unwrap();
+        tx.commit().await.unwrap();
         for (n, (name, birth)) in [("Lê Thị Một", "01/02/1980"), ("Lê Thị Hai", "01/02/1981")].into_iter().enumerate()
         {
             let mut asked = about(&format!("twin-{n}"), &number);
@@ -641,8 +644,9 @@ async fn one_officer_does_not_give_both_signatures_and_one_who_went_gave_none() 
         // The officer who signed first may not sign any more when the other does.
         let path = draft("TT-2").await;
         assert_eq!(both.post(&path, "s-3", json!({})).await.status, 200);
-        let gone = house.admin.post(&format!("/api/v1/officers/{id}/disablement"), "d", json!({"reason": "x"})).await;
-        assert_eq!(gone.status, 200, "{gone:?}");
+        let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
+        tx.change(&issuance::access::OFFICER, id, give, args![Argument::json(&[Role::Registrar]), id]).await.unwrap();
+        tx.commit().await.unwrap();
         let said = joined.bao.post(&path, "s-4", json!({})).await;
         assert_eq!((said.status, said.code()), (409, "proposal-stale"), "{said:?}");
         // What ended before it was signed is signed no more.
