@@ -35,7 +35,7 @@ mod looks;
 #[expect(dead_code, reason = "other benches use the rest")]
 mod moments;
 mod people;
-#[expect(unused_imports, reason = "its own tests are not run here")]
+#[expect(dead_code, unused_imports, reason = "copies of databases are for tests; its own tests are not run here")]
 #[path = "../../../tests/src/world/postgres.rs"]
 mod postgres;
 mod timing;

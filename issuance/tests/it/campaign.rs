@@ -14,11 +14,11 @@ use time::macros::date;
 use crate::backup::{run, succeeds};
 use crate::house::House;
 use crate::quality::declaration;
-use crate::tables;
+use crate::{postgres, tables};
 
 #[tokio::test]
 async fn what_a_version_before_planned_and_collected_is_there() {
-    for url in [Some(None), tables::fresh_database().map(Some)].into_iter().flatten() {
+    for url in [Some(None), postgres::fresh_database().map(Some)].into_iter().flatten() {
         let data = tempfile::tempdir().unwrap();
         let all = issuance::server::migrations();
         let before: Vec<_> = all.iter().filter(|migration| migration.version < 126).copied().collect();
