@@ -161,8 +161,8 @@ pub(super) fn signed(answered: Answered) -> Response {
 /// The header of the detached signature.
 pub(super) const SIGNATURE: &str = "x-jws-signature";
 
-/// Whether particulars belong together. No data of the person is told: the answer is the same, and takes the same time,
-/// where no person has the number and where the particulars are another's.
+/// Whether particulars belong together. No data of the person is told: the answer is the same where no person has the
+/// number and where the particulars are another's.
 #[utoipa::path(post, path = "/api/v1/exchange/confirm", tag = "exchange", request_body = Question,
     responses((status = 200, body = AnswerView)))]
 async fn confirm(
