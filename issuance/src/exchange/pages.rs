@@ -86,7 +86,7 @@ fn in_words(look: Look, desk: &Desk, t: &'static Texts) -> Row {
         // The code of an office of the register; what the service itself did has none.
         false => fill(&t.looked.register, &[("office", &look.institution)]),
     };
-    let fields: Vec<&str> = look.fields.iter().map(|field| t.word(&t.field, field)).collect();
+    let fields: Vec<&str> = look.fields.iter().map(|field| field_of(field, t)).collect();
     Row {
         at: ::pages::written::moment(look.at, desk.deeds().source().clock().offset()),
         who,
@@ -97,6 +97,11 @@ fn in_words(look: Look, desk: &Desk, t: &'static Texts) -> Row {
         fields: fields.join(", "),
         came: look.outcome.as_deref().map(|outcome| came_of(outcome, t)),
     }
+}
+
+/// The field as the register calls it, or as answers do.
+fn field_of(field: &str, t: &'static Texts) -> &'static str {
+    t.field.get(field).map_or_else(|| t.word(&t.told_field, field), String::as_str)
 }
 
 /// What came of a question: told, not so, or refused.
@@ -125,9 +130,12 @@ mod tests {
                 assert_ne!(t.word(&t.service, service.word()), "?", "{service}");
             }
             for field in Field::ALL {
-                assert_ne!(t.word(&t.field, field.word()), "?", "{field}");
+                assert_ne!(field_of(field.word(), t), "?", "{field}");
             }
-            for outcome in ["confirmed", "not-confirmed", "found", "not-found", "answered"] {
+            let of_reports = ["applied", "held", "numbered", "proposed", "received"];
+            for outcome in
+                ["confirmed", "not-confirmed", "found", "not-found", "answered"].into_iter().chain(of_reports)
+            {
                 assert_ne!(came_of(outcome, t).2, t.looked.refused, "{outcome}");
             }
             assert_eq!(came_of("exchange-not-agreed", t).2, t.looked.refused);

@@ -49,8 +49,13 @@ impl Tx {
         }
         let done = match written {
             Written::Pg(bytes) => {
+                // Given up in the middle of it, what the server still says about these rows would be read
+                // as the answer to the next statement of another caller: such a connection is closed.
+                let spoiled = self.spoil(true);
                 let connection = self.pg().expect("the rows were begun on this database");
-                Box::pin(copy(connection, into, bytes)).await
+                let done = Box::pin(copy(connection, into, bytes)).await;
+                self.spoil(spoiled);
+                done
             }
             Written::Lite(values) => {
                 let connection = self.lite().expect("the rows were begun on this database");

@@ -136,6 +136,11 @@ impl Tx {
         self.side.as_mut().expect("taken only when the transaction ends")
     }
 
+    /// Says whether the connection is closed where the transaction is given up now. Returns what was said before.
+    pub(super) fn spoil(&mut self, spoiled: bool) -> bool {
+        std::mem::replace(&mut self.spoiled, spoiled)
+    }
+
     /// Passes the result on; after an error that is no constraint, the connection is not used again.
     pub(super) fn judged<T>(&mut self, done: Result<T, sqlx::Error>) -> Result<T, StoreError> {
         self.busy = false;

@@ -47,6 +47,7 @@ const BESIDE: &[&[&str]] = &[
 const OTHERS: &[&str] = &[
     "archive",
     "backup",
+    "births",
     "completions",
     "config",
     "crl",

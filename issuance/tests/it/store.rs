@@ -179,6 +179,35 @@ async fn a_connection_serves_one_transaction_after_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_were_cut_off_in_the_middle_answer_no_other_question() {
+    let Some(url) = postgres::fresh_database() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let db = Db::connect(Some(&url), folder.path()).await.unwrap();
+    let mut tx = db.begin_upkeep().await.unwrap();
+    tx.run(sql!("create table cut (id bigint primary key, words text not null)"), args![]).await.unwrap();
+    tx.commit().await.unwrap();
+    let insert = sql!("insert into cut (id, words) values ($1, $2)");
+    let rows: Vec<Vec<Argument>> = (0..500_i64).map(|n| args![n, "x".repeat(100)]).collect();
+    let mut cut = 0;
+    for n in 0..150_u64 {
+        let mut tx = db.begin_upkeep().await.unwrap();
+        let wait = std::time::Duration::from_micros(50 + n * 40);
+        cut += usize::from(tokio::time::timeout(wait, tx.insert_all(insert, &rows)).await.is_err());
+        drop(tx);
+        for asked in 0..4_i64 {
+            let mut tx = db.begin_read().await.unwrap();
+            let sql = sql!(pg "select $1::bigint as said", lite "select $1 as said");
+            let row = tx.one(sql, args![asked]).await.unwrap();
+            let said = row.unwrap_or_else(|| panic!("no answer after {n}, cut {cut}")).get::<i64>("said").unwrap();
+            assert_eq!(said, asked, "the answer to another question, after {n}, cut {cut}");
+            tx.commit().await.unwrap();
+        }
+    }
+    assert!(cut > 10, "only {cut} were cut");
+    db.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_callers_than_connections_are_served_in_turn() {
     let Some(url) = postgres::fresh_database() else { return };
     let folder = tempfile::tempdir().unwrap();

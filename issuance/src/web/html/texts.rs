@@ -286,6 +286,8 @@ texts! {
         finger
         /// Why there is no image of a finger.
         no_print
+        /// Fields that answers to other authorities have beside those of the register.
+        told_field
         /// What other authorities may ask.
         service
         /// What came of a question of another authority.
