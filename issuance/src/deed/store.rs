@@ -7,7 +7,7 @@ use time::{Duration, OffsetDateTime};
 use super::{Action, Entry};
 use crate::ground::ids::{EntryId, OfficerId, PersonId};
 use crate::ground::{Caller, Id, OfficeCode};
-use crate::store::{Migration, StoreError, Tx};
+use crate::store::{Argument, Migration, Sql, StoreError, Tx};
 use crate::{args, migration, sql};
 
 /// The tables of the trail.
@@ -20,36 +20,44 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(237, "0237_deed_changes"),
 ];
 
-/// Inserts one record, with the officer for whom the caller acts, if there is one.
-pub(super) async fn insert(
-    tx: &mut Tx,
+const INSERT: Sql = sql!(
+    "insert into audit_entry (id, at, actor, office, action, object, person_id, purpose, related, reason, object_office,
+                              acting_for)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+);
+
+/// What stands for the columns of a record, with the officer for whom the caller acts, if there is one.
+fn row(
     id: EntryId,
     at: OffsetDateTime,
     (caller, acts_for): (&Caller, Option<OfficerId>),
     entry: &Entry,
+) -> Vec<Argument> {
+    args![
+        id,
+        at,
+        caller.to_string(),
+        caller.office().map(ToString::to_string),
+        entry.action.word(),
+        entry.object.to_string(),
+        entry.person,
+        entry.purpose.word(),
+        entry.related.as_ref().map(ToString::to_string),
+        entry.reason.as_deref(),
+        entry.office.as_ref().map(ToString::to_string),
+        acts_for
+    ]
+}
+
+/// Inserts one record.
+pub(super) async fn insert(
+    tx: &mut Tx,
+    id: EntryId,
+    at: OffsetDateTime,
+    by: (&Caller, Option<OfficerId>),
+    entry: &Entry,
 ) -> Result<(), StoreError> {
-    tx.run(
-        sql!(
-            "insert into audit_entry (id, at, actor, office, action, object, person_id, purpose, related, reason,
-                                      object_office, acting_for)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
-        ),
-        args![
-            id,
-            at,
-            caller.to_string(),
-            caller.office().map(ToString::to_string),
-            entry.action.word(),
-            entry.object.to_string(),
-            entry.person,
-            entry.purpose.word(),
-            entry.related.as_ref().map(ToString::to_string),
-            entry.reason.as_deref(),
-            entry.office.as_ref().map(ToString::to_string),
-            acts_for
-        ],
-    )
-    .await?;
+    tx.run(INSERT, row(id, at, by, entry)).await?;
     Ok(())
 }
 
@@ -57,31 +65,11 @@ pub(super) async fn insert(
 pub(super) async fn insert_all(
     tx: &mut Tx,
     at: OffsetDateTime,
-    (caller, acts_for): (&Caller, Option<OfficerId>),
+    by: (&Caller, Option<OfficerId>),
     entries: &[(EntryId, Entry)],
 ) -> Result<(), StoreError> {
-    let sql = sql!(
-        "insert into audit_entry (id, at, actor, office, action, object, person_id, purpose, related, reason,
-                                  object_office, acting_for)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
-    );
-    let row = |(id, entry): &(EntryId, Entry)| {
-        args![
-            *id,
-            at,
-            caller.to_string(),
-            caller.office().map(ToString::to_string),
-            entry.action.word(),
-            entry.object.to_string(),
-            entry.person,
-            entry.purpose.word(),
-            entry.related.as_ref().map(ToString::to_string),
-            entry.reason.as_deref(),
-            entry.office.as_ref().map(ToString::to_string),
-            acts_for
-        ]
-    };
-    tx.insert_all(sql, &entries.iter().map(row).collect::<Vec<_>>()).await
+    let rows: Vec<_> = entries.iter().map(|(id, entry)| row(*id, at, by, entry)).collect();
+    tx.insert_all(INSERT, &rows).await
 }
 
 /// Notes the office that registered a person.

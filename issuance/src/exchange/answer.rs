@@ -176,6 +176,24 @@ pub(super) async fn keep<A: Actor>(
     said: Said,
     persons: &[PersonId],
 ) -> Result<Answered, ExchangeError> {
+    let (id, outcome) = (said.id, said.outcome);
+    let answered = sign(deed, exchange, partner, asked, agreement, said).await?;
+    record(deed, Action::ExchangeAnswered, id, persons, outcome, agreement.id).await?;
+    Ok(answered)
+}
+
+/// Signs an answer, and keeps it. The records about the persons of whom it tells are the caller's.
+///
+/// # Errors
+/// As [`keep`].
+pub(super) async fn sign<A: Actor>(
+    deed: &mut Deed<A>,
+    exchange: &Exchange,
+    partner: &Partner,
+    asked: &Asked,
+    agreement: &Agreement,
+    said: Said,
+) -> Result<Answered, ExchangeError> {
     let Said { id, fields, outcome, subject, missed, body } = said;
     let signature = exchange.signer.sign(&body)?;
     let kept = Kept {
@@ -201,7 +219,6 @@ pub(super) async fn keep<A: Actor>(
     if !requests::insert(deed.tx(), partner, kept).await? {
         return Err(ExchangeError::Repeated);
     }
-    record(deed, Action::ExchangeAnswered, id, persons, outcome, agreement.id).await?;
     Ok(Answered { body, signature })
 }
 
@@ -339,14 +356,6 @@ impl Found {
     pub fn registered(&self) -> Option<&Registered> {
         match self {
             Self::Person(registered) => Some(registered),
-            Self::Nobody(_) => None,
-        }
-    }
-
-    /// As [`registered`](Self::registered), to keep.
-    pub fn into_registered(self) -> Option<Registered> {
-        match self {
-            Self::Person(registered) => Some(*registered),
             Self::Nobody(_) => None,
         }
     }

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::ask::{self, Answered, Asked};
 use super::model::{Agreement, Field, Grant, Service};
-use super::signing::AnswerKey;
+use super::signing::AnswerKeys;
 use super::subject::Subject;
 use super::{Exchange, ExchangeError, agreements_api, feed, incoming, lists, looks_api};
 use crate::deed::{Action, Object, Purpose};
@@ -233,13 +233,6 @@ async fn follow(
     question: Digested<Question>,
 ) -> Result<Response, Problem> {
     asked(&desk, &exchange, partner, Service::Follow, question).await
-}
-
-/// The public keys of answers, oldest first; the last one signs (JWK Set, RFC 7517).
-#[derive(Serialize, ToSchema)]
-struct AnswerKeys {
-    /// The keys.
-    keys: Vec<AnswerKey>,
 }
 
 /// The public keys with which answers are verified.

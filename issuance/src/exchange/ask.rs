@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use crypto::perso::problem::ProblemCode;
 use time::OffsetDateTime;
 
-use super::model::{Agreement, Field, Grant, Service};
-use super::store::agreements;
+use super::model::{Field, Grant, Service};
 use super::store::requests::{self, Kept};
 use super::subject::Subject;
 use super::turns::{Of, Turn};
@@ -104,46 +103,22 @@ async fn attempt(
     let by = asked.subject.by().map_err(|why| ExchangeError::RequestUnfit(why.to_owned()))?;
     limits::fit_officer(exchange, partner, &asked.officer)?;
     let mut deed = deeds.open(partner.clone()).await?;
-    let (at, today, time) = (deed.at(), deed.today(), deed.time_of_day());
-    limits::fit_clock(exchange, asked, at)?;
-    let in_force = agreements::in_force(deed.tx(), partner.id, at).await?;
-    let (agreement, place, grant) = allowing(&in_force, asked)?;
-    let fields = agreed_fields(grant, asked)?;
-    if grant.hours.as_ref().is_some_and(|hours| !hours.hold(today.weekday(), time)) {
-        return Err(ExchangeError::NotAgreed("it is outside the hours of the agreement".to_owned()));
-    }
+    limits::fit_clock(exchange, asked, deed.at())?;
+    let (agreement, place, grant) = limits::granted(&mut deed, asked.service, &asked.purpose).await?;
+    let fields = agreed_fields(&grant, asked)?;
     let found = answer::find(&mut deed, partner, &by).await?;
     let subject = limits::subject_of(&deed, partner, asked, &found);
     limits::no_guessing(&mut deed, exchange, partner, (&asked.officer, &subject)).await?;
-    let spent = limits::spend(&mut deed, exchange, (agreement, place, grant), today).await?;
+    let today = deed.today();
+    let spent = limits::spend(&mut deed, exchange, (&agreement, place, &grant), today).await?;
     let answered =
-        answer::answer(&mut deed, exchange, partner, asked, &found, (agreement, grant, &fields), subject).await;
+        answer::answer(&mut deed, exchange, partner, asked, &found, (&agreement, &grant, &fields), subject).await;
     let done = match answered {
         Ok(answered) => deed.commit().await.map(|()| answered).map_err(ExchangeError::from),
         Err(why) => Err(why),
     };
-    let key = (agreement.id, place);
-    match (&done, spent) {
-        // What the transaction reserved counts now that it is true.
-        (Ok(_), limits::Spent::Reserved(more)) => exchange.quota.put(key, today, more),
-        (Err(_), limits::Spent::Taken) => exchange.quota.put(key, today, 1),
-        _ => {}
-    }
+    spent.settle(exchange, (agreement.id, place), today, done.is_ok());
     done
-}
-
-/// Returns what allows a question.
-pub(super) fn allowing<'a>(
-    in_force: &'a [Agreement],
-    asked: &Asked,
-) -> Result<(&'a Agreement, usize, &'a Grant), ExchangeError> {
-    let found = in_force.iter().find_map(|agreement| {
-        agreement.grant(asked.service, &asked.purpose).map(|(place, grant)| (agreement, place, grant))
-    });
-    found.ok_or_else(|| {
-        // The purpose is the partner's own text: it is not said again.
-        ExchangeError::NotAgreed(format!("none of {} in force has {} for this purpose", in_force.len(), asked.service))
-    })
 }
 
 /// Returns the fields of the answer: those wanted, each of which the agreement names.

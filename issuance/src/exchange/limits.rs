@@ -7,8 +7,8 @@ use time::{Date, Duration, OffsetDateTime};
 
 use super::answer::Found;
 use super::ask::Asked;
-use super::model::{Agreement, Grant};
-use super::store::requests;
+use super::model::{Agreement, Grant, Service};
+use super::store::{agreements, requests};
 use super::{Exchange, ExchangeError, Settings};
 use crate::deed::Deed;
 use crate::ground::actor::Partner;
@@ -46,6 +46,33 @@ impl Quota {
             (*of, *left) = (day, more);
         }
     }
+}
+
+/// Returns what allows a service for a purpose now, with the grant and its place among those of the agreement.
+///
+/// # Errors
+/// [`ExchangeError::NotAgreed`] if no agreement in force has it, or it is outside the hours of the grant.
+pub(super) async fn granted(
+    deed: &mut Deed<Partner>,
+    service: Service,
+    purpose: &str,
+) -> Result<(Agreement, usize, Grant), ExchangeError> {
+    let (partner, at, today, time) = (deed.actor().id, deed.at(), deed.today(), deed.time_of_day());
+    let in_force = agreements::in_force(deed.tx(), partner, at).await?;
+    let count = in_force.len();
+    let found = in_force.into_iter().find_map(|agreement| {
+        let (place, grant) = agreement.grant(service, purpose)?;
+        let grant = grant.clone();
+        Some((agreement, place, grant))
+    });
+    let (agreement, place, grant) = found.ok_or_else(|| {
+        // The purpose is the partner's own text: it is not said again.
+        ExchangeError::NotAgreed(format!("none of {count} in force has {service} for this purpose"))
+    })?;
+    if grant.hours.as_ref().is_some_and(|hours| !hours.hold(today.weekday(), time)) {
+        return Err(ExchangeError::NotAgreed("it is outside the hours of the agreement".to_owned()));
+    }
+    Ok((agreement, place, grant))
 }
 
 /// Refuses an officer who is none.
@@ -109,6 +136,18 @@ pub(super) enum Spent {
     Taken,
     /// The transaction reserved so many more beside it.
     Reserved(u32),
+}
+
+impl Spent {
+    /// What the transaction reserved counts now that it is true; what was taken of an earlier one goes back where
+    /// nothing came of it.
+    pub fn settle(&self, exchange: &Exchange, grant: (AgreementId, usize), today: Date, done: bool) {
+        match self {
+            Self::Reserved(more) if done => exchange.quota.put(grant, today, *more),
+            Self::Taken if !done => exchange.quota.put(grant, today, 1),
+            Self::Reserved(_) | Self::Taken => {}
+        }
+    }
 }
 
 /// Spends one of the day's quota: of what this process has reserved, or in a stretch that the transaction reserves.

@@ -114,10 +114,12 @@ impl AnswerSigner {
     }
 }
 
-/// The public keys of answers, as the register publishes them and a partner pins them (JWK Set, RFC 7517).
-#[derive(Clone, Debug, Deserialize)]
+/// The public keys of answers, as the register publishes them and a partner pins them, oldest first; the last one signs
+/// (JWK Set, RFC 7517).
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 pub struct AnswerKeys {
-    keys: Vec<AnswerKey>,
+    /// The keys.
+    pub(super) keys: Vec<AnswerKey>,
 }
 
 impl AnswerKeys {

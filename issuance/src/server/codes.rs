@@ -64,6 +64,16 @@ pub(super) fn of(right: Right, method: &Method, path: &str, operation: &Operatio
     codes
 }
 
+/// Why a question of a partner is not answered.
+const QUESTION: &[C] = &[
+    C::ExchangeGuessing,
+    C::ExchangeNotAgreed,
+    C::ExchangeQuotaSpent,
+    C::ExchangeRequestReused,
+    C::ExchangeRequestUnfit,
+    C::RecordTampered,
+];
+
 /// The codes of verbs: method, path, codes.
 pub(super) const VERBS: &[(&str, &str, &[C])] = &[
     ("POST", "/api/v1/sessions", &[C::CredentialsWrong, C::SignInLocked]),
@@ -108,78 +118,12 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
         "/api/v1/stations",
         &[C::CertificationRequestUnfit, C::KeyCertifiedBefore, C::NameTaken, C::OfficeDissolved, C::OtherOffice],
     ),
-    (
-        "POST",
-        "/api/v1/exchange/confirm",
-        &[
-            C::ExchangeGuessing,
-            C::ExchangeNotAgreed,
-            C::ExchangeQuotaSpent,
-            C::ExchangeRequestReused,
-            C::ExchangeRequestUnfit,
-            C::RecordTampered,
-        ],
-    ),
-    (
-        "POST",
-        "/api/v1/exchange/look-up",
-        &[
-            C::ExchangeGuessing,
-            C::ExchangeNotAgreed,
-            C::ExchangeQuotaSpent,
-            C::ExchangeRequestReused,
-            C::ExchangeRequestUnfit,
-            C::RecordTampered,
-        ],
-    ),
-    (
-        "POST",
-        "/api/v1/exchange/household",
-        &[
-            C::ExchangeGuessing,
-            C::ExchangeNotAgreed,
-            C::ExchangeQuotaSpent,
-            C::ExchangeRequestReused,
-            C::ExchangeRequestUnfit,
-            C::RecordTampered,
-        ],
-    ),
-    (
-        "POST",
-        "/api/v1/exchange/kinship",
-        &[
-            C::ExchangeGuessing,
-            C::ExchangeNotAgreed,
-            C::ExchangeQuotaSpent,
-            C::ExchangeRequestReused,
-            C::ExchangeRequestUnfit,
-            C::RecordTampered,
-        ],
-    ),
-    (
-        "POST",
-        "/api/v1/exchange/card-status",
-        &[
-            C::ExchangeGuessing,
-            C::ExchangeNotAgreed,
-            C::ExchangeQuotaSpent,
-            C::ExchangeRequestReused,
-            C::ExchangeRequestUnfit,
-            C::RecordTampered,
-        ],
-    ),
-    (
-        "POST",
-        "/api/v1/exchange/follow",
-        &[
-            C::ExchangeGuessing,
-            C::ExchangeNotAgreed,
-            C::ExchangeQuotaSpent,
-            C::ExchangeRequestReused,
-            C::ExchangeRequestUnfit,
-            C::RecordTampered,
-        ],
-    ),
+    ("POST", "/api/v1/exchange/confirm", QUESTION),
+    ("POST", "/api/v1/exchange/look-up", QUESTION),
+    ("POST", "/api/v1/exchange/household", QUESTION),
+    ("POST", "/api/v1/exchange/kinship", QUESTION),
+    ("POST", "/api/v1/exchange/card-status", QUESTION),
+    ("POST", "/api/v1/exchange/follow", QUESTION),
     ("GET", "/api/v1/exchange/changes", &[C::ExchangeCursorGone, C::ExchangeNotAgreed, C::RecordTampered]),
     (
         "POST",

@@ -1,8 +1,7 @@
 //! Following, over HTTP, for systems of partners.
 
 use axum::extract::{FromRef, State};
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
@@ -10,7 +9,7 @@ use utoipa_axum::routes;
 
 use super::{Kind, tell};
 use crate::exchange::Exchange;
-use crate::exchange::api::SIGNATURE;
+use crate::exchange::api::signed;
 use crate::ground::actor::Partner;
 use crate::ground::text::{SomeWords, Words};
 use crate::web::{Body, Desk, Parameters, Problem, Right, Routes};
@@ -169,13 +168,4 @@ async fn unfollow(
 ) -> Result<axum::Json<Unfollowed>, Problem> {
     let ended = tell::unfollow(desk.deeds(), partner, asked.purpose.as_str(), asked.pseudonym.as_str()).await?;
     Ok(axum::Json(Unfollowed { ended }))
-}
-
-fn signed((body, signature): tell::Signed) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE.as_str(), "application/json".to_owned()),
-        (header::CACHE_CONTROL.as_str(), "no-store".to_owned()),
-        (SIGNATURE, signature),
-    ];
-    (headers, body).into_response()
 }

@@ -6,12 +6,12 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::{Cursor, Kind, kinds};
-use crate::deed::{Action, Deed, DeedError, Deeds, Entry, Object, Purpose};
+use crate::deed::{Action, Deed, Deeds, Entry, Object, Purpose};
+use crate::exchange::ask::Answered;
 use crate::exchange::model::{Grant, Service};
-use crate::exchange::store::agreements;
 use crate::exchange::store::feed::{self, Follow, Placed};
 use crate::exchange::subject::province_of;
-use crate::exchange::{Exchange, ExchangeError};
+use crate::exchange::{Exchange, ExchangeError, limits};
 use crate::ground::actor::Partner;
 use crate::population::store as register;
 
@@ -56,9 +56,6 @@ struct One {
     since: OffsetDateTime,
 }
 
-/// A signed answer: JSON and the detached JWS over it.
-pub(super) type Signed = (Vec<u8>, String);
-
 /// Tells what changed after a cursor, at most so many notices; without a cursor from the first that is kept. Each
 /// person of whom it tells has a record. Where nothing is told, nothing is written.
 ///
@@ -71,9 +68,9 @@ pub(super) async fn changes(
     partner: Partner,
     purpose: &str,
     (after, most): (Option<&str>, u16),
-) -> Result<Signed, ExchangeError> {
+) -> Result<Answered, ExchangeError> {
     let mut deed = deeds.open(partner).await?;
-    let grant = following(&mut deed, purpose).await?;
+    let (_, _, grant) = limits::granted(&mut deed, Service::Follow, purpose).await?;
     let partner = deed.actor().id;
     let of_feed = (partner, purpose);
     let place = match after {
@@ -104,7 +101,6 @@ pub(super) async fn changes(
         let cursor = Cursor { place: row.place, tag: row.tag }.text();
         changes.push(Change { cursor, pseudonym, kinds, effective: row.effective, placed_at: row.at });
     }
-    // What was read to see that it is not told has a record too.
     let told = Told { purpose, answered_at: deed.at(), items: changes, next: next.or(after.map(str::to_owned)), more };
     finish(deed, exchange, &told, entries).await
 }
@@ -119,9 +115,9 @@ pub(super) async fn follows(
     partner: Partner,
     purpose: &str,
     (after, most): (Option<&str>, u16),
-) -> Result<Signed, ExchangeError> {
+) -> Result<Answered, ExchangeError> {
     let mut deed = deeds.open(partner).await?;
-    following(&mut deed, purpose).await?;
+    limits::granted(&mut deed, Service::Follow, purpose).await?;
     let of_feed = (deed.actor().id, purpose);
     // Read before the persons: what changes meanwhile stands after it.
     let cursor = feed::last(deed.tx(), of_feed).await?.map(|(place, tag)| Cursor { place, tag }.text());
@@ -159,20 +155,6 @@ pub(super) async fn unfollow(
     Ok(true)
 }
 
-/// Returns what allows a partner to follow for a purpose now.
-async fn following(deed: &mut Deed<Partner>, purpose: &str) -> Result<Grant, ExchangeError> {
-    let (partner, at, today, time) = (deed.actor().id, deed.at(), deed.today(), deed.time_of_day());
-    let in_force = agreements::in_force(deed.tx(), partner, at).await?;
-    let grant = in_force.iter().find_map(|agreement| agreement.grant(Service::Follow, purpose));
-    let (_, grant) = grant.ok_or_else(|| {
-        ExchangeError::NotAgreed(format!("none of {} in force allows to follow for this purpose", in_force.len()))
-    })?;
-    if grant.hours.as_ref().is_some_and(|hours| !hours.hold(today.weekday(), time)) {
-        return Err(ExchangeError::NotAgreed("it is outside the hours of the agreement".to_owned()));
-    }
-    Ok(grant.clone())
-}
-
 /// Returns what of a change a partner is told. Of a person who lives elsewhere by now only that: the residence changed.
 async fn kinds_of(deed: &mut Deed<Partner>, grant: &Grant, row: &Placed) -> Result<BTreeSet<Kind>, ExchangeError> {
     let mut kinds = kinds(&row.fields, &grant.fields);
@@ -181,6 +163,7 @@ async fn kinds_of(deed: &mut Deed<Partner>, grant: &Grant, row: &Placed) -> Resu
         if !grant.reaches(person.as_ref().and_then(province_of).as_deref()) {
             kinds.retain(|kind| *kind == Kind::Residence);
             if kinds.is_empty() {
+                // What was read to see that it is not told has a record too.
                 let entry = Entry::new(Action::ChangesTold, Object::Partner(deed.actor().id), Purpose::Exchange);
                 deed.enter(entry.about(row.person).because("none")).await?;
             }
@@ -195,12 +178,12 @@ async fn finish(
     exchange: &Exchange,
     told: &impl Serialize,
     entries: Vec<Entry>,
-) -> Result<Signed, ExchangeError> {
+) -> Result<Answered, ExchangeError> {
     let body = serde_json::to_vec(told)?;
     let signature = exchange.signer.sign(&body)?;
     deed.enter_all(entries).await?;
     if !deed.told().is_empty() {
-        deed.commit().await.map_err(|error: DeedError| ExchangeError::Deed(error))?;
+        deed.commit().await?;
     }
-    Ok((body, signature))
+    Ok(Answered { body, signature })
 }

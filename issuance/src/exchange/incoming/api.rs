@@ -17,6 +17,7 @@ use super::civil::{self, CivilChange, CivilDeath};
 use super::held_api;
 use crate::ground::actor::Partner;
 use crate::ground::ids::RequestId;
+use crate::ground::moment;
 use crate::ground::text::{Login, SomeWords};
 use crate::web::{Desk, Digested, Problem, Right, Routes};
 
@@ -56,7 +57,7 @@ macro_rules! report {
             #[schema(value_type = String)]
             unit: SomeWords<200>,
             /// When it was reported, by the partner's clock (RFC 3339).
-            #[serde(default, with = "time::serde::rfc3339::option")]
+            #[serde(default, deserialize_with = "moment::option::deserialize")]
             #[schema(nullable = false)]
             asked_at: Option<OffsetDateTime>,
             $($(#[$of])* $member: $kind,)*

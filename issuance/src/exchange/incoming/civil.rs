@@ -8,7 +8,6 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::super::answer::find;
 use super::super::ask::{Answered, Asked};
 use super::super::model::{Field, Grant, Service};
 use super::super::store::reports::{self, Report};
@@ -179,11 +178,10 @@ async fn proposed(
     let (mut deed, admitted) = admit(deeds, exchange, partner, asked).await?;
     let attempt = async {
         reported.agreed(admitted.grant())?;
-        let found = find(&mut deed, partner, &by).await?;
-        let differs = asked.subject.differs(found.person());
-        let found = found.into_registered();
-        let reached = admitted.grant().reaches(found.as_ref().and_then(province_of).as_deref());
-        let known: Vec<_> = found.iter().map(|registered| registered.id).collect();
+        let differs = asked.subject.differs(admitted.found.person());
+        let found = admitted.found.registered();
+        let reached = admitted.grant().reaches(found.and_then(province_of).as_deref());
+        let known: Vec<_> = found.map(|registered| registered.id).into_iter().collect();
         let Some(registered) = found.filter(|_| reached && differs.is_empty()) else {
             let reply = Reply::new(&deed, asked, &admitted, "not-found");
             let said = (partner, asked, &admitted);
@@ -214,7 +212,7 @@ async fn proposed(
             id,
             partner: partner.id,
             service: asked.service.word().to_owned(),
-            office: registered.office,
+            office: registered.office.clone(),
             reasons: String::new(),
             message: None,
             change: Some(proposal.id),

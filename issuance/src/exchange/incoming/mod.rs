@@ -13,11 +13,11 @@ pub(super) use api::routes;
 use serde::Serialize;
 use time::{Date, OffsetDateTime};
 
-use super::answer::{self, Said};
+use super::answer::{self, Found, Said};
 use super::ask::{self, Answered, Asked};
 use super::limits::{self, Spent};
 use super::model::{Agreement, Field, Grant, Service};
-use super::store::{agreements, requests};
+use super::store::requests;
 use super::told::Told;
 use super::turns::Turn;
 use super::{Exchange, ExchangeError};
@@ -35,6 +35,8 @@ struct Admitted {
     today: Date,
     spent: Spent,
     subject: [u8; 32],
+    /// Whom it is about, as far as the register knows.
+    found: Found,
     /// The next question of the officer or about the person comes when this one is judged.
     _turns: (Turn, Turn),
 }
@@ -51,15 +53,9 @@ impl Admitted {
         signed.by
     }
 
-    /// What the transaction reserved of the quota counts now that it is true; what was taken of an earlier one goes
-    /// back where nothing came of it.
+    /// Settles what it took of the quota, now that it is known what came of it.
     fn settle<T, E>(&self, exchange: &Exchange, done: &Result<T, E>) {
-        let key = (self.agreement.id, self.place);
-        match (done, &self.spent) {
-            (Ok(_), Spent::Reserved(more)) => exchange.quota.put(key, self.today, *more),
-            (Err(_), Spent::Taken) => exchange.quota.put(key, self.today, 1),
-            _ => {}
-        }
+        self.spent.settle(exchange, (self.agreement.id, self.place), self.today, done.is_ok());
     }
 }
 
@@ -76,13 +72,8 @@ async fn admit(
     limits::fit_officer(exchange, partner, &asked.officer)?;
     let turns = ask::turns(exchange, partner, asked).await;
     let mut deed = deeds.open(partner.clone()).await?;
-    let (at, today, time) = (deed.at(), deed.today(), deed.time_of_day());
-    limits::fit_clock(exchange, asked, at)?;
-    let in_force = agreements::in_force(deed.tx(), partner.id, at).await?;
-    let (agreement, place, grant) = ask::allowing(&in_force, asked)?;
-    if grant.hours.as_ref().is_some_and(|hours| !hours.hold(today.weekday(), time)) {
-        return Err(ExchangeError::NotAgreed("it is outside the hours of the agreement".to_owned()));
-    }
+    limits::fit_clock(exchange, asked, deed.at())?;
+    let (agreement, place, grant) = limits::granted(&mut deed, asked.service, &asked.purpose).await?;
     // Before anything is done: what was reported once is not reported a second time.
     if requests::before(deed.tx(), partner.id, &asked.request).await?.is_some() {
         return Err(ExchangeError::Repeated);
@@ -90,12 +81,13 @@ async fn admit(
     let found = match asked.subject.by() {
         Ok(by) => answer::find(&mut deed, partner, &by).await?,
         // The report of a birth names no person of the register.
-        Err(_) => answer::Found::nobody(),
+        Err(_) => Found::nobody(),
     };
     let subject = limits::subject_of(&deed, partner, asked, &found);
     limits::no_guessing(&mut deed, exchange, partner, (&asked.officer, &subject)).await?;
-    let spent = limits::spend(&mut deed, exchange, (agreement, place, grant), today).await?;
-    let admitted = Admitted { agreement: agreement.clone(), place, today, spent, subject, _turns: turns };
+    let today = deed.today();
+    let spent = limits::spend(&mut deed, exchange, (&agreement, place, &grant), today).await?;
+    let admitted = Admitted { agreement, place, today, spent, subject, found, _turns: turns };
     Ok((deed, admitted))
 }
 

@@ -2,15 +2,14 @@
 
 use axum::Json;
 use axum::extract::{FromRef, State};
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use super::{Opening, STRETCH};
-use crate::exchange::api::SIGNATURE;
+use crate::exchange::api::signed;
 use crate::exchange::model::{Field, Service};
 use crate::exchange::subject::Subject;
 use crate::exchange::{Exchange, ExchangeError};
@@ -188,11 +187,5 @@ async fn answer_stretch(
     Digested { sha256, body }: Digested<StretchBody>,
 ) -> Result<Response, Problem> {
     let stretch = (body.number, sha256, body.lines);
-    let answered = super::answer(desk.deeds(), &exchange, &partner, id, stretch).await?;
-    let headers = [
-        (header::CONTENT_TYPE.as_str(), "application/json".to_owned()),
-        (header::CACHE_CONTROL.as_str(), "no-store".to_owned()),
-        (SIGNATURE, answered.signature),
-    ];
-    Ok((headers, answered.body).into_response())
+    Ok(signed(super::answer(desk.deeds(), &exchange, &partner, id, stretch).await?))
 }

@@ -9,14 +9,13 @@ pub(super) mod api;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
-use super::ask::{self, Answered, sealed_as};
-use super::model::{Agreement, Field, Grant, Service};
-use super::store::agreements;
+use super::answer::{self, Said};
+use super::ask::{self, Answered, Asked};
+use super::model::{Field, Grant, Service};
 use super::store::lists::{self, List, Stretch};
-use super::store::requests::{self, Kept};
+use super::store::requests;
 use super::subject::{By, Subject, province_of};
 use super::{Exchange, ExchangeError, limits};
 use crate::deed::{Action, Deed, Deeds, Entry, Object, Purpose};
@@ -76,7 +75,7 @@ pub(super) async fn open(
         let same = before.request_sha256 == opening.request_sha256;
         return if same { Ok(before) } else { Err(ExchangeError::RequestReused) };
     }
-    let (agreement, _, _) = allowing(&mut deed, &opening.purpose).await?;
+    let (agreement, _, _) = limits::granted(&mut deed, Service::ConfirmList, &opening.purpose).await?;
     let list = List {
         id: deed.id(),
         partner,
@@ -176,7 +175,7 @@ pub(super) async fn answer(
         drop(deed);
         return ask::again(deeds, partner, (&request, &request_sha256, Service::ConfirmList)).await;
     }
-    let (agreement, place, grant) = allowing(&mut deed, &list.purpose).await?;
+    let (agreement, place, grant) = limits::granted(&mut deed, Service::ConfirmList, &list.purpose).await?;
     let more = i64::try_from(subjects.len()).unwrap_or(i64::MAX);
     if lists::answered(deed.tx(), id).await? + more > list.announced {
         return Err(unfit("lines: there are more than were announced when the list was opened"));
@@ -187,7 +186,7 @@ pub(super) async fn answer(
         return Err(ExchangeError::NotAgreed(format!("the field {field} is not in the agreement")));
     }
     limits::spend_all(&mut deed, (&agreement, place, &grant), more).await?;
-    let found = Found::of(&mut deed, &subjects).await?;
+    let found = Named::of(&mut deed, &subjects).await?;
     let mut touched: BTreeMap<PersonId, bool> = BTreeMap::new();
     let lines: Vec<Line> = subjects.iter().map(|subject| judged(subject, &found, &grant, &mut touched)).collect();
     let confirmed = lines.iter().filter(|line| line.outcome == Outcome::Confirmed).count();
@@ -206,59 +205,44 @@ pub(super) async fn answer(
         service: Service::ConfirmList,
         lines,
     };
-    let body = serde_json::to_vec(&told)?;
-    let signature = exchange.signer.sign(&body)?;
-    let subject = deed.secrets().fingerprint("exchange-list", id.uuid().as_bytes());
-    let kept = Kept {
+    let said = Said {
         id: answer,
-        at: deed.at(),
-        request: &request,
-        request_sha256,
-        agreement: Some(agreement.id),
-        purpose: &list.purpose,
-        service: Service::ConfirmList.word(),
-        officer: &list.officer,
-        unit: &list.unit,
-        case: &list.case,
         fields: said.iter().map(|field| field.word()).collect::<Vec<_>>().join(","),
         outcome: "answered",
-        subject,
+        subject: deed.secrets().fingerprint("exchange-list", id.uuid().as_bytes()),
         missed: false,
-        answer: Some(deed.secrets().seal(&sealed_as(partner, &request), &body)),
-        answer_sha256: Sha256::digest(&body).into(),
-        signature: &signature,
-        kept_until: deed.at() + Duration::days(i64::from(agreement.kept_days)),
+        body: serde_json::to_vec(&told)?,
     };
-    if !requests::insert(deed.tx(), partner, kept).await? {
-        return Err(ExchangeError::Repeated);
-    }
+    let asked = question(list, request, request_sha256);
+    let answered = answer::sign(&mut deed, exchange, partner, &asked, &agreement, said).await?;
     let stretch =
         Stretch { number: i64::from(number), lines: more, confirmed: i64::try_from(confirmed).unwrap_or(more) };
     lists::note(deed.tx(), id, stretch, answer).await?;
-    let entry = |said: &str| {
-        let related = Some(Object::Agreement(agreement.id));
-        Entry { related, ..Entry::new(Action::ExchangeAnswered, Object::ExchangeRequest(answer), Purpose::Exchange) }
-            .because(said)
-    };
-    let mut entries: Vec<Entry> = touched
-        .into_iter()
-        .map(|(person, holds)| entry(if holds { "confirmed" } else { "not-confirmed" }).about(person))
-        .collect();
-    if entries.is_empty() {
-        entries.push(entry("not-confirmed"));
+    let (so, not): (Vec<_>, Vec<_>) = touched.into_iter().partition(|(_, holds)| *holds);
+    for (persons, said, needed) in [(&so, "confirmed", false), (&not, "not-confirmed", so.is_empty())] {
+        if needed || !persons.is_empty() {
+            let persons: Vec<PersonId> = persons.iter().map(|(person, _)| *person).collect();
+            answer::record(&mut deed, Action::ExchangeAnswered, answer, &persons, said, agreement.id).await?;
+        }
     }
-    deed.enter_all(entries).await?;
     deed.commit().await?;
-    Ok(Answered { body, signature })
+    Ok(answered)
+}
+
+/// A stretch of a list, as the question that it is.
+fn question(list: List, request: String, request_sha256: [u8; 32]) -> Asked {
+    let List { purpose, case, officer, unit, .. } = list;
+    let (asked_at, service, fields, subject) = (None, Service::ConfirmList, None, Subject::default());
+    Asked { request, request_sha256, purpose, case, officer, unit, asked_at, service, fields, subject }
 }
 
 /// The persons whom the lines of a stretch name by number, read at once.
-struct Found {
+struct Named {
     by_number: BTreeMap<String, Registered>,
     by_old_number: BTreeMap<String, Vec<Registered>>,
 }
 
-impl Found {
+impl Named {
     async fn of(deed: &mut Deed<Partner>, subjects: &[Subject]) -> Result<Self, ExchangeError> {
         let (mut numbers, mut old) = (BTreeSet::new(), BTreeSet::new());
         for subject in subjects {
@@ -291,7 +275,7 @@ impl Found {
 
 /// Judges a line, and notes the person whom it touches. What is said of a person by any line that is so counts as
 /// confirmed for the person's log.
-fn judged(subject: &Subject, found: &Found, grant: &Grant, touched: &mut BTreeMap<PersonId, bool>) -> Line {
+fn judged(subject: &Subject, found: &Named, grant: &Grant, touched: &mut BTreeMap<PersonId, bool>) -> Line {
     let by = match subject.by() {
         Err(why) => return Line { outcome: Outcome::Unfit, differs: None, why: Some(why) },
         Ok(By::Pseudonym(_)) => {
@@ -311,24 +295,6 @@ fn judged(subject: &Subject, found: &Found, grant: &Grant, touched: &mut BTreeMa
     let tells = grant.tells_which && !holds;
     let differs = tells.then(|| differs.filter(|_| reached).unwrap_or_else(|| subject.said()));
     Line { outcome, differs, why: None }
-}
-
-/// Returns what allows to confirm lists for a purpose now.
-async fn allowing(deed: &mut Deed<Partner>, purpose: &str) -> Result<(Agreement, usize, Grant), ExchangeError> {
-    let (partner, at, today, time) = (deed.actor().id, deed.at(), deed.today(), deed.time_of_day());
-    let in_force = agreements::in_force(deed.tx(), partner, at).await?;
-    let count = in_force.len();
-    let found = in_force.into_iter().find_map(|agreement| {
-        let (place, grant) = agreement.grant(Service::ConfirmList, purpose)?;
-        Some((agreement.clone(), place, grant.clone()))
-    });
-    let (agreement, place, grant) = found.ok_or_else(|| {
-        ExchangeError::NotAgreed(format!("none of {count} in force has {} for this purpose", Service::ConfirmList))
-    })?;
-    if grant.hours.as_ref().is_some_and(|hours| !hours.hold(today.weekday(), time)) {
-        return Err(ExchangeError::NotAgreed("it is outside the hours of the agreement".to_owned()));
-    }
-    Ok((agreement, place, grant))
 }
 
 fn unfit(why: &str) -> ExchangeError {
