@@ -81,16 +81,25 @@ impl Files {
 
 const STYLESHEET: &str = include_str!("../assets/app.css");
 
+/// The script of pages that follow, with its extensions in one file: it looks at the page as soon as its own file has
+/// run, and what an extension that came later would do is then not done, for as long as the page is open. An extension
+/// acts on the pages alone that name it.
+const HTMX: &str = concat!(
+    include_str!("../assets/htmx/htmx.min.js"),
+    "\n;\n",
+    include_str!("../assets/htmx/hx-csp.min.js"),
+    "\n;\n",
+    include_str!("../assets/htmx/hx-sse.min.js"),
+);
+
 /// The files that are sent as they are.
-const PLAIN: [(&str, &[u8]); 12] = [
+const PLAIN: [(&str, &[u8]); 10] = [
     ("be-vietnam-pro-latin-400.woff2", include_bytes!("../assets/fonts/be-vietnam-pro-latin-400.woff2")),
     ("be-vietnam-pro-latin-600.woff2", include_bytes!("../assets/fonts/be-vietnam-pro-latin-600.woff2")),
     ("be-vietnam-pro-vietnamese-400.woff2", include_bytes!("../assets/fonts/be-vietnam-pro-vietnamese-400.woff2")),
     ("be-vietnam-pro-vietnamese-600.woff2", include_bytes!("../assets/fonts/be-vietnam-pro-vietnamese-600.woff2")),
     ("counter.js", include_bytes!("../assets/counter.js")),
-    ("htmx.js", include_bytes!("../assets/htmx/htmx.min.js")),
-    ("hx-csp.js", include_bytes!("../assets/htmx/hx-csp.min.js")),
-    ("hx-sse.js", include_bytes!("../assets/htmx/hx-sse.min.js")),
+    ("htmx.js", HTMX.as_bytes()),
     ("noto-sans-latin-400.woff2", include_bytes!("../assets/fonts/noto-sans-latin-400.woff2")),
     ("noto-sans-latin-600.woff2", include_bytes!("../assets/fonts/noto-sans-latin-600.woff2")),
     ("office.js", include_bytes!("../assets/office.js")),
@@ -134,10 +143,11 @@ mod tests {
         let pinned: BTreeMap<&str, &str> =
             sums.lines().filter_map(|line| line.split_once("  ").map(|(sum, name)| (name, sum))).collect();
         assert_eq!(pinned.len(), 3);
-        for (name, file) in [("htmx.js", "htmx.min.js"), ("hx-csp.js", "hx-csp.min.js"), ("hx-sse.js", "hx-sse.min.js")]
-        {
-            let bytes = &asset(address(name)).unwrap().bytes;
-            assert_eq!(hex::encode(Sha256::digest(bytes)), pinned[file], "{file}");
+        let whole = std::str::from_utf8(&asset(address("htmx.js")).unwrap().bytes).unwrap();
+        let parts: Vec<&str> = whole.split("\n;\n").collect();
+        assert_eq!(parts.len(), 3, "in one file: an extension that comes later than the first look is never asked");
+        for (part, file) in parts.into_iter().zip(["htmx.min.js", "hx-csp.min.js", "hx-sse.min.js"]) {
+            assert_eq!(hex::encode(Sha256::digest(part)), pinned[file], "{file}");
         }
     }
 

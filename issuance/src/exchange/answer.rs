@@ -11,7 +11,7 @@ use super::ask::{Answered, Asked, sealed_as};
 use super::model::{Agreement, Field, Grant, Service};
 use super::store::feed::{self, Follow};
 use super::store::requests::{self, Kept};
-use super::subject::{By, decoy, province_of};
+use super::subject::{By, DECOY, decoy, province_of};
 use super::told::{Particulars, Told};
 use super::{Exchange, ExchangeError};
 use crate::cards;
@@ -21,6 +21,7 @@ use crate::ground::actor::{Actor, Partner};
 use crate::ground::ids::{AgreementId, PersonId, RequestId};
 use crate::population::model::{Person, Registered, Relative};
 use crate::population::store as register;
+use crate::population::store::search::Named;
 use crate::store::StoreError;
 
 /// What every answer says. It holds the digest of the question, so that the signature covers both.
@@ -371,32 +372,30 @@ impl Found {
 
 /// Finds the person in force whom a question is about.
 pub(super) async fn find(deed: &mut Deed<Partner>, partner: &Partner, by: &By<'_>) -> Result<Found, StoreError> {
+    let named = |named| match named {
+        Named::Person(registered) => Found::Person(Box::new(registered)),
+        Named::StandIn(person) => Found::Nobody(Box::new(person)),
+    };
     let found = match by {
-        By::Number(number) => register::search::by_number(deed.tx(), number).await?.pop(),
-        By::OldNumber(old) => {
-            // Two persons with one number of an old card: it names neither.
-            let mut found = register::search::by_old_number(deed.tx(), old, 2).await?;
-            if found.len() == 1 { found.pop() } else { None }
-        }
+        By::Number(number) => named(register::search::by_number_or(deed.tx(), number, DECOY).await?),
+        By::OldNumber(old) => named(register::search::by_old_number_or(deed.tx(), old, DECOY).await?),
         By::Pseudonym(name) => match requests::by_pseudonym(deed.tx(), partner.id, name).await? {
             Some(mut id) => {
                 // The record that is in force is read, and no other: each that is read needs a record of the trail.
                 while let Some(survivor) = register::merge::merged_into(deed.tx(), id).await? {
                     id = survivor;
                 }
-                register::person(deed, id).await?
+                let registered = register::person(deed, id).await?;
+                registered.map_or_else(Found::nobody, |registered| Found::Person(Box::new(registered)))
             }
-            None => None,
+            None => Found::nobody(),
         },
-        By::Nothing => None,
+        By::Nothing => Found::nobody(),
     };
-    Ok(match found {
-        Some(found) => {
-            deed.saw(found.id);
-            Found::Person(Box::new(found))
-        }
-        None => Found::nobody(),
-    })
+    if let Some(registered) = found.registered() {
+        deed.saw(registered.id);
+    }
+    Ok(found)
 }
 
 /// Returns the name by which a partner knows a person: the same always, another for each partner, and without the key

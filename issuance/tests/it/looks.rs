@@ -11,7 +11,7 @@ use issuance::{Service, args, server, sql};
 use serde_json::json;
 
 use crate::house::{self, House};
-use crate::postgres::fresh_database;
+use crate::{postgres, tables};
 
 /// What commands of the database are asked: those that only look, and those that do something beside the service.
 const BESIDE: &[&[&str]] = &[
@@ -115,7 +115,7 @@ async fn steps_of(db: &Db) -> u64 {
 
 #[tokio::test]
 async fn no_command_beside_the_service_migrates_and_each_says_what_to_do() {
-    for database in [Some(None), fresh_database().map(Some)].into_iter().flatten() {
+    for database in [Some(None), postgres::fresh_database().map(Some)].into_iter().flatten() {
         let folder = tempfile::tempdir().unwrap();
         let settings = house::settings(&folder, database.clone());
         let (data, url) = (settings.data.clone(), database.as_deref());
@@ -157,7 +157,7 @@ async fn no_command_beside_the_service_migrates_and_each_says_what_to_do() {
 /// An older service that goes on after a newer program migrated enters and moves chips without postings.
 #[tokio::test]
 async fn the_start_opens_chips_that_an_older_service_left_without_postings() {
-    for database in [Some(None), fresh_database().map(Some)].into_iter().flatten() {
+    for database in [Some(None), tables::fresh_database().map(Some)].into_iter().flatten() {
         let house = Box::pin(House::open(database.clone())).await;
         let keeper = house.officer("keeper", &[Role::Stock], "o-1").await;
         let blanks: Vec<String> = (1..=3).map(|n| CardSerial([0, 1, 2, 3, 4, 5, 6, 7, 8, n]).to_string()).collect();
@@ -165,22 +165,25 @@ async fn the_start_opens_chips_that_an_older_service_left_without_postings() {
         assert_eq!(keeper.post("/api/v1/stock/deliveries", "d", body).await.status, 201);
         let deeds = house.service.offices().deeds().clone();
         let checked = async || production::check_ledger(&mut deeds.db().begin_read().await.unwrap()).await.unwrap();
-        let mut tx = deeds.db().begin_upkeep().await.unwrap();
         // Two that were there when the newer program came, of which the older service moved one;
         // a third that it entered.
-        tx.run(sql!("update posting set n = 2, version = null, mac = null"), args![]).await.unwrap();
-        tx.run(sql!("delete from stock_tally"), args![]).await.unwrap();
-        let tally = sql!("insert into stock_tally (account, n) values ('supplier', -2), ('office/o-1/delivered', 2)");
-        tx.run(tally, args![]).await.unwrap();
-        for (serial, office) in blanks.iter().zip(["o-1", "o-2", "o-2"]) {
-            let sql = sql!("update chip set posting_id = null, office = $1, version = null, mac = null where id = $2");
-            tx.run(sql, args![office, serial]).await.unwrap();
-            tx.seal(&CHIP, serial.clone()).await.unwrap();
-        }
-        let posting = tx.one(sql!("select id from posting"), args![]).await.unwrap().unwrap();
-        let posting: issuance::ground::ids::PostingId = issuance::ground::Id::of(&posting, "id").unwrap();
-        tx.seal(&production::POSTING, posting).await.unwrap();
-        tx.commit().await.unwrap();
+        tables::by_hand(deeds.db(), async |tx| {
+            tx.run(sql!("update posting set n = 2, version = null, mac = null"), args![]).await?;
+            tx.run(sql!("delete from stock_tally"), args![]).await?;
+            let tally =
+                sql!("insert into stock_tally (account, n) values ('supplier', -2), ('office/o-1/delivered', 2)");
+            tx.run(tally, args![]).await?;
+            for (serial, office) in blanks.iter().zip(["o-1", "o-2", "o-2"]) {
+                let sql =
+                    sql!("update chip set posting_id = null, office = $1, version = null, mac = null where id = $2");
+                tx.run(sql, args![office, serial]).await?;
+                tx.seal(&CHIP, serial.clone()).await?;
+            }
+            let posting = tx.one(sql!("select id from posting"), args![]).await?.unwrap();
+            let posting: issuance::ground::ids::PostingId = issuance::ground::Id::of(&posting, "id")?;
+            tx.seal(&production::POSTING, posting).await
+        })
+        .await;
         assert_ne!(checked().await.complaints, Vec::<String>::new());
         Box::pin(production::open_chips_of_before(&deeds)).await.unwrap();
         let whole = checked().await;
@@ -189,9 +192,11 @@ async fn the_start_opens_chips_that_an_older_service_left_without_postings() {
         assert_eq!(checked().await.postings, 3, "once");
 
         // A start does it; what another hand changed is no reason for a posting.
-        let mut tx = deeds.db().begin_upkeep().await.unwrap();
-        tx.run(sql!("update chip set office = 'o-9' where id = $1"), args![&blanks[0]]).await.unwrap();
-        tx.commit().await.unwrap();
+        tables::by_hand(deeds.db(), async |tx| {
+            let sql = sql!("update chip set office = 'o-9' where id = $1");
+            tx.run(sql, args![&blanks[0]]).await.map(|_| ())
+        })
+        .await;
         let House { folder, service, .. } = house;
         service.stop().await;
         let settings = house::settings(&folder, database.clone());

@@ -194,6 +194,8 @@ const OUTSIDE: &[(&str, usize, &str)] = &[
     ("select person by old_id_number", 2, VALUE),
     ("select person by personal_number", 2, VALUE),
     ("select person by quality_commune", 1, UPKEEP),
+    ("with person by old_id_number", 1, VALUE),
+    ("with person by personal_number", 1, VALUE),
     ("select person by nothing", 1, WALK),
     ("select person by quality_words", 1, WALK),
     ("select person_key by nothing", 2, KEYS),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use issuance::server::migrations;
-use issuance::store::Db;
+use issuance::store::{Db, StoreError, Tx};
 
 use crate::postgres;
 
@@ -22,4 +22,21 @@ pub fn fresh_database() -> Option<String> {
         });
         made.join().unwrap();
     })
+}
+
+/// Changes rows past every office, as an older program or another hand would have: again where a worker of the service,
+/// which goes on meanwhile, was at the same rows.
+pub async fn by_hand(db: &Db, change: impl AsyncFn(&mut Tx) -> Result<(), StoreError>) {
+    for _ in 0..20 {
+        let mut tx = db.begin_upkeep().await.unwrap();
+        let done = match change(&mut tx).await {
+            Ok(()) => tx.commit().await,
+            Err(error) => Err(error),
+        };
+        match done {
+            Err(StoreError::Busy(_)) => {}
+            done => return done.unwrap(),
+        }
+    }
+    panic!("a worker was at these rows twenty times");
 }

@@ -8,7 +8,7 @@ use super::super::model::{Person, Registered};
 use super::super::names::Indexed;
 use crate::ground::Id;
 use crate::ground::ids::PersonId;
-use crate::store::{Argument, Db, StoreError, Tx};
+use crate::store::{Argument, Db, Record, StoreError, Tx};
 use crate::{args, sql};
 
 /// What persons must have beside the name by which they are sought; an empty text and the whole range ask for nothing.
@@ -163,6 +163,74 @@ pub async fn namesakes(tx: &mut Tx, folded: &str, year: u16) -> Result<Vec<Regis
 pub async fn by_number(tx: &mut Tx, number: &PersonalNumber) -> Result<Vec<Registered>, StoreError> {
     let sql = sql!("select id, office, personal_number, record, findings from person where personal_number = $1");
     tx.all(sql, args![number.as_str()]).await?.iter().map(super::read).collect()
+}
+
+/// Whom a number names, or the record that stands in where no person has it.
+pub enum Named {
+    /// The person who has the number, and no other has.
+    Person(Registered),
+    /// None: what stood in, read as a row in the same statement, so that the answer no takes as long as the answer yes.
+    StandIn(Person),
+}
+
+/// As [`by_number`]; `stand_in`, a record of no person as a row holds it, comes from the same statement where none is
+/// found.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn by_number_or(tx: &mut Tx, number: &PersonalNumber, stand_in: &str) -> Result<Named, StoreError> {
+    let sql = sql!(
+        pg "with named as (
+              select id, office, personal_number, record, findings, false as stands_in from person
+              where personal_number = $1
+              union all
+              select '00000000-0000-0000-0000-000000000000'::uuid, 'national', null, $2::text::json, '[]'::jsonb, true
+              where not exists (select id from person where personal_number = $1))
+            select id, office, personal_number, record, findings, stands_in from named",
+        lite "with named as (
+                select id, office, personal_number, record, findings, 0 as stands_in from person
+                where personal_number = $1
+                union all
+                select '00000000-0000-0000-0000-000000000000', 'national', null, $2, '[]', 1
+                where not exists (select id from person where personal_number = $1))
+              select id, office, personal_number, record, findings, stands_in from named",
+    );
+    named_by(&tx.all(sql, args![number.as_str(), stand_in]).await?)
+}
+
+/// As [`by_number_or`], for the number of an old card. Where the papers give one number to two
+/// persons it names neither.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn by_old_number_or(tx: &mut Tx, number: &str, stand_in: &str) -> Result<Named, StoreError> {
+    let sql = sql!(
+        pg "with had as (
+              select id, office, personal_number, record, findings from person
+              where old_id_number = $1 order by id limit 2),
+            named as (
+              select id, office, personal_number, record, findings, false as stands_in from had
+              union all
+              select '00000000-0000-0000-0000-000000000000'::uuid, 'national', null, $2::text::json, '[]'::jsonb, true
+              where (select count(*) from had) <> 1)
+            select id, office, personal_number, record, findings, stands_in from named order by stands_in",
+        lite "with had as (
+                select id, office, personal_number, record, findings from person
+                where old_id_number = $1 order by id limit 2),
+              named as (
+                select id, office, personal_number, record, findings, 0 as stands_in from had
+                union all
+                select '00000000-0000-0000-0000-000000000000', 'national', null, $2, '[]', 1
+                where (select count(*) from had) <> 1)
+              select id, office, personal_number, record, findings, stands_in from named order by stands_in",
+    );
+    named_by(&tx.all(sql, args![number, stand_in]).await?)
+}
+
+fn named_by(rows: &[Record]) -> Result<Named, StoreError> {
+    let last = rows.last().ok_or_else(|| StoreError::inconsistent("person", "personal_number", "no row"))?;
+    let registered = super::read(last)?;
+    Ok(if last.get("stands_in")? { Named::StandIn(registered.person) } else { Named::Person(registered) })
 }
 
 /// Returns the persons with these numbers, each under its number. The caller records whom it tells of.

@@ -1,0 +1,2 @@
+-- What a question costs a server is a matter of PostgreSQL.
+select 1;
