@@ -172,6 +172,9 @@ catalogue! {
     DeputyUnknown "deputy-unknown" Request
     DissolutionUnfit "dissolution-unfit" Request
     DossierNotSeen "dossier-not-seen" Request
+    EmergencyLookOver "emergency-look-over" Request
+    EmergencyLookUnknown "emergency-look-unknown" Request
+    EmergencyLooksUnreviewed "emergency-looks-unreviewed" Request
     Erased "erased" Request
     EvidenceMissing "evidence-missing" Request
     ExchangeCursorGone "exchange-cursor-gone" Request

@@ -131,7 +131,7 @@ pub(super) async fn looks_about(
 }
 
 /// What is a look at a person's data, and changes nothing.
-pub(crate) const LOOKS: [Action; 23] = [
+pub(crate) const LOOKS: [Action; 25] = [
     Action::AnswerReplayed,
     Action::ApplicationRead,
     Action::ApplicationsListed,
@@ -144,6 +144,8 @@ pub(crate) const LOOKS: [Action; 23] = [
     Action::ChangesTold,
     Action::ClaimRefused,
     Action::ContactRead,
+    Action::EmergencyLookOpened,
+    Action::EmergencyLookRead,
     Action::ExchangeAnswered,
     Action::ExchangeLooksRead,
     Action::ExchangeRefused,

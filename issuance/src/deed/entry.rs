@@ -9,8 +9,8 @@ use time::Date;
 
 use crate::ground::ids::{
     AgreementId, ApplicationId, BatchId, BookingId, BoxId, CardBatchId, CardId, CaseId, CountId, DelayId, DeliveryId,
-    DeputyId, DestructionId, FindingId, FormId, HoldId, LeaseId, NoticeId, OfficerId, OrderId, PartnerId,
-    PartnerSystemId, PersonId, ProductionBatchId, QuarantinedId, RecallId, RequestId, StationId,
+    DeputyId, DestructionId, EmergencyLookId, FindingId, FormId, HoldId, LeaseId, NoticeId, OfficerId, OrderId,
+    PartnerId, PartnerSystemId, PersonId, ProductionBatchId, QuarantinedId, RecallId, RequestId, StationId,
 };
 use crate::ground::{Caller, OfficeCode, Permission};
 
@@ -275,6 +275,14 @@ words! {
         DossierErased = "dossier-erased",
         /// An officer said of two persons that they are one, or two.
         DuplicateJudged = "duplicate-judged",
+        /// An officer broke the glass: a look in an emergency at a person of whom the office has no case.
+        EmergencyLookOpened = "emergency-look-opened",
+        /// A person was looked at in an emergency.
+        EmergencyLookRead = "emergency-look-read",
+        /// It was judged whether a look in an emergency was justified.
+        EmergencyLookReviewed = "emergency-look-reviewed",
+        /// Looks in an emergency were listed, or one was read.
+        EmergencyLooksListed = "emergency-looks-listed",
         /// A partner was told of a person.
         ExchangeAnswered = "exchange-answered",
         /// A second officer agreed that looks are told later.
@@ -534,6 +542,8 @@ words! {
         Decision = "decision",
         /// Form DC01 enters the register.
         Declaration = "declaration",
+        /// A look in an emergency, for which the office has no case.
+        Emergency = "emergency",
         /// Another authority asked under an agreement (Decree 47/2020/NĐ-CP, Art. 5).
         Exchange = "exchange",
         /// Hand-over of the card (Circular 60/2021/TT-BCA, Art. 11).
@@ -628,6 +638,8 @@ pub enum Object {
     ExchangeRequest(RequestId),
     /// A judge's order that looks are told later.
     ExchangeDelay(DelayId),
+    /// A look in an emergency.
+    EmergencyLook(EmergencyLookId),
     /// A purpose for which partners ask, by its code.
     ExchangePurpose(String),
     /// What a reconciliation found.
@@ -707,6 +719,7 @@ impl fmt::Display for Object {
             Self::Deputy(id) => write!(f, "deputy/{id}"),
             Self::Destruction(id) => write!(f, "destruction/{id}"),
             Self::ExchangeDelay(id) => write!(f, "exchange-delay/{id}"),
+            Self::EmergencyLook(id) => write!(f, "emergency-look/{id}"),
             Self::ExchangePurpose(code) => write!(f, "exchange-purpose/{code}"),
             Self::ExchangeRequest(id) => write!(f, "exchange-request/{id}"),
             Self::Finding(id) => write!(f, "finding/{id}"),

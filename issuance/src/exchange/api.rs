@@ -12,7 +12,7 @@ use super::ask::{self, Answered, Asked};
 use super::model::{Agreement, Field, Grant, Service};
 use super::signing::AnswerKeys;
 use super::subject::Subject;
-use super::{Exchange, ExchangeError, agreements_api, feed, incoming, lists, looks_api};
+use super::{Exchange, ExchangeError, agreements_api, emergencies_api, feed, incoming, lists, looks_api};
 use crate::deed::{Action, Object, Purpose};
 use crate::ground::actor::Partner;
 use crate::ground::moment;
@@ -38,6 +38,7 @@ where
         .merge(lists::api::routes())
         .merge(agreements_api::routes())
         .merge(looks_api::routes())
+        .merge(emergencies_api::routes())
         .merge(incoming::routes())
 }
 

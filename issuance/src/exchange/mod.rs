@@ -10,6 +10,8 @@ mod agreements_api;
 mod answer;
 mod api;
 mod ask;
+mod emergencies;
+mod emergencies_api;
 mod feed;
 mod incoming;
 mod limits;
@@ -27,6 +29,7 @@ mod turns;
 
 pub use api::routes;
 pub use ask::{Answered, Asked, ask, erase_answers};
+pub use emergencies::{Emergencies, emergencies, emergency_of};
 pub use feed::{erase_notices, place_changes};
 pub use looks::{Alert, alerts, trail_of};
 pub use model::{Field, Service};
@@ -36,6 +39,7 @@ pub use signing::{AnswerKeys, AnswerSigner, AnswerSignerError};
 pub use store::MIGRATIONS;
 pub use store::agreements::{AGREEMENT, EXCHANGE_PURPOSE};
 pub use store::delays::{EXCHANGE_CANARY, EXCHANGE_DELAY};
+pub use store::emergencies::EMERGENCY_LOOK;
 pub use store::reports::EXCHANGE_REPORT;
 pub use subject::Subject;
 use thiserror::Error;
@@ -68,6 +72,14 @@ pub struct Settings {
     /// the persons anew.
     #[serde(with = "crate::ground::span")]
     pub changes_kept: Duration,
+    /// An officer who broke the glass may read the person for so long.
+    #[serde(with = "crate::ground::span")]
+    pub emergency_lasts: Duration,
+    /// So many looks of one officer in emergencies may wait for their review; the next one is refused until then.
+    pub emergencies_unreviewed: u32,
+    /// A look in an emergency is reviewed within this time; health complains from then on.
+    #[serde(with = "crate::ground::span")]
+    pub emergency_reviewed_within: Duration,
 }
 
 impl Default for Settings {
@@ -79,6 +91,9 @@ impl Default for Settings {
             clocks_differ: Duration::minutes(5),
             no_officers: no_officers.map(str::to_owned).to_vec(),
             changes_kept: Duration::days(90),
+            emergency_lasts: Duration::hours(1),
+            emergencies_unreviewed: 3,
+            emergency_reviewed_within: Duration::days(3),
         }
     }
 }
@@ -132,6 +147,15 @@ pub enum ExchangeError {
     /// An officer or a partner missed too often.
     #[error("too many questions about what is not so: {0}")]
     Guessing(&'static str),
+    /// The officer's looks in emergencies wait for their review.
+    #[error("looks of this officer in emergencies wait for their review")]
+    EmergenciesUnreviewed,
+    /// A look in an emergency whose time is over, or another officer's.
+    #[error("the time of the look is over, or another officer opened it")]
+    EmergencyOver,
+    /// No such look in an emergency.
+    #[error("no such look in an emergency")]
+    EmergencyUnknown,
     /// No such list of the partner.
     #[error("list unknown")]
     ListUnknown,

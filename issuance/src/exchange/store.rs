@@ -2,6 +2,7 @@
 
 pub(super) mod agreements;
 pub(super) mod delays;
+pub(super) mod emergencies;
 pub(super) mod feed;
 pub(super) mod lists;
 pub(super) mod reports;
@@ -17,5 +18,6 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(238, "0238_exchange_follows"),
     migration!(239, "0239_exchange_lists"),
     migration!(250, "0250_exchange_request_cost"),
+    migration!(251, "0251_exchange_emergencies"),
     migration!(235, "0235_exchange_reports"),
 ];

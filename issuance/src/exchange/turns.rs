@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::OwnedMutexGuard;
 
-use crate::ground::ids::PartnerId;
+use crate::ground::ids::{OfficerId, PartnerId};
 
 /// Those whose turn it is, and those who wait. Clones share them.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +21,8 @@ pub(super) enum Of {
     Officer(PartnerId, String),
     /// A person, as a partner names the person.
     Person(PartnerId, String),
+    /// An officer of the register who looks in an emergency.
+    Emergency(OfficerId),
 }
 
 /// Shows nothing: it is personal data.

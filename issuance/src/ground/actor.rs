@@ -163,6 +163,8 @@ pub enum Permission {
     Apply,
     /// Keep the archive of papers, and say what it has.
     Archive,
+    /// Look at a person whom the office has no case of, in an emergency; reviewed afterwards.
+    BreakGlass,
     /// Take features and portrait.
     Capture,
     /// Approve and refuse.
@@ -223,7 +225,7 @@ impl Permission {
             Self::ReadAudit => &[Auditor],
             Self::ReadLooks => &[Auditor, Capture, DataProtection, HandOver],
             Self::ReadNotice => &[Approver, Capture, HandOver],
-            Self::ReadPerson => &[Approver, Capture, Registrar],
+            Self::BreakGlass | Self::ReadPerson => &[Approver, Capture, Registrar],
             Self::ReadStock | Self::Stock => &[Stock],
             Self::Release => &[Approver, Registrar],
             Self::ReportLoss | Self::TakeFees => &[Capture, HandOver],

@@ -55,6 +55,8 @@ pub mod of {
         Deputy;
         /// Spoiled chips that are destroyed together.
         Destruction;
+        /// A look in an emergency.
+        EmergencyLook;
         /// The end of an office.
         Dissolution;
         /// A document in the making: the files of one card.
@@ -144,6 +146,8 @@ pub type CertificateId = Id<of::Certificate>;
 pub type DelayId = Id<of::Delay>;
 /// Identifier of a delivery.
 pub type DeliveryId = Id<of::Delivery>;
+/// Identifier of a look in an emergency.
+pub type EmergencyLookId = Id<of::EmergencyLook>;
 /// Identifier of an officer's standing in for another.
 pub type DeputyId = Id<of::Deputy>;
 /// Identifier of spoiled chips that are destroyed together.

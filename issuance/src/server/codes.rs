@@ -256,6 +256,19 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
         "/api/v1/look-delays/{id}/confirmation",
         &[C::AgreementStateUnfit, C::LookDelayUnknown, C::OtherOffice, C::ProposalStale, C::SecondOfficerNeeded],
     ),
+    ("GET", "/api/v1/emergency-looks", &[C::OtherOffice]),
+    ("POST", "/api/v1/emergency-looks", &[C::EmergencyLooksUnreviewed]),
+    ("GET", "/api/v1/emergency-looks/{id}", &[C::EmergencyLookUnknown, C::OtherOffice, C::RecordTampered]),
+    (
+        "GET",
+        "/api/v1/emergency-looks/{id}/person",
+        &[C::EmergencyLookOver, C::EmergencyLookUnknown, C::PersonUnknown, C::RecordTampered],
+    ),
+    (
+        "POST",
+        "/api/v1/emergency-looks/{id}/review",
+        &[C::AgreementStateUnfit, C::EmergencyLookUnknown, C::OtherOffice, C::RecordTampered, C::SecondOfficerNeeded],
+    ),
     ("POST", "/api/v1/persons/{id}/canary", &[C::AgreementStateUnfit, C::OtherOffice, C::PersonUnknown]),
     (
         "POST",

@@ -110,7 +110,7 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 51] = [
+pub const SEALED: [&Sealed; 52] = [
     &access::OFFICER,
     &access::STATION,
     &cards::CARD,
@@ -160,6 +160,7 @@ pub const SEALED: [&Sealed; 51] = [
     &exchange::EXCHANGE_PURPOSE,
     &exchange::EXCHANGE_DELAY,
     &exchange::EXCHANGE_CANARY,
+    &exchange::EMERGENCY_LOOK,
     &exchange::EXCHANGE_REPORT,
     &applications::FINGERPRINT_CARD,
 ];

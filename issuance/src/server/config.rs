@@ -424,6 +424,10 @@ impl Config {
         must(exchange.misses_of_officer > 0, "exchange.misses_of_officer", "must be at least 1")?;
         must(exchange.misses_about_person > 0, "exchange.misses_about_person", "must be at least 1")?;
         must(exchange.changes_kept.whole_days() > 0, "exchange.changes_kept", "must be at least a day")?;
+        must(exchange.emergency_lasts.whole_minutes() > 0, "exchange.emergency_lasts", "must be at least a minute")?;
+        must(exchange.emergencies_unreviewed > 0, "exchange.emergencies_unreviewed", "must be at least 1")?;
+        let reviewed = exchange.emergency_reviewed_within.whole_hours() > 0;
+        must(reviewed, "exchange.emergency_reviewed_within", "must be at least an hour")?;
         must(exchange.clocks_differ.whole_seconds() > 0, "exchange.clocks_differ", "must be more than nothing")?;
         must(self.retention.batch > 0, "retention.batch", "must be at least 1")?;
         let (answers, retention) = (self.retention.answers.term, &self.retention);

@@ -15,6 +15,8 @@ struct State {
     failing: BTreeSet<&'static str>,
     /// So many times a record that is of no person was looked at.
     sung: u64,
+    /// A look in an emergency waits too long for its review.
+    unreviewed: bool,
     /// The end of the worker's last turn; none before the first one.
     turned: Option<Instant>,
 }
@@ -44,6 +46,11 @@ impl Faults {
         self.state().sung += 1;
     }
 
+    /// Notes whether a look in an emergency waits too long for its review.
+    pub(super) fn unreviewed(&self, waits: bool) {
+        self.state().unreviewed = waits;
+    }
+
     /// Notes that the worker has looked at all of its work.
     pub(super) fn turned(&self) {
         self.state().turned = Some(Instant::now());
@@ -62,8 +69,13 @@ impl Faults {
             "a record that is of no person was looked at; the log says by whom, and the notice ends with the next start"
                 .to_owned()
         });
+        let unreviewed = state.unreviewed.then(|| {
+            "a look in an emergency waits too long for its review: the national office sees it at \
+             /api/v1/emergency-looks"
+                .to_owned()
+        });
         let fails = state.failing.iter().map(|work| format!("{work} fails, and is tried again; the log says why"));
-        fails.chain(stands).chain(sung).collect()
+        fails.chain(stands).chain(sung).chain(unreviewed).collect()
     }
 }
 

@@ -14,6 +14,7 @@ use crate::applications::progress::{ReminderError, Said};
 use crate::bookings::upkeep::UpkeepError;
 use crate::cards::steps::SuspensionError;
 use crate::ground::Id;
+use crate::ground::ids::EmergencyLookId;
 use crate::jobs::{self, Job, Worker};
 use crate::production::ProductionError;
 use crate::production::dissolutions::{self, DissolutionError};
@@ -90,12 +91,15 @@ async fn cards_are_made_ahead(offices: Offices, tick: Duration) {
 async fn canaries_sing(offices: Offices, tick: Duration) {
     // What was done while no service ran is told at the start.
     let mut since = CANARY_OUTAGE;
-    let mut said = BTreeSet::new();
+    let (mut said, mut broken) = (BTreeSet::new(), BTreeSet::new());
     loop {
         // A record is made when its verb begins, and seen when it ends: so each look goes back over some time.
         let after = exchange::trail_of(offices.deeds().source().now() - since);
         let told = match offices.deeds().db().begin_read().await {
-            Ok(mut tx) => exchange::alerts(&mut tx, after).await,
+            Ok(mut tx) => {
+                glass_breaks(&mut tx, &offices, since, &mut broken).await;
+                exchange::alerts(&mut tx, after).await
+            }
             Err(error) => Err(error),
         };
         let new: Vec<_> = told.iter().flatten().filter(|alert| said.insert(alert.entry)).collect();
@@ -110,6 +114,23 @@ async fn canaries_sing(offices: Offices, tick: Duration) {
         offices.faults.note(CANARIES, &told.map(drop));
         tokio::time::sleep((tick * 2).min(CANARY_REST)).await;
     }
+}
+
+/// Tells of looks in emergencies that were opened within this time, each once.
+async fn glass_breaks(tx: &mut Tx, offices: &Offices, since: time::Duration, said: &mut BTreeSet<EmergencyLookId>) {
+    let now = offices.deeds().source().now();
+    let told = exchange::emergencies(tx, now - since, now).await;
+    if let Ok(exchange::Emergencies { opened, overdue }) = &told {
+        for (look, officer) in opened {
+            if said.insert(*look) {
+                tracing::error!(%look, %officer, "BREAK-GLASS: an officer looks at a person in an emergency");
+            }
+        }
+        offices.faults.unreviewed(*overdue);
+        let first = exchange::emergency_of(now - CANARY_OUTAGE);
+        said.retain(|look| *look > first);
+    }
+    offices.faults.note(EMERGENCIES, &told.map(drop));
 }
 
 /// Gives what changed of persons its place in the feeds of those who follow, within seconds.
@@ -383,6 +404,7 @@ async fn add_up(db: &Db, piece: impl AsyncFn(&mut Tx) -> Result<bool, StoreError
 const AHEAD: &str = "made-ahead";
 /// Looks at records that are of no person.
 const CANARIES: &str = "canaries";
+const EMERGENCIES: &str = "looks in emergencies";
 /// As [`WORKER`], of the places of changes.
 const CHANGES: &str = "changes";
 /// So many ticks lie between two looks for what is to be made ahead.

@@ -961,9 +961,26 @@ async fn exchanges(house: &House, walk: &mut Walk) {
     walk.post(&inspector, &format!("/api/v1/look-delays/{delay}/confirmation"), json!({})).await;
     walk.post(&bao, &of_person("/canary"), json!({})).await;
     walk.post(&inspector, &of_person("/canary/confirmation"), json!({})).await;
+    emergency(house, walk, &bao).await;
     walk.post(&bao, &of_agreement("/end"), json!({"reason": "its time is over"})).await;
     walk.post(&bao, &of_system("/revocation"), json!({"reason": "the computer was exchanged"})).await;
     walk.post(&bao, &of_partner("/end"), json!({"reason": "the authority was dissolved"})).await;
+}
+
+/// An officer looks at a person in an emergency, and another judges it.
+async fn emergency(house: &House, walk: &mut Walk, bao: &Caller) {
+    let (_, number) = exchange::person(house, "Lê Thị Mẫu Cấp Cứu", "03/04/1971", json!({})).await;
+    let night = house.officer("night", &[Role::Registrar], "o-2").await;
+    let emergency = json!({"personal_number": number, "reason": "unconscious after an accident", "case": "115-42"});
+    let look = format!(
+        "/api/v1/emergency-looks/{}",
+        text(&walk.post(&night, "/api/v1/emergency-looks", emergency).await, "id")
+    );
+    walk.get(&night, &format!("{look}/person")).await;
+    walk.get(bao, "/api/v1/emergency-looks").await;
+    walk.get(bao, &look).await;
+    let found = json!({"verdict": "justified", "remarks": "the hospital confirms it"});
+    walk.post(bao, &format!("{look}/review"), found).await;
 }
 
 /// A document of another life of the database, which no chip proves: two administrators revoke it.

@@ -26,6 +26,7 @@ mod dissolutions;
 mod document;
 mod dossier_histories;
 mod duplicates;
+mod emergencies;
 mod examples;
 mod exchange;
 mod exchange_attacks;

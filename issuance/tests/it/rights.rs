@@ -69,6 +69,11 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("GET", "/api/v1/persons/{id}/looks", Officers(&[Auditor, Capture, DataProtection, HandOver])),
     ("POST", "/api/v1/persons/{id}/look-delays", Officers(&[Auditor, DataProtection])),
     ("POST", "/api/v1/look-delays/{id}/confirmation", Officers(&[Auditor, DataProtection])),
+    ("GET", "/api/v1/emergency-looks", Officers(&[Auditor, DataProtection])),
+    ("POST", "/api/v1/emergency-looks", Officers(&[Approver, Capture, Registrar])),
+    ("GET", "/api/v1/emergency-looks/{id}", Officers(&[Auditor, DataProtection])),
+    ("GET", "/api/v1/emergency-looks/{id}/person", Officers(&[Approver, Capture, Registrar])),
+    ("POST", "/api/v1/emergency-looks/{id}/review", Officers(&[Auditor, DataProtection])),
     ("POST", "/api/v1/persons/{id}/canary", Officers(&[Auditor, DataProtection])),
     ("POST", "/api/v1/persons/{id}/canary/confirmation", Officers(&[Auditor, DataProtection])),
     // What they ask, by the certificates of their systems.

@@ -157,6 +157,7 @@ mod tampered {
             ("exchange_purpose", 0),
             ("exchange_delay", 0),
             ("exchange_canary", 0),
+            ("emergency_look", 0),
             ("exchange_report", 0),
             ("fingerprint_card", 0),
         ];
