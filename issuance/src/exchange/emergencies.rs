@@ -47,7 +47,7 @@ pub(super) struct Review {
     pub by: Decision,
     /// Whether it was justified.
     pub verdict: Justification,
-    /// Why.
+    /// What speaks for it.
     pub remarks: String,
 }
 

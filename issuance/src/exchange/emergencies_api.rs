@@ -185,7 +185,7 @@ async fn read_emergency_look(
 struct ReviewBody {
     /// Whether the look was justified.
     verdict: Justification,
-    /// Why.
+    /// What speaks for it.
     #[schema(value_type = String)]
     remarks: SomeWords<500>,
 }
