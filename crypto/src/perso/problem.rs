@@ -185,6 +185,8 @@ catalogue! {
     ExchangeReportUnknown "exchange-report-unknown" Request
     ExchangeRequestReused "exchange-request-reused" Request
     ExchangeRequestUnfit "exchange-request-unfit" Request
+    ExchangeScopeMissing "exchange-scope-missing" Station
+    ExchangeTokenUnfit "exchange-token-unfit" Station
     FeaturesUnfit "features-unfit" Request
     FeeEntryUnfit "fee-entry-unfit" Request
     FeePaymentUnfit "fee-payment-unfit" Request

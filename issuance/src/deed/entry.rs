@@ -520,6 +520,8 @@ words! {
         StockDelivered = "stock-delivered",
         /// Chips that an older service entered or moved without postings were taken over into the ledger.
         StockOpened = "stock-opened",
+        /// A system of a partner was given an access token.
+        TokenIssued = "token-issued",
         /// The old TLS authority is about to end, and those who have certificates of it are shut out.
         TlsAuthorityEnded = "tls-authority-ended",
         /// A unit of the authority was made, renamed or put under another.

@@ -10,6 +10,7 @@ use utoipa_axum::routes;
 
 use super::ask::{self, Answered, Asked};
 use super::model::{Agreement, Field, Grant, Service};
+use super::oauth::Asking;
 use super::signing::AnswerKeys;
 use super::subject::Subject;
 use super::{Exchange, ExchangeError, agreements_api, emergencies_api, feed, incoming, lists, looks_api};
@@ -169,10 +170,10 @@ pub(super) const SIGNATURE: &str = "x-jws-signature";
 async fn confirm(
     State(desk): State<Desk>,
     State(exchange): State<Exchange>,
-    partner: Partner,
+    asking: Asking,
     question: Digested<Question>,
 ) -> Result<Response, Problem> {
-    asked(&desk, &exchange, partner, Service::Confirm, question).await
+    asked(&desk, &exchange, asking.of(Service::Confirm)?, Service::Confirm, question).await
 }
 
 /// The record of a person, as far as the agreement goes.
@@ -181,10 +182,10 @@ async fn confirm(
 async fn look_up(
     State(desk): State<Desk>,
     State(exchange): State<Exchange>,
-    partner: Partner,
+    asking: Asking,
     question: Digested<Question>,
 ) -> Result<Response, Problem> {
-    asked(&desk, &exchange, partner, Service::LookUp, question).await
+    asked(&desk, &exchange, asking.of(Service::LookUp)?, Service::LookUp, question).await
 }
 
 /// The persons of the household of a person, as far as the agreement goes.
@@ -193,10 +194,10 @@ async fn look_up(
 async fn household(
     State(desk): State<Desk>,
     State(exchange): State<Exchange>,
-    partner: Partner,
+    asking: Asking,
     question: Digested<Question>,
 ) -> Result<Response, Problem> {
-    asked(&desk, &exchange, partner, Service::Household, question).await
+    asked(&desk, &exchange, asking.of(Service::Household)?, Service::Household, question).await
 }
 
 /// Parents, spouse and legal representative of a person, as far as the agreement goes.
@@ -205,10 +206,10 @@ async fn household(
 async fn kinship(
     State(desk): State<Desk>,
     State(exchange): State<Exchange>,
-    partner: Partner,
+    asking: Asking,
     question: Digested<Question>,
 ) -> Result<Response, Problem> {
-    asked(&desk, &exchange, partner, Service::Kinship, question).await
+    asked(&desk, &exchange, asking.of(Service::Kinship)?, Service::Kinship, question).await
 }
 
 /// Whether a person has a card that counts.
@@ -217,10 +218,10 @@ async fn kinship(
 async fn card_status(
     State(desk): State<Desk>,
     State(exchange): State<Exchange>,
-    partner: Partner,
+    asking: Asking,
     question: Digested<Question>,
 ) -> Result<Response, Problem> {
-    asked(&desk, &exchange, partner, Service::CardStatus, question).await
+    asked(&desk, &exchange, asking.of(Service::CardStatus)?, Service::CardStatus, question).await
 }
 
 /// Begins that a partner is told what changes of a person, for this purpose. The answer holds the name under which the
@@ -230,10 +231,10 @@ async fn card_status(
 async fn follow(
     State(desk): State<Desk>,
     State(exchange): State<Exchange>,
-    partner: Partner,
+    asking: Asking,
     question: Digested<Question>,
 ) -> Result<Response, Problem> {
-    asked(&desk, &exchange, partner, Service::Follow, question).await
+    asked(&desk, &exchange, asking.of(Service::Follow)?, Service::Follow, question).await
 }
 
 /// The public keys with which answers are verified.
@@ -271,8 +272,8 @@ struct OwnAgreements {
 /// What the partner that asks may ask now.
 #[utoipa::path(get, path = "/api/v1/exchange/agreements", tag = "exchange",
     responses((status = 200, body = OwnAgreements)))]
-async fn own_agreements(State(desk): State<Desk>, partner: Partner) -> Looked<OwnAgreements> {
-    desk.look(partner, async |deed| {
+async fn own_agreements(State(desk): State<Desk>, asking: Asking) -> Looked<OwnAgreements> {
+    desk.look(asking.itself(), async |deed| {
         let (id, now) = (deed.actor().id, deed.at());
         let agreements = super::store::agreements::in_force(deed.tx(), id, now).await?;
         deed.record(Action::AgreementsListed, Object::Partner(id), None, Purpose::Exchange).await?;

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use super::model::{Field, Grant, Service};
 use super::store::requests::{self, Kept};
-use super::subject::Subject;
+use super::subject::{By, Subject};
 use super::turns::{Of, Turn};
 use super::{Exchange, ExchangeError, answer, limits};
 use crate::deed::{Action, Deeds, Object};
@@ -42,6 +42,12 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// Returns the number, where nothing else names the person and an agreement may allow that.
+    fn number_alone(&self) -> Option<By<'static>> {
+        let may_be = matches!(self.service, Service::CardStatus | Service::LookUp);
+        may_be.then(|| self.subject.number_alone()).flatten()
+    }
+
     /// By what it is known when it comes again.
     pub(super) fn again(&self) -> (&str, &[u8; 32], Service) {
         (&self.request, &self.request_sha256, self.service)
@@ -100,11 +106,19 @@ async fn attempt(
     partner: &Partner,
     asked: &Asked,
 ) -> Result<Answered, ExchangeError> {
-    let by = asked.subject.by().map_err(|why| ExchangeError::RequestUnfit(why.to_owned()))?;
+    let unfit = |why: &str| ExchangeError::RequestUnfit(why.to_owned());
+    let (named, alone) = (asked.subject.by(), asked.number_alone());
+    if let (Err(why), None) = (&named, &alone) {
+        return Err(unfit(why));
+    }
     limits::fit_officer(exchange, partner, &asked.officer)?;
     let mut deed = deeds.open(partner.clone()).await?;
     limits::fit_clock(exchange, asked, deed.at())?;
     let (agreement, place, grant) = limits::granted(&mut deed, asked.service, &asked.purpose).await?;
+    let by = match (named, alone) {
+        (Err(_), Some(number)) if grant.number_alone => number,
+        (named, _) => named.map_err(unfit)?,
+    };
     let fields = agreed_fields(&grant, asked)?;
     let found = answer::find(&mut deed, partner, &by).await?;
     let subject = limits::subject_of(&deed, partner, asked, &found);
@@ -183,10 +197,10 @@ pub(super) async fn note_refusal(
     told: Option<PersonId>,
 ) -> Result<(), ExchangeError> {
     let mut deed = deeds.open(partner.clone()).await?;
-    let found = match asked.subject.by() {
-        Ok(by) => answer::find(&mut deed, partner, &by).await?,
+    let found = match asked.subject.by().ok().or_else(|| asked.number_alone()) {
+        Some(by) => answer::find(&mut deed, partner, &by).await?,
         // The report of a birth names no person of the register.
-        Err(_) => answer::Found::nobody(),
+        None => answer::Found::nobody(),
     };
     let subject = limits::subject_of(&deed, partner, asked, &found);
     let id: RequestId = deed.id();

@@ -5,6 +5,7 @@
 //! from the field mask of the agreement, signed, and kept for as long as the agreement says. A question, its answer,
 //! the record about each person it tells of, and what it takes of the quota are one transaction.
 
+mod adapters;
 mod agreements;
 mod agreements_api;
 mod answer;
@@ -19,6 +20,7 @@ mod lists;
 mod looks;
 mod looks_api;
 mod model;
+mod oauth;
 mod pages;
 mod problem;
 mod signing;
@@ -27,12 +29,14 @@ mod subject;
 mod told;
 mod turns;
 
+pub(crate) use adapters::{in_their_words, routes as adapters};
 pub use api::routes;
 pub use ask::{Answered, Asked, ask, erase_answers};
 pub use emergencies::{Emergencies, emergencies, emergency_of};
 pub use feed::{erase_notices, place_changes};
 pub use looks::{Alert, alerts, trail_of};
 pub use model::{Field, Service};
+pub use oauth::{TokenSigner, is_issuer};
 pub(crate) use pages::pages;
 use serde::{Deserialize, Serialize};
 pub use signing::{AnswerKeys, AnswerSigner, AnswerSignerError};
@@ -80,6 +84,11 @@ pub struct Settings {
     /// A look in an emergency is reviewed within this time; health complains from then on.
     #[serde(with = "crate::ground::span")]
     pub emergency_reviewed_within: Duration,
+    /// Who gives access tokens, as tokens and their metadata name it: `https://` and the name of this service.
+    pub issuer: String,
+    /// An access token counts for so long.
+    #[serde(with = "crate::ground::span")]
+    pub token_life: Duration,
 }
 
 impl Default for Settings {
@@ -94,6 +103,8 @@ impl Default for Settings {
             emergency_lasts: Duration::hours(1),
             emergencies_unreviewed: 3,
             emergency_reviewed_within: Duration::days(3),
+            issuer: "https://issuance.invalid:8443".to_owned(),
+            token_life: Duration::minutes(10),
         }
     }
 }
@@ -104,6 +115,7 @@ pub struct Exchange {
     settings: Settings,
     register: Register,
     signer: AnswerSigner,
+    tokens: TokenSigner,
     numbers: Numbers,
     quota: Quota,
     turns: Turns,
@@ -112,8 +124,14 @@ pub struct Exchange {
 impl Exchange {
     /// The office with these settings.
     #[must_use]
-    pub fn new(settings: Settings, register: Register, signer: AnswerSigner, numbers: Numbers) -> Self {
-        Self { settings, register, signer, numbers, quota: Quota::default(), turns: Turns::default() }
+    pub fn new(
+        settings: Settings,
+        register: Register,
+        signer: AnswerSigner,
+        tokens: TokenSigner,
+        numbers: Numbers,
+    ) -> Self {
+        Self { settings, register, signer, tokens, numbers, quota: Quota::default(), turns: Turns::default() }
     }
 
     /// So long what changed is kept for partners who follow.

@@ -231,6 +231,10 @@ pub struct Grant {
     /// A confirmation says which field differs.
     #[serde(default)]
     pub tells_which: bool,
+    /// A person is named by the number for life alone, without full name and date of birth: only where the law gives
+    /// the partner the number to work with.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub number_alone: bool,
 }
 
 /// Most grants of an agreement.
@@ -263,6 +267,9 @@ impl Grant {
         }
         if self.tells_which && !confirms {
             return Err(format!("{}: tells_which is for confirmations", self.service));
+        }
+        if self.number_alone && !matches!(self.service, Service::CardStatus | Service::LookUp) {
+            return Err(format!("{}: number_alone is for look-up and card-status", self.service));
         }
         match &self.hours {
             Some(hours) if hours.from >= hours.to || hours.to > 24 => Err("hours: from lies before to".to_owned()),
@@ -434,6 +441,7 @@ mod tests {
             per_day: 10,
             hours: None,
             tells_which: false,
+            number_alone: false,
         }
     }
 
@@ -472,6 +480,7 @@ mod tests {
         refused(vec![Grant { provinces: ["1".to_owned()].into(), ..confirm() }], "no code of a province");
         refused(vec![Grant { per_day: 0, ..confirm() }], "per_day");
         refused(vec![Grant { tells_which: true, ..grant(Service::LookUp, &[Field::Sex]) }], "for confirmations");
+        refused(vec![Grant { number_alone: true, ..confirm() }], "for look-up and card-status");
         let hours = |from, to, days: &[u8]| Some(Hours { from, to, days: days.iter().copied().collect() });
         refused(vec![Grant { hours: hours(8, 8, &[1]), ..confirm() }], "from lies before to");
         refused(vec![Grant { hours: hours(8, 25, &[1]), ..confirm() }], "from lies before to");

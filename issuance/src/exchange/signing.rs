@@ -64,6 +64,17 @@ struct Header<'a> {
     b64: bool,
     crit: [&'a str; 1],
     kid: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_sha256: Option<&'a str>,
+}
+
+impl Header<'_> {
+    fn encoded(&self) -> Result<String, AnswerSignerError> {
+        let header = serde_json::to_vec(self).map_err(|_| AnswerSignerError::Malformed)?;
+        Ok(BASE64_URL_SAFE_NO_PAD.encode(header))
+    }
 }
 
 impl AnswerSigner {
@@ -72,25 +83,10 @@ impl AnswerSigner {
     /// # Errors
     /// [`AnswerSignerError`]
     pub fn open(store: &KeyStore, now: OffsetDateTime) -> Result<Self, AnswerSignerError> {
-        // The list that is published says which keys count: a key of which it does not tell was cut while it was made.
-        if published(store)?.is_empty() {
-            let locked = store.locked()?;
-            // Another process may have made it while this one waited.
-            if published(store)?.is_empty() {
-                make(store, &locked, now)?;
-            }
-        }
-        let keys = published(store)?;
-        let newest = keys.last().ok_or(AnswerSignerError::Malformed)?;
-        let pkcs8 = store.load(&format!("{PREFIX}{}", newest.kid))?;
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pkcs8)
-            .map_err(|_| AnswerSignerError::Malformed)?;
-        if jwk(&pair, newest.since)? != *newest {
-            return Err(AnswerSignerError::Malformed);
-        }
-        let header = Header { alg: "ES256", b64: false, crit: ["b64"], kid: &newest.kid };
-        let header = serde_json::to_vec(&header).map_err(|_| AnswerSignerError::Malformed)?;
-        let header = BASE64_URL_SAFE_NO_PAD.encode(header).into();
+        let (pair, keys) = OF_ANSWERS.open(store, now)?;
+        let kid = keys.last().map_or("", |newest| &newest.kid);
+        let header = Header { alg: "ES256", b64: false, crit: ["b64"], kid, answer: None, request_sha256: None };
+        let header = header.encoded()?.into();
         Ok(Self { pair: Arc::new(pair), header, keys: keys.into() })
     }
 
@@ -105,12 +101,26 @@ impl AnswerSigner {
     /// # Errors
     /// [`AnswerSignerError::Signature`]
     pub fn sign(&self, answer: &[u8]) -> Result<String, AnswerSignerError> {
-        let mut input = Vec::with_capacity(self.header.len() + 1 + answer.len());
-        input.extend_from_slice(self.header.as_bytes());
-        input.push(b'.');
-        input.extend_from_slice(answer);
-        let signature = self.pair.sign(&randomness(), &input).map_err(|_| AnswerSignerError::Signature)?;
-        Ok(format!("{}..{}", self.header, BASE64_URL_SAFE_NO_PAD.encode(signature)))
+        let signature = signature(&self.pair, &self.header, answer)?;
+        Ok(format!("{}..{signature}", self.header))
+    }
+
+    /// Signs an answer as another interface writes it: its protected header names the answer that is kept and holds
+    /// the SHA-256 of the question, hexadecimal. Returns the detached signature.
+    ///
+    /// # Errors
+    /// [`AnswerSignerError::Signature`]
+    pub(super) fn sign_rendered(
+        &self,
+        rendered: &[u8],
+        answer: &str,
+        request_sha256: &str,
+    ) -> Result<String, AnswerSignerError> {
+        let kid = self.keys.last().map_or("", |newest| &newest.kid);
+        let (answer, request_sha256) = (Some(answer), Some(request_sha256));
+        let header = Header { alg: "ES256", b64: false, crit: ["b64"], kid, answer, request_sha256 }.encoded()?;
+        let signature = signature(&self.pair, &header, rendered)?;
+        Ok(format!("{header}..{signature}"))
     }
 }
 
@@ -144,12 +154,25 @@ impl AnswerKeys {
             return None;
         }
         let key = self.keys.iter().find(|key| key.kid == said.kid)?;
-        // Uncompressed: 04, then two coordinates of 32 bytes.
-        let point = [vec![4], decoded(&key.x)?, decoded(&key.y)?].concat();
-        let message = [header.as_bytes(), b".", answer].concat();
-        let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point);
-        key.verify(&message, &decoded(signature)?).ok()
+        key.verify(&[header.as_bytes(), b".", answer].concat(), &decoded(signature)?)
     }
+}
+
+impl AnswerKey {
+    /// Returns something if a signature (two numbers of 32 bytes) is over this message, by this key.
+    pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> Option<()> {
+        let decoded = |text: &str| BASE64_URL_SAFE_NO_PAD.decode(text).ok();
+        // Uncompressed: 04, then two coordinates of 32 bytes.
+        let point = [vec![4], decoded(&self.x)?, decoded(&self.y)?].concat();
+        UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(message, signature).ok()
+    }
+}
+
+/// Signs what stands behind a protected header. Returns the signature, base64url.
+pub(super) fn signature(pair: &EcdsaKeyPair, header: &str, behind: &[u8]) -> Result<String, AnswerSignerError> {
+    let input = [header.as_bytes(), b".", behind].concat();
+    let signature = pair.sign(&randomness(), &input).map_err(|_| AnswerSignerError::Signature)?;
+    Ok(BASE64_URL_SAFE_NO_PAD.encode(signature))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the library makes keys and signs with its own randomness only")]
@@ -157,26 +180,69 @@ fn randomness() -> SystemRandom {
     SystemRandom::new()
 }
 
-/// Makes a key, and publishes it as the newest: the one moment at which it counts.
-fn make(store: &KeyStore, locked: &LockedKeyStore<'_>, now: OffsetDateTime) -> Result<(), AnswerSignerError> {
-    let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &randomness())
-        .map_err(|_| AnswerSignerError::Signature)?;
-    let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref())
-        .map_err(|_| AnswerSignerError::Malformed)?;
-    let key = jwk(&pair, now)?;
-    locked.put(&format!("{PREFIX}{}", key.kid), pkcs8.as_ref())?;
-    let mut keys = published(store)?;
-    keys.push(key);
-    let text = serde_json::to_vec_pretty(&keys).map_err(|_| AnswerSignerError::Malformed)?;
-    Ok(locked.publish(FILE, &text)?)
+/// Keys of one use: where they rest in the key folder. Keys of one use sign nothing of another.
+pub(super) struct Ring {
+    /// Beginning of the keys' names in the store.
+    pub prefix: &'static str,
+    /// The public keys, oldest first; the last one signs.
+    pub file: &'static str,
 }
 
-/// Returns the public keys, oldest first; none where none was made yet.
-fn published(store: &KeyStore) -> Result<Vec<AnswerKey>, AnswerSignerError> {
-    match store.public(FILE) {
-        Ok(text) => serde_json::from_slice(&text).map_err(|_| AnswerSignerError::Malformed),
-        Err(KeyStoreError::Missing(_)) => Ok(Vec::new()),
-        Err(error) => Err(error.into()),
+impl Ring {
+    /// Opens the key that signs; makes the first one in a folder that has none. Returns it with the public keys.
+    ///
+    /// # Errors
+    /// [`AnswerSignerError`]
+    pub fn open(
+        &self,
+        store: &KeyStore,
+        now: OffsetDateTime,
+    ) -> Result<(EcdsaKeyPair, Vec<AnswerKey>), AnswerSignerError> {
+        let malformed = || AnswerSignerError::Malformed;
+        // The list that is published says which keys count: a key of which it does not tell was cut while it was made.
+        if self.published(store)?.is_empty() {
+            let locked = store.locked()?;
+            // Another process may have made it while this one waited.
+            if self.published(store)?.is_empty() {
+                self.make(store, &locked, now)?;
+            }
+        }
+        let keys = self.published(store)?;
+        let newest = keys.last().ok_or_else(malformed)?;
+        let pkcs8 = store.load(&format!("{}{}", self.prefix, newest.kid))?;
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pkcs8).map_err(|_| malformed())?;
+        if jwk(&pair, newest.since)? != *newest {
+            return Err(malformed());
+        }
+        Ok((pair, keys))
+    }
+
+    /// Makes a key, and publishes it as the newest: the one moment at which it counts.
+    fn make(
+        &self,
+        store: &KeyStore,
+        locked: &LockedKeyStore<'_>,
+        now: OffsetDateTime,
+    ) -> Result<(), AnswerSignerError> {
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &randomness())
+            .map_err(|_| AnswerSignerError::Signature)?;
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref())
+            .map_err(|_| AnswerSignerError::Malformed)?;
+        let key = jwk(&pair, now)?;
+        locked.put(&format!("{}{}", self.prefix, key.kid), pkcs8.as_ref())?;
+        let mut keys = self.published(store)?;
+        keys.push(key);
+        let text = serde_json::to_vec_pretty(&keys).map_err(|_| AnswerSignerError::Malformed)?;
+        Ok(locked.publish(self.file, &text)?)
+    }
+
+    /// Returns the public keys, oldest first; none where none was made yet.
+    fn published(&self, store: &KeyStore) -> Result<Vec<AnswerKey>, AnswerSignerError> {
+        match store.public(self.file) {
+            Ok(text) => serde_json::from_slice(&text).map_err(|_| AnswerSignerError::Malformed),
+            Err(KeyStoreError::Missing(_)) => Ok(Vec::new()),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
@@ -195,10 +261,8 @@ fn jwk(pair: &EcdsaKeyPair, since: OffsetDateTime) -> Result<AnswerKey, AnswerSi
     Ok(AnswerKey { kty, crv, x, y, kid, used_for, alg, since: since.replace_nanosecond(0).unwrap_or(since) })
 }
 
-/// Beginning of the keys' names in the store.
-const PREFIX: &str = "exchange-";
-/// The public keys.
-const FILE: &str = "exchange-keys.json";
+/// The keys of answers.
+const OF_ANSWERS: Ring = Ring { prefix: "exchange-", file: "exchange-keys.json" };
 
 /// Why no answer can be signed.
 #[derive(Debug, Error)]
@@ -207,7 +271,7 @@ pub enum AnswerSignerError {
     #[error(transparent)]
     KeyStore(#[from] KeyStoreError),
     /// The keys of the folder are not what they should be.
-    #[error("exchange-keys.json and the key that signs answers do not belong together; restore both from one backup")]
+    #[error("the exchange's public keys and the key that signs do not belong together; restore both from one backup")]
     Malformed,
     /// The library.
     #[error("an answer cannot be signed")]

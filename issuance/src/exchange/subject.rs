@@ -85,6 +85,12 @@ impl Subject {
         Ok(if fits { By::OldNumber(old) } else { By::Nothing })
     }
 
+    /// Returns the number, of a subject that has nothing but a number for life; nothing for a text that is no number.
+    pub(super) fn number_alone(&self) -> Option<By<'static>> {
+        let bare = self.said() == [Field::PersonalNumber].into() && self.pseudonym.as_str().is_empty();
+        bare.then(|| self.personal_number.as_str().parse().map_or(By::Nothing, By::Number))
+    }
+
     /// Returns what guesses about one person have in common.
     pub(super) fn target(&self) -> &str {
         let Self { personal_number, old_id_number, pseudonym, .. } = self;

@@ -21,7 +21,13 @@ pub(super) fn of(right: Right, method: &Method, path: &str, operation: &Operatio
         Right::Officer(_) => {
             codes.extend([C::PasswordChangeNeeded, C::RoleMissing, C::SecondFactorNeeded, C::SessionNeeded]);
         }
-        Right::Partner => codes.extend([C::PartnerCertificateNeeded, C::PartnerCertificateUnfit]),
+        Right::Partner => {
+            codes.extend([C::ExchangeTokenUnfit, C::PartnerCertificateNeeded, C::PartnerCertificateUnfit]);
+            // What a partner may ask is told whatever the token that is shown covers.
+            if path != "/api/v1/exchange/agreements" {
+                codes.push(C::ExchangeScopeMissing);
+            }
+        }
         Right::Station => codes.extend([
             C::ProtocolTooNew,
             C::ProtocolTooOld,

@@ -13,7 +13,7 @@ use crate::bookings::Bookings;
 use crate::cards::CardProfile;
 use crate::dashboards::Dashboards;
 use crate::deed::{DeedError, Deeds};
-use crate::exchange::{AnswerSigner, AnswerSignerError, Exchange};
+use crate::exchange::{AnswerSigner, AnswerSignerError, Exchange, TokenSigner};
 use crate::ground::objects::{ObjectError, Objects};
 use crate::ground::{Clock, Randomness, Source};
 use crate::keys::{
@@ -433,6 +433,7 @@ impl Offices {
                 settings.exchange.clone(),
                 register.clone(),
                 AnswerSigner::open(&store, deeds.source().now())?,
+                TokenSigner::open(&store, deeds.source().now())?,
                 numbers,
             ),
             retention: settings.retention.clone(),

@@ -423,6 +423,9 @@ impl Config {
         let exchange = &self.exchange;
         must(exchange.misses_of_officer > 0, "exchange.misses_of_officer", "must be at least 1")?;
         must(exchange.misses_about_person > 0, "exchange.misses_about_person", "must be at least 1")?;
+        must(exchange::is_issuer(&exchange.issuer), "exchange.issuer", "must be https:// and a name, without a path")?;
+        let life = exchange.token_life.whole_seconds();
+        must((1..=3600).contains(&life), "exchange.token_life", "must be a second to an hour")?;
         must(exchange.changes_kept.whole_days() > 0, "exchange.changes_kept", "must be at least a day")?;
         must(exchange.emergency_lasts.whole_minutes() > 0, "exchange.emergency_lasts", "must be at least a minute")?;
         must(exchange.emergencies_unreviewed > 0, "exchange.emergencies_unreviewed", "must be at least 1")?;

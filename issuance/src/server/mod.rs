@@ -34,7 +34,7 @@ pub use metrics::Metrics;
 pub use proxy::{Network, NetworkMalformed};
 pub use rekey::{RekeyError, Rekeyed, rekey};
 pub use roll_over::{ShutOutError, left_behind_by_roll_over, record_shut_out};
-pub use router::{Health, document, health, page_rights, rights, router};
+pub use router::{Health, adapter_rights, document, health, page_rights, rights, router};
 pub use service::Service;
 pub use settings::{Limits, Settings};
 pub use tls::{Handshakes, ListenError, TlsListener};

@@ -33,7 +33,8 @@ use crate::access::{Gate, gate, page_gate};
 use crate::ground::ids::RequestId;
 use crate::web::html::{Dress, is_page};
 use crate::web::{
-    Budget, Looked, Meter, Peer, Problem, ProblemBody, Right, Routes, drain_body, operations, refuse_oversized_body,
+    Budget, InTheirWords, Looked, Meter, Peer, Problem, ProblemBody, Right, Routes, drain_body, operations,
+    refuse_oversized_body,
 };
 use crate::{
     access, applications, audit, bookings, cards, exchange, notices, numbering, offices, population, production,
@@ -109,6 +110,13 @@ pub fn rights() -> Rights {
 #[must_use]
 pub fn page_rights() -> Rights {
     pages::pages().split().1
+}
+
+/// Returns the right of each route in the words of other interfaces, as the routes carry it. They stand in no OpenAPI
+/// document of this service: each is described where its interface is.
+#[must_use]
+pub fn adapter_rights() -> Rights {
+    exchange::adapters::<Offices>().split().2
 }
 
 /// Returns the OpenAPI document of this very program. Who may call what is written in from the routes, so that it
@@ -264,6 +272,14 @@ pub fn router(state: Offices) -> Router {
         .method_not_allowed_fallback(async || Problem::new(ProblemCode::MethodNotAllowed))
         .layer(middleware::from_fn(refuse_oversized_body))
         .layer(middleware::from_fn_with_state(guard, gate));
+    let (routes, _, rights) = exchange::adapters().split();
+    let guard = Gate::new(state.access.clone(), state.deeds().clone(), rights);
+    let adapted = routes
+        .method_not_allowed_fallback(async || Problem::new(ProblemCode::MethodNotAllowed))
+        .layer(middleware::from_fn(refuse_oversized_body))
+        .layer(middleware::from_fn_with_state(guard, gate))
+        .layer(middleware::from_fn(exchange::in_their_words));
+    versioned = versioned.merge(adapted);
     let mut uploads = BTreeSet::new();
     if state.pages.enabled {
         let (routes, rights, takes_files) = pages::pages().split();
@@ -370,9 +386,10 @@ async fn answered(state: Offices, mut request: Request, next: Next, id: RequestI
             Some(cause) => tracing::error!(code = %problem.code(), cause, "a request failed inside the service"),
             None => tracing::info!(code = %problem.code(), "refused"),
         }
-        response = match &dress {
-            Some(dress) => dress.refused(&problem, id),
-            None => problem.answer(id),
+        response = match (&dress, response.extensions_mut().remove::<InTheirWords>()) {
+            (Some(dress), _) => dress.refused(&problem, id),
+            (None, Some(InTheirWords(told))) => told(&problem),
+            (None, None) => problem.answer(id),
         };
     }
     if let Some(dress) = &dress {

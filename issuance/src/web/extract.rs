@@ -3,14 +3,16 @@
 #![expect(clippy::disallowed_types, reason = "the one place where path and query are read, and refused in our words")]
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{FromRequestParts, Path, Query};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
+use axum::http::{Uri, header};
 use crypto::perso::problem::ProblemCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 
 use super::Problem;
+use super::write::body_of;
 use crate::deed::{Occasion, Purpose};
 use crate::ground::actor::Partner;
 use crate::ground::ids::ApplicationId;
@@ -45,6 +47,47 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Paramet
         }
         let asked: Result<Query<T>, QueryRejection> = Query::from_request_parts(parts, state).await;
         asked.map(|Query(value)| Self(value)).map_err(|_| Problem::new(ProblemCode::QueryMalformed))
+    }
+}
+
+/// The fields of a form that a program sends (`application/x-www-form-urlencoded`), in their order.
+pub(crate) struct Fields(pub Vec<(String, String)>);
+
+/// Shows nothing: a field may be a secret.
+impl std::fmt::Debug for Fields {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Fields(…)")
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Fields {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let malformed = |why: &str| Problem::new(ProblemCode::BodyMalformed).detail(why);
+        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            return Err(malformed("Content-Type is application/x-www-form-urlencoded"));
+        }
+        let bytes = body_of(request).await?;
+        let text = std::str::from_utf8(&bytes).ok().filter(|text| is_text(text));
+        let fields = text.and_then(|text| {
+            let uri = Uri::try_from(format!("/?{text}")).ok()?;
+            Query::try_from_uri(&uri).ok().map(|Query(fields)| fields)
+        });
+        fields.map(Self).ok_or_else(|| malformed("the form cannot be read"))
+    }
+}
+
+/// The parameters of a query, each in its place: one may stand there more than once.
+pub(crate) struct Pairs(pub Vec<(String, String)>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Pairs {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        Parameters::from_request_parts(parts, state).await.map(|Parameters(pairs)| Self(pairs))
     }
 }
 

@@ -241,6 +241,11 @@ impl Problem {
     }
 }
 
+/// How a problem is told where an interface has words of its own for what it refuses: left in the extensions of an
+/// answer beside the problem.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct InTheirWords(pub fn(&Problem) -> Response);
+
 /// Returns after how many seconds a refusal of this kind is usually over; `None` where waiting does not help.
 fn usual_wait(code: ProblemCode) -> Option<u64> {
     match code {

@@ -125,7 +125,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Digested<T> {
 }
 
 /// Reads the body within the limits of the caller.
-pub(super) async fn body_of(request: Request) -> Result<Vec<u8>, Problem> {
+pub(crate) async fn body_of(request: Request) -> Result<Vec<u8>, Problem> {
     let (parts, body) = request.into_parts();
     // Without a meter the route is not behind the router's layers: a fault of this program.
     let meter = parts.extensions.get::<Meter>().ok_or_else(|| Problem::new(ProblemCode::RouteWithoutRight))?;

@@ -463,6 +463,44 @@ const PAGES: &[(&str, &str, Who)] = &[
     ("POST", "/pages/sign-out", SignedIn),
 ];
 
+/// Routes in the words of other interfaces, and who may call them.
+const ADAPTERS: &[(&str, &str, Who)] = &[
+    ("GET", "/.well-known/oauth-authorization-server", Anyone),
+    ("GET", "/oauth2/keys", Anyone),
+    ("POST", "/oauth2/token", Partners),
+    ("GET", "/osia/dataaccess/v1/persons", Partners),
+    ("GET", "/osia/dataaccess/v1/persons/{uin}", Partners),
+    ("POST", "/osia/dataaccess/v1/persons/{uin}/match", Partners),
+    ("POST", "/osia/dataaccess/v1/persons/{uin}/verify", Partners),
+    ("GET", "/osia/dataaccess/v1/persons/{uin}/document", Partners),
+    ("GET", "/osia/openapi.json", Anyone),
+    ("POST", "/osia/3rdparty/v1/attributes/{identifier}", Partners),
+    ("POST", "/osia/3rdparty/v1/verify/{identifier}", Partners),
+    ("POST", "/osia/uin/v1/uin", Partners),
+];
+
+#[tokio::test]
+async fn each_route_of_another_interface_has_one_row_and_is_closed_to_officers_and_stations() {
+    let listed: BTreeSet<_> = ADAPTERS.iter().map(|(method, path, _)| ((*method).into(), (*path).into())).collect();
+    assert_eq!(server::adapter_rights().into_keys().collect::<BTreeSet<(String, String)>>(), listed);
+    let house = House::open(None).await;
+    let mut callers = vec![house.anyone(), house.station("counter-1").await.0];
+    for role in Role::ALL {
+        callers.push(house.officer(&format!("adapter-{}", role.name()), &[role], "o-1").await);
+    }
+    for (method, path, who) in ADAPTERS {
+        for caller in &callers {
+            let path = path.replace("{uin}", "000000000000").replace("{identifier}", "000000000000");
+            let mut request = caller.client.request(method.parse().unwrap(), format!("{}{path}", caller.address));
+            if let Some(token) = &caller.token {
+                request = request.bearer_auth(token);
+            }
+            let status = request.send().await.unwrap().status().as_u16();
+            assert_eq!(status, if matches!(who, Anyone) { 200 } else { 401 }, "{method} {path}");
+        }
+    }
+}
+
 #[test]
 fn every_page_has_one_row_and_every_row_a_page() {
     let listed: BTreeSet<_> = PAGES.iter().map(|(method, path, _)| ((*method).into(), (*path).into())).collect();

@@ -10,7 +10,8 @@ use utoipa_axum::routes;
 use super::{Kind, tell};
 use crate::exchange::Exchange;
 use crate::exchange::api::signed;
-use crate::ground::actor::Partner;
+use crate::exchange::model::Service;
+use crate::exchange::oauth::Asking;
 use crate::ground::text::{SomeWords, Words};
 use crate::web::{Body, Desk, Parameters, Problem, Right, Routes};
 
@@ -138,9 +139,10 @@ struct Unfollowed {
 async fn changes(
     State(desk): State<Desk>,
     State(exchange): State<Exchange>,
-    partner: Partner,
+    asking: Asking,
     Parameters(asked): Parameters<FeedAsked>,
 ) -> Result<Response, Problem> {
+    let partner = asking.of(Service::Follow)?;
     let bounds = asked.bounds()?;
     Ok(signed(tell::changes(desk.deeds(), &exchange, partner, asked.purpose.as_str(), bounds).await?))
 }
@@ -151,9 +153,10 @@ async fn changes(
 async fn follows(
     State(desk): State<Desk>,
     State(exchange): State<Exchange>,
-    partner: Partner,
+    asking: Asking,
     Parameters(asked): Parameters<FeedAsked>,
 ) -> Result<Response, Problem> {
+    let partner = asking.of(Service::Follow)?;
     let bounds = asked.bounds()?;
     Ok(signed(tell::follows(desk.deeds(), &exchange, partner, asked.purpose.as_str(), bounds).await?))
 }
@@ -163,9 +166,10 @@ async fn follows(
     responses((status = 200, body = Unfollowed)))]
 async fn unfollow(
     State(desk): State<Desk>,
-    partner: Partner,
+    asking: Asking,
     Body(asked): Body<Unfollow>,
 ) -> Result<axum::Json<Unfollowed>, Problem> {
+    let partner = asking.of(Service::Follow)?;
     let ended = tell::unfollow(desk.deeds(), partner, asked.purpose.as_str(), asked.pseudonym.as_str()).await?;
     Ok(axum::Json(Unfollowed { ended }))
 }

@@ -11,11 +11,11 @@ use super::super::Exchange;
 use super::super::api::signed;
 use super::super::ask::Asked;
 use super::super::model::Service;
+use super::super::oauth::Asking;
 use super::super::subject::Subject;
 use super::births::{self, Newborn};
 use super::civil::{self, CivilChange, CivilDeath};
 use super::held_api;
-use crate::ground::actor::Partner;
 use crate::ground::ids::RequestId;
 use crate::ground::moment;
 use crate::ground::text::{Login, SomeWords};
@@ -168,9 +168,10 @@ struct ReportView {
 async fn birth(
     State(desk): State<Desk>,
     State(exchange): State<Exchange>,
-    partner: Partner,
+    asking: Asking,
     Digested { sha256, body }: Digested<BirthReport>,
 ) -> Result<Response, Problem> {
+    let partner = asking.of(Service::Birth)?;
     let asked = body.asked(sha256, body.birth.guessed());
     Ok(signed(births::birth(desk.deeds(), &exchange, &partner, &asked, &body.birth).await?))
 }
@@ -183,9 +184,10 @@ async fn birth(
 async fn death(
     State(desk): State<Desk>,
     State(exchange): State<Exchange>,
-    partner: Partner,
+    asking: Asking,
     Digested { sha256, body }: Digested<DeathReport>,
 ) -> Result<Response, Problem> {
+    let partner = asking.of(Service::Death)?;
     let asked = body.asked(sha256, body.subject.clone());
     Ok(signed(civil::report(desk.deeds(), &exchange, &partner, &asked, &body.death.into()).await?))
 }
@@ -198,9 +200,10 @@ async fn death(
 async fn change(
     State(desk): State<Desk>,
     State(exchange): State<Exchange>,
-    partner: Partner,
+    asking: Asking,
     Digested { sha256, body }: Digested<ChangeReport>,
 ) -> Result<Response, Problem> {
+    let partner = asking.of(Service::Change)?;
     let asked = body.asked(sha256, body.subject.clone());
     Ok(signed(civil::report(desk.deeds(), &exchange, &partner, &asked, &body.change.into()).await?))
 }
@@ -211,9 +214,10 @@ async fn change(
 async fn report_status(
     State(desk): State<Desk>,
     State(exchange): State<Exchange>,
-    partner: Partner,
+    asking: Asking,
     Digested { sha256, body }: Digested<StatusQuestion>,
 ) -> Result<Response, Problem> {
+    let partner = asking.any_of(&[Service::Birth, Service::Death, Service::Change])?;
     let asked = body.asked(sha256, Subject::default());
     Ok(signed(civil::status(desk.deeds(), &exchange, &partner, asked, body.reference).await?))
 }

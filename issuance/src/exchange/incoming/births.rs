@@ -114,7 +114,7 @@ impl<E: Into<ExchangeError>> From<E> for Unborn {
 ///
 /// # Errors
 /// As a problem: of the exchange, or as the officers' route answers.
-pub(super) async fn birth(
+pub(in crate::exchange) async fn birth(
     deeds: &Deeds,
     exchange: &Exchange,
     partner: &Partner,

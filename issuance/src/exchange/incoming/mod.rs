@@ -4,7 +4,7 @@
 //! as one. What an officer would have to answer for is answered by no machine: it is held until an officer decides.
 
 mod api;
-mod births;
+pub(super) mod births;
 mod civil;
 mod held;
 mod held_api;

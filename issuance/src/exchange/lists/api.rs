@@ -11,6 +11,7 @@ use utoipa_axum::routes;
 use super::{Opening, STRETCH};
 use crate::exchange::api::signed;
 use crate::exchange::model::{Field, Service};
+use crate::exchange::oauth::Asking;
 use crate::exchange::subject::Subject;
 use crate::exchange::{Exchange, ExchangeError};
 use crate::ground::actor::Partner;
@@ -147,9 +148,10 @@ async fn view(desk: &Desk, partner: Partner, id: ListId) -> Result<Json<ListView
 async fn open_list(
     State(desk): State<Desk>,
     State(exchange): State<Exchange>,
-    partner: Partner,
+    asking: Asking,
     Digested { sha256, body }: Digested<NewList>,
 ) -> Result<Json<ListView>, Problem> {
+    let partner = asking.of(Service::ConfirmList)?;
     let text = |words: &str| words.to_owned();
     let opening = Opening {
         request: text(body.request.as_str()),
@@ -170,9 +172,10 @@ async fn open_list(
     responses((status = 200, body = ListView)))]
 async fn read_list(
     State(desk): State<Desk>,
-    partner: Partner,
+    asking: Asking,
     Named(id): Named<ListId>,
 ) -> Result<Json<ListView>, Problem> {
+    let partner = asking.of(Service::ConfirmList)?;
     Ok(view(&desk, partner, id).await?)
 }
 
@@ -182,10 +185,11 @@ async fn read_list(
 async fn answer_stretch(
     State(desk): State<Desk>,
     State(exchange): State<Exchange>,
-    partner: Partner,
+    asking: Asking,
     Named(id): Named<ListId>,
     Digested { sha256, body }: Digested<StretchBody>,
 ) -> Result<Response, Problem> {
+    let partner = asking.of(Service::ConfirmList)?;
     let stretch = (body.number, sha256, body.lines);
     Ok(signed(super::answer(desk.deeds(), &exchange, &partner, id, stretch).await?))
 }

@@ -1,0 +1,39 @@
+//! The words of other interfaces: an adapter is a folder that reads them as the one internal question, and writes the
+//! one internal answer in them. This file is the one place that knows which there are.
+
+mod osia;
+
+use axum::extract::{FromRef, MatchedPath, Request};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::oauth::scopes::Scope;
+use super::{Exchange, oauth};
+use crate::web::{Desk, InTheirWords, Problem, Routes};
+
+/// The routes of the adapters, and those of the tokens that they want.
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
+where
+    Desk: FromRef<S>,
+    Exchange: FromRef<S>,
+{
+    Routes::new().merge(oauth::routes()).merge(osia::routes())
+}
+
+/// The scopes of the adapters.
+pub(super) fn scopes() -> impl Iterator<Item = Scope> {
+    osia::scopes()
+}
+
+/// Tells a refusal in the words of the interface that was asked, also one of the gate.
+pub(crate) async fn in_their_words(request: Request, next: Next) -> Response {
+    let path = request.extensions().get::<MatchedPath>().cloned();
+    let words = path.map(|path| if path.as_str().starts_with(osia::AT) { osia::in_words } else { oauth::in_words });
+    let mut response = next.run(request).await;
+    if let Some(words) = words
+        && response.extensions().get::<Problem>().is_some()
+    {
+        response.extensions_mut().insert(InTheirWords(words));
+    }
+    response
+}
