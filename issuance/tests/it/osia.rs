@@ -179,10 +179,10 @@ async fn attributes_are_read_under_their_names_in_osia_and_no_field_outside_the_
             ["003190999999", "x", "0", "%F0%9F%92%A5", "..%2F..%2Fetc", "%00x", &"9".repeat(400), &"a".repeat(32)]
         {
             let said = client.reads(uin, &["firstName"]).await;
-            if uin != "%00x" {
-                same.push(said);
-            } else {
+            if uin == "%00x" {
                 assert_eq!(said.status, 404, "{said:?}");
+            } else {
+                same.push(said);
             }
         }
         for said in &same {
@@ -619,7 +619,7 @@ fn the_contract_has_the_operations_that_are_served_and_no_others() {
     }
     let served = server::adapter_rights().into_keys();
     let served: std::collections::BTreeSet<_> =
-        served.filter(|(_, path)| path.starts_with("/osia/") && !path.ends_with(".json")).collect();
+        served.filter(|(_, path)| path.starts_with("/osia/") && path != "/osia/openapi.json").collect();
     assert_eq!(told, served);
 }
 
@@ -649,7 +649,7 @@ fn shapes(yaml: &str) -> std::collections::BTreeMap<(String, String), Shape> {
             continue;
         }
         match (indent, text.strip_suffix(':')) {
-            (2, Some(name)) if name.starts_with('/') => path = name.to_owned(),
+            (2, Some(name)) if name.starts_with('/') => name.clone_into(&mut path),
             (4, Some(method)) if ["get", "post", "put", "patch", "delete"].contains(&method) => {
                 let at = (method.to_owned(), path.clone());
                 all.insert(at.clone(), Shape::default());
@@ -659,7 +659,7 @@ fn shapes(yaml: &str) -> std::collections::BTreeMap<(String, String), Shape> {
         }
         let Some(shape) = key.as_ref().and_then(|key| all.get_mut(key)) else { continue };
         if let Some(id) = text.strip_prefix("operationId: ") {
-            shape.id = id.to_owned();
+            id.clone_into(&mut shape.id);
         } else if let Some(scopes) = text.strip_prefix("- BearerAuth: [") {
             shape.scopes = scopes.trim_end_matches(']').split(',').map(|scope| scope.trim().to_owned()).collect();
         } else if indent == 8
@@ -672,7 +672,7 @@ fn shapes(yaml: &str) -> std::collections::BTreeMap<(String, String), Shape> {
             shape.parameters.push((text["- name: ".len()..].to_owned(), String::new(), false));
         } else if indent == 10 && text.starts_with("in: ") {
             if let Some(last) = shape.parameters.last_mut() {
-                last.1 = text["in: ".len()..].to_owned();
+                text["in: ".len()..].clone_into(&mut last.1);
             }
         } else if indent == 10
             && text == "required: true"
