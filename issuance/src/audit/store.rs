@@ -131,7 +131,7 @@ pub(super) async fn looks_about(
 }
 
 /// What is a look at a person's data, and changes nothing.
-pub(crate) const LOOKS: [Action; 23] = [
+pub(crate) const LOOKS: [Action; 25] = [
     Action::AnswerReplayed,
     Action::ApplicationRead,
     Action::ApplicationsListed,
@@ -142,6 +142,8 @@ pub(crate) const LOOKS: [Action; 23] = [
     Action::CardRead,
     Action::CardsListed,
     Action::ChangesTold,
+    Action::CitizenLogInRefused,
+    Action::CitizenLoggedIn,
     Action::ClaimRefused,
     Action::ContactRead,
     Action::ExchangeAnswered,

@@ -54,6 +54,13 @@ pub enum Matter {
     },
     /// The card was not fetched while it was kept.
     Destroyed,
+    /// The card was used to log in.
+    LoggedIn {
+        /// The day.
+        on: Date,
+        /// The State's civil time of the day.
+        at: Time,
+    },
     /// The card was not fetched.
     NotFetched {
         /// The last day on which the citizen may still come.
@@ -139,6 +146,8 @@ pub enum NoticeKind {
     BookingToBeMoved,
     /// The card was not fetched while it was kept.
     Destroyed,
+    /// The card was used to log in.
+    LoggedIn,
     /// The card was not fetched.
     NotFetched,
     /// Another office has the application from now on.
@@ -161,6 +170,7 @@ words! {
         BookingMoved = "booking-moved",
         BookingToBeMoved = "booking-to-be-moved",
         Destroyed = "destroyed",
+        LoggedIn = "logged-in",
         NotFetched = "not-fetched",
         OfficeMoved = "office-moved",
         Ready = "ready",
@@ -241,6 +251,7 @@ impl Matter {
             Self::BookingMoved { .. } => NoticeKind::BookingMoved,
             Self::BookingToBeMoved { .. } => NoticeKind::BookingToBeMoved,
             Self::Destroyed => NoticeKind::Destroyed,
+            Self::LoggedIn { .. } => NoticeKind::LoggedIn,
             Self::NotFetched { .. } => NoticeKind::NotFetched,
             Self::OfficeMoved { .. } => NoticeKind::OfficeMoved,
             Self::Ready { .. } => NoticeKind::Ready,

@@ -11,6 +11,7 @@ use crate::access::{Access, FirstOfficerError, make_first_officer, note_certifie
 use crate::applications::Counter;
 use crate::bookings::Bookings;
 use crate::cards::CardProfile;
+use crate::citizens::Citizens;
 use crate::dashboards::Dashboards;
 use crate::deed::{DeedError, Deeds};
 use crate::exchange::{AnswerSigner, AnswerSignerError, Exchange};
@@ -63,6 +64,8 @@ pub struct Offices {
     pub cards: cards::Settings,
     /// What other authorities ask.
     pub exchange: Exchange,
+    /// Citizens who log in with the card.
+    pub citizens: Citizens,
     /// What is kept no longer.
     pub retention: retention::Settings,
     /// The signing keys.
@@ -433,6 +436,12 @@ impl Offices {
                 register.clone(),
                 AnswerSigner::open(&store, deeds.source().now())?,
                 numbers,
+            ),
+            citizens: Citizens::new(
+                settings.citizens,
+                settings.cards.clone(),
+                signer.clone(),
+                crl.clone(),
             ),
             retention: settings.retention.clone(),
             trust: Trust::new(settings.trust.clone(), signer.clone(), crl.clone()),

@@ -18,6 +18,7 @@ mod card_batches;
 mod chip;
 mod chip_keys;
 mod civil_day;
+mod citizens;
 mod claims;
 mod configuration;
 mod deadlines;

@@ -1,0 +1,34 @@
+//! What a citizen's agent is told when a card opens nothing. No answer tells anything of the holder.
+
+use crypto::log_in::Refusal;
+use crypto::perso::problem::ProblemCode as Code;
+
+use super::CitizenError;
+use crate::web::Problem;
+
+/// Returns the code of a refusal; one per remedy.
+pub(super) const fn code_of(refusal: &Refusal) -> Code {
+    match refusal {
+        Refusal::Altered(_) => Code::CardAltered,
+        Refusal::Foreign(_) => Code::CardNotOfState,
+        Refusal::Unproved(_) => Code::CardUnproved,
+    }
+}
+
+impl From<CitizenError> for Problem {
+    fn from(error: CitizenError) -> Self {
+        use CitizenError as E;
+        match error {
+            E::Busy { wait } => Self::new(Code::LogInBusy).retry_after(wait),
+            E::Card(source) => source.into(),
+            E::Crl(source) => source.into(),
+            E::CrlUnfit(source) => Self::internal(&source),
+            E::Deed(source) => source.into(),
+            E::NotInForce => Self::new(Code::CardNotInForce),
+            E::Refused(refusal) => Self::new(code_of(&refusal)),
+            E::SessionNeeded => Self::new(Code::CitizenSessionNeeded),
+            E::Store(source) => source.into(),
+            E::Unknown => Self::new(Code::LogInUnknown),
+        }
+    }
+}
