@@ -67,7 +67,8 @@ impl HttpService {
     fn once<A: DeserializeOwned>(&self, request: RequestBuilder) -> Result<A, ServiceError> {
         self.may_go_on("an answer", std::time::Duration::ZERO)?;
         let answered = || {
-            let answer = request.timeout(self.left("an answer").unwrap_or(super::ATTEMPT).min(super::ATTEMPT)).send()?;
+            let answer =
+                request.timeout(self.left("an answer").unwrap_or(super::ATTEMPT).min(super::ATTEMPT)).send()?;
             let (status, headers) = (answer.status(), answer.headers().clone());
             Ok((status, headers, answer.bytes()?))
         };

@@ -24,6 +24,11 @@ pub struct Relay<'a, T: CardTransport> {
 }
 
 impl<'a, T: CardTransport> Relay<'a, T> {
+    /// A relay without a channel.
+    pub(super) fn bare(card: &'a mut T) -> Self {
+        Self { line: SecureLine::new(card), own: false }
+    }
+
     /// Opens the chip with the CAN and reads what the service needs. The master file is selected, as after a reset.
     ///
     /// # Errors
@@ -33,7 +38,7 @@ impl<'a, T: CardTransport> Relay<'a, T> {
         can: Can,
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Result<(Self, Files), LineError<T::Error>> {
-        let mut relay = Self { line: SecureLine::new(card), own: false };
+        let mut relay = Self::bare(card);
         let mut longest_response = relay.longest_response()?;
         let card_access = relay.file(File::CardAccess, &mut longest_response)?;
         let unfit = |_| Fault::Misbehaved("EF.CardAccess cannot be read");

@@ -72,6 +72,7 @@ const fn stands(kind: NoticeKind, stage: &Stage) -> bool {
         | NoticeKind::AppealDiscontinued
         | NoticeKind::BookingMoved
         | NoticeKind::BookingToBeMoved
+        | NoticeKind::CodeSet
         | NoticeKind::Destroyed
         | NoticeKind::LoggedIn => true,
         NoticeKind::AppealReceived => matches!(stage, Stage::Appealed { .. }),

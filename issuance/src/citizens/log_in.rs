@@ -127,11 +127,11 @@ async fn open(
     let citizen = Citizen { person: card.person, card: card.id, session: session_hash, code_shown: false };
     let mut deed = deeds.open(citizen.clone()).await?;
     let card = in_force(&mut deed, &fingerprint).await?;
-    let entry = Entry::new(Action::CitizenLoggedIn, Object::Card(card.id), Purpose::Own).about(card.person);
-    deed.enter(entry.of(&card.office)).await?;
     let matter = Matter::LoggedIn { on: deed.today(), at: deed.time_of_day() };
     let case = Case { application: card.application, person: card.person, office: &card.office };
     notices::write(&mut deed, case, &matter).await?;
+    let entry = Entry::new(Action::CitizenLoggedIn, Object::Card(card.id), Purpose::Own).about(card.person);
+    deed.enter(entry.of(&card.office)).await?;
     deed.commit().await?;
     let command = presence.ask().map_err(Refusal::from)?;
     let left = citizens.sessions.open((id, number), citizen, presence, deeds.source().now())?;

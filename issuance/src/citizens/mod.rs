@@ -5,10 +5,13 @@
 //! needs requests of one agent to reach the same one.
 
 mod api;
+mod codes;
 mod log_in;
+mod own;
 mod problem;
 mod sessions;
 mod steps;
+mod store;
 
 use std::sync::Arc;
 
@@ -16,11 +19,12 @@ pub use api::routes;
 use crypto::log_in::Refusal;
 use crypto::pki::CrlError;
 use serde::{Deserialize, Serialize};
+pub use store::{CITIZEN_CODE, MIGRATIONS};
 use thiserror::Error;
 use time::Duration;
 
 use self::sessions::Sessions;
-use crate::access::CitizenSessions;
+use crate::access::{Access, AccessError, CitizenSessions};
 use crate::cards::{self, CardError};
 use crate::deed::DeedError;
 use crate::keys::{CrlFileError, CurrentCrl, Signers};
@@ -69,6 +73,7 @@ impl Default for Settings {
 /// What this office has. Clones share the sessions.
 #[derive(Clone, Debug)]
 pub struct Citizens {
+    access: Access,
     cards: cards::Settings,
     signer: Signers,
     crl: CurrentCrl,
@@ -78,8 +83,8 @@ pub struct Citizens {
 impl Citizens {
     /// The office with these settings; no card is logged in.
     #[must_use]
-    pub fn new(settings: Settings, cards: cards::Settings, signer: Signers, crl: CurrentCrl) -> Self {
-        Self { cards, signer, crl, sessions: Arc::new(Sessions::new(settings)) }
+    pub fn new(settings: Settings, access: Access, cards: cards::Settings, signer: Signers, crl: CurrentCrl) -> Self {
+        Self { access, cards, signer, crl, sessions: Arc::new(Sessions::new(settings)) }
     }
 
     /// Returns the sessions, for the gate.
@@ -92,6 +97,9 @@ impl Citizens {
 /// Why a card opens nothing, or opens no more.
 #[derive(Debug, Error)]
 pub enum CitizenError {
+    /// Too many wait for a turn.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// Too many log-ins.
     #[error("too many log-ins are under way")]
     Busy {
@@ -101,6 +109,24 @@ pub enum CitizenError {
     /// What is done with the card.
     #[error(transparent)]
     Card(#[from] CardError),
+    /// None is looked at for now.
+    #[error("too many wrong codes")]
+    CodeLocked {
+        /// Come again after so many seconds; none: a new one is set at the counter.
+        wait: Option<u64>,
+    },
+    /// The card alone does not open this.
+    #[error("the code is needed too")]
+    CodeNeeded,
+    /// Not 6 to 12 digits, or a row of them.
+    #[error("a code has 6 to 12 digits, and is no row")]
+    CodeUnfit,
+    /// The card has no code.
+    #[error("no code was set for this card")]
+    CodeUnset,
+    /// Another code than the one that was set.
+    #[error("the code is another one")]
+    CodeWrong,
     /// The State's list of revoked certificates.
     #[error(transparent)]
     Crl(#[from] CrlFileError),

@@ -19,8 +19,17 @@ impl From<CitizenError> for Problem {
     fn from(error: CitizenError) -> Self {
         use CitizenError as E;
         match error {
+            E::Access(source) => source.into(),
             E::Busy { wait } => Self::new(Code::LogInBusy).retry_after(wait),
             E::Card(source) => source.into(),
+            E::CodeLocked { wait: None } => Self::new(Code::CitizenCodeLocked),
+            E::CodeLocked { wait: Some(wait) } => Self::new(Code::CitizenCodeLocked).retry_after(wait),
+            E::CodeNeeded => Self::new(Code::CitizenCodeNeeded),
+            E::CodeUnfit => {
+                Self::new(Code::CitizenCodeUnfit).field("/code", Code::CitizenCodeUnfit, "6 to 12 digits, no row")
+            }
+            E::CodeUnset => Self::new(Code::CitizenCodeUnset),
+            E::CodeWrong => Self::new(Code::CitizenCodeWrong),
             E::Crl(source) => source.into(),
             E::CrlUnfit(source) => Self::internal(&source),
             E::Deed(source) => source.into(),

@@ -192,6 +192,13 @@ impl Sessions {
         self.inner().open.remove(token_hash);
     }
 
+    /// Notes that the code was shown in a session.
+    pub(super) fn code_shown(&self, token_hash: &[u8; 32]) {
+        if let Some(open) = self.inner().open.get_mut(token_hash) {
+            open.citizen.code_shown = true;
+        }
+    }
+
     /// Ends every session of a card.
     pub(super) fn end_of_card(&self, card: CardId) {
         self.inner().open.retain(|_, open| open.citizen.card != card);
@@ -223,9 +230,7 @@ impl Inner {
     fn forget(&mut self, settings: &Settings, now: OffsetDateTime) {
         let fresh = |at: OffsetDateTime, most: Duration| at <= now && now - at < most;
         self.running.retain(|_, running| fresh(running.begun, settings.log_in_within));
-        self.open.retain(|_, open| {
-            fresh(open.proved, settings.answer_within) && fresh(open.opened, settings.session)
-        });
+        self.open.retain(|_, open| fresh(open.proved, settings.answer_within) && fresh(open.opened, settings.session));
         self.begun.retain(|_, (since, _)| fresh(*since, MINUTE));
     }
 }

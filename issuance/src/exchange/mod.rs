@@ -29,6 +29,8 @@ pub use api::routes;
 pub use ask::{Answered, Asked, ask, erase_answers};
 pub use feed::{erase_notices, place_changes};
 pub use looks::{Alert, alerts, trail_of};
+pub(crate) use looks::{Looks, own_looks};
+pub(crate) use looks_api::LooksView;
 pub use model::{Field, Service};
 pub(crate) use pages::pages;
 use serde::{Deserialize, Serialize};

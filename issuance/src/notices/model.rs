@@ -52,6 +52,11 @@ pub enum Matter {
         /// Why it cannot be kept.
         because: BookingGone,
     },
+    /// A code was set for the card at the counter.
+    CodeSet {
+        /// The day.
+        on: Date,
+    },
     /// The card was not fetched while it was kept.
     Destroyed,
     /// The card was used to log in.
@@ -144,6 +149,8 @@ pub enum NoticeKind {
     BookingMoved,
     /// A booking cannot be kept.
     BookingToBeMoved,
+    /// A code was set for the card at the counter.
+    CodeSet,
     /// The card was not fetched while it was kept.
     Destroyed,
     /// The card was used to log in.
@@ -169,6 +176,7 @@ words! {
         AppealReceived = "appeal-received",
         BookingMoved = "booking-moved",
         BookingToBeMoved = "booking-to-be-moved",
+        CodeSet = "code-set",
         Destroyed = "destroyed",
         LoggedIn = "logged-in",
         NotFetched = "not-fetched",
@@ -250,6 +258,7 @@ impl Matter {
             Self::AppealReceived { .. } => NoticeKind::AppealReceived,
             Self::BookingMoved { .. } => NoticeKind::BookingMoved,
             Self::BookingToBeMoved { .. } => NoticeKind::BookingToBeMoved,
+            Self::CodeSet { .. } => NoticeKind::CodeSet,
             Self::Destroyed => NoticeKind::Destroyed,
             Self::LoggedIn { .. } => NoticeKind::LoggedIn,
             Self::NotFetched { .. } => NoticeKind::NotFetched,

@@ -4,7 +4,9 @@
 use rand::Rng as _;
 use thiserror::Error;
 
-use super::model::{Addresses, Channel, Contact, Language, Matter, Notice, NoticeKind, NoticeState, Subject, Text, is_phone};
+use super::model::{
+    Addresses, Channel, Contact, Language, Matter, Notice, NoticeKind, NoticeState, Subject, Text, is_phone,
+};
 use super::texts::{self, Of};
 use super::{Letter, Notices, mail, store};
 use crate::deed::{Action, Deed, Entry, Object, Occasion, Purpose};

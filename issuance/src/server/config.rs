@@ -16,8 +16,8 @@ use crate::cards::CardProfile;
 use crate::keys::Authority;
 use crate::offices::holidays::Holidays;
 use crate::{
-    access, applications, bookings, cards, citizens, exchange, keys, notices, numbering, population, production, retention,
-    trust, web,
+    access, applications, bookings, cards, citizens, exchange, keys, notices, numbering, population, production,
+    retention, trust, web,
 };
 
 /// Everything that `issuance.toml` can say. A key that it leaves out has its default; an unknown one is refused.

@@ -37,8 +37,8 @@ use crate::web::{
     Budget, Looked, Meter, Peer, Problem, ProblemBody, Right, Routes, drain_body, operations, refuse_oversized_body,
 };
 use crate::{
-    access, applications, audit, bookings, cards, citizens, exchange, notices, numbering, offices, population, production,
-    retention, trust,
+    access, applications, audit, bookings, cards, citizens, exchange, notices, numbering, offices, population,
+    production, retention, trust,
 };
 
 /// Title and security of the document; the paths come from the offices.

@@ -11,8 +11,8 @@ use crate::cards::CardProfile;
 use crate::keys::Authority;
 use crate::offices::holidays::Holidays;
 use crate::{
-    access, applications, bookings, cards, citizens, exchange, keys, notices, numbering, population, production, retention,
-    trust, web,
+    access, applications, bookings, cards, citizens, exchange, keys, notices, numbering, population, production,
+    retention, trust, web,
 };
 
 /// Limits of connections, so that a stranger does not stop the service.

@@ -162,7 +162,7 @@ pub async fn logs_in(house: &House, reader: &mut AtReader<'_>) -> LoggedIn {
 }
 
 /// A caller who shows this session.
-fn with_session(house: &House, token: &str) -> Caller {
+pub fn with_session(house: &House, token: &str) -> Caller {
     let mut headers = HeaderMap::new();
     headers.insert(SESSION_HEADER, HeaderValue::from_str(token).unwrap());
     let client = house::builder(&house.folder, None).default_headers(headers).build().unwrap();
@@ -287,7 +287,8 @@ async fn a_card_that_is_locked_at_the_counter_opens_nothing_more_in_a_session_th
         let offices = Offices::of(house).await;
         let citizen = in_hand(&offices, 1).await;
         let LoggedIn { caller, .. } = logs_in(house, &mut AtReader::new(&citizen.chip)).await;
-        within!(offices, offices.counter, deed => cards::report_loss(deed, citizen.card, crate::offices::LOST)).unwrap();
+        within!(offices, offices.counter, deed => cards::report_loss(deed, citizen.card, crate::offices::LOST))
+            .unwrap();
         for path in ["/api/v1/citizen/card", "/api/v1/citizen/looks/count"] {
             assert_eq!(caller.get(path).await.code(), "card-not-in-force", "{path}");
         }
@@ -479,6 +480,134 @@ async fn log_ins_are_bounded_by_place_and_by_card() {
         assert!(refused.retry_after.is_some_and(|wait| (1..=61).contains(&wait)), "{refused:?}");
         house.clock.advance(Duration::seconds(61));
         assert_eq!(begins(&agent, &citizen.chip).await.status, 200);
+    })
+    .await;
+}
+
+/// An officer who hands cards over, at the office of the card.
+async fn at_the_counter(house: &House) -> Caller {
+    house.officer("counter", &[issuance::ground::Role::HandOver], "district-1").await
+}
+
+async fn sets(officer: &Caller, card: CardId, code: &str) -> Said {
+    officer.post(&format!("/api/v1/cards/{card}/citizen-code"), code, json!({"code": code})).await
+}
+
+async fn shows(citizen: &Caller, code: &str) -> Said {
+    citizen.post("/api/v1/citizen/code", "code", json!({"code": code})).await
+}
+
+const OPENED_BY_THE_CODE: [&str; 3] =
+    ["/api/v1/citizen/record", "/api/v1/citizen/looks", "/api/v1/citizen/applications"];
+
+#[tokio::test]
+async fn what_tells_of_the_citizen_needs_the_code_too() {
+    on_both(async |house| {
+        let offices = Offices::of(house).await;
+        let citizen = in_hand(&offices, 1).await;
+        let officer = at_the_counter(house).await;
+        let LoggedIn { caller, .. } = logs_in(house, &mut AtReader::new(&citizen.chip)).await;
+        assert_eq!(shows(&caller, "280519").await.code(), "citizen-code-unset");
+        for unfit in ["12345", "123456", "999999", "28051a", "1234567890123"] {
+            assert_eq!(sets(&officer, citizen.card, unfit).await.code(), "citizen-code-unfit", "{unfit}");
+        }
+        assert_eq!(sets(&officer, citizen.card, "280519").await.status, 200);
+        let told = sql!("select count(*) as n from notice where person_id = $1 and kind = 'code-set'");
+        assert_eq!(house.count(told, args![citizen.person]).await, 1);
+        assert_eq!(recorded(house, citizen.person, "citizen-code-set").await, 1);
+        // The code stands nowhere as it is.
+        let sql = sql!("select hash from citizen_code");
+        let mut tx = offices.state.deeds().db().begin_read().await.unwrap();
+        let hash: String = tx.one(sql, args![]).await.unwrap().unwrap().get("hash").unwrap();
+        drop(tx);
+        assert!(hash.starts_with("$argon2id$") && !hash.contains("280519"));
+
+        for path in OPENED_BY_THE_CODE {
+            assert_eq!(caller.get(path).await.code(), "citizen-code-needed", "{path}");
+        }
+        assert_eq!(shows(&caller, "280519").await.status, 200);
+        let record = caller.get("/api/v1/citizen/record").await;
+        assert_eq!((record.status, record.body["person"]["full_name"].is_string()), (200, true), "{record:?}");
+        let applications = caller.get("/api/v1/citizen/applications").await;
+        assert_eq!(applications.body["applications"][0]["stage"], "handed-over", "{applications:?}");
+        let looks = caller.get("/api/v1/citizen/looks").await;
+        let own = looks.body["looks"].as_array().unwrap();
+        for service in ["person-read", "applications-listed", "citizen-logged-in"] {
+            let look =
+                own.iter().find(|look| look["service"] == service).unwrap_or_else(|| panic!("{service}: {looks:?}"));
+            assert_eq!((look["institution"].as_str(), look["purpose"].as_str()), (Some("yourself"), Some("own")));
+        }
+        assert!(own.iter().any(|look| look["institution"] != "yourself"), "officers looked too: {looks:?}");
+        assert_eq!(recorded(house, citizen.person, "person-read").await, 1);
+        // Another session of the card begins without the code.
+        let again = logs_in(house, &mut AtReader::new(&citizen.chip)).await;
+        assert_eq!(again.caller.get("/api/v1/citizen/record").await.code(), "citizen-code-needed");
+        // Another office's officer sets none.
+        let elsewhere = house.officer("elsewhere", &[issuance::ground::Role::HandOver], "o-2").await;
+        assert_eq!(sets(&elsewhere, citizen.card, "135790").await.code(), "other-office");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn each_wrong_code_makes_the_wait_longer_and_after_ten_a_new_one_is_set_at_the_counter() {
+    on_both(async |house| {
+        let offices = Offices::of(house).await;
+        let citizen = in_hand(&offices, 1).await;
+        let officer = at_the_counter(house).await;
+        assert_eq!(sets(&officer, citizen.card, "280519").await.status, 200);
+        let (mut tries, mut waits) = (0, Vec::new());
+        while tries < 10 {
+            let LoggedIn { caller, .. } = logs_in(house, &mut AtReader::new(&citizen.chip)).await;
+            let said = shows(&caller, "135790").await;
+            if said.code() == "citizen-code-wrong" {
+                tries += 1;
+                continue;
+            }
+            assert_eq!(said.code(), "citizen-code-locked", "{said:?}");
+            // The right one is not looked at either.
+            assert_eq!(shows(&caller, "280519").await.code(), "citizen-code-locked");
+            let wait = said.retry_after.unwrap();
+            waits.push(wait);
+            house.clock.advance(Duration::seconds(i64::try_from(wait).unwrap()));
+        }
+        assert!(waits.len() == 7 && waits.is_sorted() && waits[0] >= 60, "{waits:?}");
+        house.clock.advance(Duration::days(400));
+        // The card itself may have run out meanwhile; the code is not looked at in any case.
+        house.clock.advance(-Duration::days(400));
+        let LoggedIn { caller, .. } = logs_in(house, &mut AtReader::new(&citizen.chip)).await;
+        let stopped = shows(&caller, "280519").await;
+        assert_eq!((stopped.code(), stopped.retry_after), ("citizen-code-locked", None));
+        assert_eq!(recorded(house, citizen.person, "citizen-code-refused").await, 10);
+        assert_eq!(sets(&officer, citizen.card, "246802").await.status, 200);
+        assert_eq!(shows(&caller, "246802").await.status, 200);
+        assert_eq!(caller.get("/api/v1/citizen/record").await.status, 200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn codes_that_are_shown_at_once_are_no_more_tries_than_one_by_one() {
+    on_both(async |house| {
+        let offices = Offices::of(house).await;
+        let citizen = in_hand(&offices, 1).await;
+        let officer = at_the_counter(house).await;
+        assert_eq!(sets(&officer, citizen.card, "280519").await.status, 200);
+        let LoggedIn { caller, .. } = logs_in(house, &mut AtReader::new(&citizen.chip)).await;
+        let guesses = (0..12).map(|guess| {
+            let caller = caller.clone();
+            async move { shows(&caller, &format!("13579{guess}")).await }
+        });
+        let said = futures_util::future::join_all(guesses).await;
+        let judged = said.iter().filter(|said| said.code() == "citizen-code-wrong").count();
+        let wrong = sql!("select wrong as n from citizen_code");
+        assert_eq!(house.count(wrong, args![]).await, i64::try_from(judged).unwrap());
+        assert!((1..=3).contains(&judged), "{judged} of twelve were judged before the first wait");
+        assert!(
+            said.iter()
+                .all(|said| ["citizen-code-wrong", "citizen-code-locked", "citizen-code-unfit"].contains(&said.code())),
+            "{said:?}"
+        );
     })
     .await;
 }

@@ -56,6 +56,12 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/api/v1/citizen/card/lock", Citizens),
     ("GET", "/api/v1/citizen/looks/count", Citizens),
     ("DELETE", "/api/v1/citizen/session", Citizens),
+    ("POST", "/api/v1/citizen/code", Citizens),
+    ("GET", "/api/v1/citizen/record", Citizens),
+    ("GET", "/api/v1/citizen/looks", Citizens),
+    ("GET", "/api/v1/citizen/applications", Citizens),
+    // The officer who returns cards has the citizen and the card at the counter.
+    ("POST", "/api/v1/cards/{id}/citizen-code", Officers(&[HandOver])),
     ("DELETE", "/api/v1/sessions/current", SignedIn),
     // Other authorities: joined by the national office, with a data protection officer among the two.
     ("GET", "/api/v1/partners", Officers(&[Admin, DataProtection])),

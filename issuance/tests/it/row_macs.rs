@@ -159,6 +159,7 @@ mod tampered {
             ("exchange_canary", 0),
             ("exchange_report", 0),
             ("fingerprint_card", 0),
+            ("citizen_code", 0),
         ];
         assert_eq!(verified.tables, tables);
         let (code, said) = verify_command(offices, database.as_deref());
