@@ -39,8 +39,8 @@ impl Document {
 }
 
 /// The dialogue of a log-in as a [`Conversation`]: chip authentication, then EF.SOD and DG1 under the channel that
-/// results. What it asks for while it [is proving](Self::is_proving) travels under the agent's channel; after that it is
-/// sealed here.
+/// results. What it asks for while it [is proving](Self::is_proving) travels under the agent's channel;
+/// after that it is sealed here.
 #[derive(Debug)]
 pub struct LogIn {
     document: Box<Document>,

@@ -118,8 +118,8 @@ async fn card(State(desk): State<Desk>, citizen: Citizen) -> Looked<OwnCardView>
     desk.look(citizen, async |deed| steps::card(deed).await.map(OwnCardView::from)).await
 }
 
-/// Locks the citizen's own card, as a report of loss does. The session ends with it; two officers can undo it within the
-/// term.
+/// Locks the citizen's own card, as a report of loss does. The session ends with it; two officers can
+/// undo it within the term.
 #[utoipa::path(post, path = "/api/v1/citizen/card/lock", tag = "citizens", request_body = Nothing,
     responses((status = 200, body = OwnCardView)))]
 async fn lock(

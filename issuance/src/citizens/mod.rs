@@ -1,8 +1,8 @@
 //! Citizens in their own matters, with the card (ADR 0052): the service is the terminal, and an agent at the reader
 //! carries what it cannot read. A card that proved itself opens a session that lasts while it answers.
 //!
-//! Log-ins and sessions are in memory only: a channel to a chip cannot be kept elsewhere. A service of several processes
-//! needs requests of one agent to reach the same one.
+//! Log-ins and sessions are in memory only: a channel to a chip cannot be kept elsewhere. A service of several
+//! processes needs requests of one agent to reach the same one.
 
 mod api;
 mod codes;

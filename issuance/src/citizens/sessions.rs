@@ -98,8 +98,8 @@ impl Sessions {
         Ok(())
     }
 
-    /// Keeps a dialogue that waits for an answer. With one card a few are under way at most: who has a copy of its files
-    /// keeps its holder out for no longer than it takes to begin again.
+    /// Keeps a dialogue that waits for an answer. With one card a few are under way at most: who has a copy of its
+    /// files keeps its holder out for no longer than it takes to begin again.
     pub(super) fn keep(&self, id: LogInId, running: Running) {
         let mut inner = self.inner();
         loop {
