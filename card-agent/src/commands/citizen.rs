@@ -4,12 +4,11 @@ use std::fmt::Write as _;
 use std::io;
 use std::time::{Duration, Instant};
 
-use card_agent::ambient;
 use card_agent::citizen::LoggedIn;
 use card_agent::client::{Connection, HttpService};
 use card_agent::failure::{Code, Failure};
-use card_agent::papers;
 use card_agent::session::Stop;
+use card_agent::{ambient, papers};
 use crypto::identity::Can;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;

@@ -57,7 +57,7 @@ impl<'a, T: CardTransport> Relay<'a, T> {
     /// Carries one command of the service to the chip, and returns the answer.
     ///
     /// # Errors
-    /// [`LineError::Chip`], also for a command that no log-in has: whoever asks for it is no service of this kind.
+    /// [`LineError::Chip`], also for a command that no log-in has: a service that asks for it is none of this kind.
     pub fn carry(&mut self, under: Under, command: &Command) -> Result<Response, LineError<T::Error>> {
         match under {
             Under::Agent if self.own && PROOF.contains(&command.ins) && command.cla & cla::SECURE == 0 => {

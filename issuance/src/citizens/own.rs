@@ -7,7 +7,8 @@ use crate::deed::{Action, Deed, Entry, Object, Purpose};
 use crate::exchange::{self, Looks};
 use crate::ground::actor::Citizen;
 use crate::ground::ids::EntryId;
-use crate::population::{self, model::Registered};
+use crate::population;
+use crate::population::model::Registered;
 
 /// Refuses a session in which the code was not shown.
 fn require_code(deed: &Deed<Citizen>) -> Result<(), CitizenError> {
