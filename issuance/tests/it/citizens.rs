@@ -15,6 +15,8 @@ use issuance::cards::steps as cards;
 use issuance::ground::ids::{CardId, PersonId};
 use issuance::store::Argument;
 use issuance::{args, sql};
+use rand::SeedableRng as _;
+use rand::rngs::ChaCha20Rng;
 use reqwest::header::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 use time::Duration;
@@ -67,7 +69,7 @@ impl<'a> AtReader<'a> {
 
     /// A copy of all files of a card, with a key of its own.
     pub fn copied(chip: &'a Chip) -> Self {
-        Self::with_key(chip, PrivateKey::generate(Curve::P256, &mut rand::rng()).into())
+        Self::with_key(chip, PrivateKey::generate(Curve::P256, &mut ChaCha20Rng::seed_from_u64(9)).into())
     }
 
     fn with_key(chip: &'a Chip, private: std::sync::Arc<PrivateKey>) -> Self {
