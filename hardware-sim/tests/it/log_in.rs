@@ -22,8 +22,8 @@ fn rng() -> ChaCha20Rng {
 }
 
 fn card(seed: u64, number: u32, profile: &Profile) -> (Authority, Specimen) {
-    let authority = Authority::of(seed).unwrap();
-    let specimen = authority.card(number, profile).unwrap();
+    let authority = Authority::of(seed).expect("every seed founds one");
+    let specimen = authority.card(number, profile).expect("every profile becomes a card");
     (authority, specimen)
 }
 
@@ -84,7 +84,7 @@ fn a_card_logs_in_with_long_and_with_short_answers_and_shows_that_it_is_there() 
             Ok(answer) => logged_in.presence.proved_by(&answer).is_ok(),
             Err(_) => false,
         };
-        assert!(!proved && (logged_in.presence.ask().is_err() || !proved));
+        assert!(!proved, "another power cycle answered under the old channel");
     }
 }
 
