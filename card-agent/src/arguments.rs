@@ -58,6 +58,8 @@ pub enum Task {
     Inspect(Box<Inspect>),
     /// Serve the page of a kiosk on this machine: a browser shows each card that is laid on a reader, and its verdict.
     Kiosk(Box<KioskPage>),
+    /// Log in to the service with the own card in the reader, and do one thing there. The session ends with it.
+    Citizen(Box<Citizen>),
     /// Show in words the files that `inspect --out` wrote. Proves nothing.
     Decode(Decode),
     /// Explain, judge or show the configuration of a station (station.toml) or a kiosk (kiosk.toml).
@@ -97,6 +99,7 @@ impl Task {
             Self::Info(_) => "info",
             Self::Inspect(_) => "inspect",
             Self::Kiosk(_) => "kiosk",
+            Self::Citizen(_) => "citizen",
             Self::Decode(_) => "decode",
             Self::Config(_) => "config",
             Self::Man(_) => "man",
@@ -220,6 +223,42 @@ pub struct Info {
     /// Folder of a station: the service is asked what it has the chip as, and the station's journal.
     #[arg(long, env = "CITIZEN_CARD_STATION")]
     pub station: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct Citizen {
+    /// What to do.
+    #[arg(value_enum)]
+    pub what: OwnMatter,
+    #[command(flatten)]
+    pub at: AtReader,
+    /// Address of the issuance service, https://host:port, with nothing behind it.
+    #[arg(long, value_name = "ADDRESS", value_parser = address, env = "CITIZEN_CARD_SERVICE")]
+    pub service: ServiceAddress,
+    /// The service's TLS authority, PEM or DER (tls-ca.pem of its data folder).
+    #[arg(long, env = "CITIZEN_CARD_SERVICE_CA")]
+    pub service_ca: PathBuf,
+    /// Lock the card without asking once more.
+    #[arg(long)]
+    pub yes: bool,
+    /// The most seconds that all of it may take. Without it 120.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+}
+
+/// What a citizen does with the own card. The card alone opens the first two; the others need the code too.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum OwnMatter {
+    /// What the card is, until when, and how many looked.
+    Status,
+    /// Lock the card: no kiosk trusts it any more.
+    Lock,
+    /// Who looked at the citizen's data.
+    Looks,
+    /// What the register holds of the citizen.
+    Record,
+    /// What the citizen applied for.
+    Applications,
 }
 
 #[derive(Args)]

@@ -3,6 +3,7 @@
 //! Every write carries an `Idempotency-Key`. A request without an answer is sent again under the same key, at once and
 //! after a restart: the service does it once and gives the same answer.
 
+mod citizen;
 mod clock;
 
 use std::cell::{Cell, RefCell};

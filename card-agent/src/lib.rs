@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod ambient;
+pub mod citizen;
 pub mod client;
 pub mod config;
 pub mod failure;

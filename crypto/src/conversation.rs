@@ -56,10 +56,19 @@ pub fn converse<T: CardTransport, C: Conversation>(card: &mut T, talk: C) -> Res
     let mut turn = talk.open()?;
     loop {
         turn = match turn {
-            Turn::Ask(talk, command) => talk.hear(card.transmit(&command)?)?,
+            Turn::Ask(talk, command) => step(talk, card.transmit(&command)?)?,
             Turn::Done(output) => return Ok(output),
         };
     }
+}
+
+/// Goes one step on in a dialogue whose answers are carried by others and come one at a time, as in a log-in where the
+/// service is the terminal.
+///
+/// # Errors
+/// The [`Fault`] with which the conversation ended.
+pub fn step<C: Conversation>(talk: C, answer: Response) -> Result<Turn<C>, Fault> {
+    talk.hear(answer)
 }
 
 /// How a dialogue with a chip fails, by culprit. Exhaustive on purpose: the station maps each one to a failure code.

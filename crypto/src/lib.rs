@@ -5,8 +5,8 @@
 //!
 //! *Bytes -> meaning -> arithmetic -> roles*: [`tlv`] and [`apdu`] carry bytes, [`command`], [`lds`], [`mrz`], [`pki`]
 //! and [`sod`] give them meaning, [`suite`] and [`kdf`] compute, and each protocol ([`bac`], [`pace`], [`chip_auth`],
-//! [`active_auth`], [`scp03`]) has a `terminal` and a `chip` side that never import each other. [`perso`] and
-//! [`inspection`] are the two procedures made of them.
+//! [`active_auth`], [`scp03`]) has a `terminal` and a `chip` side that never import each other. [`perso`],
+//! [`inspection`] and [`log_in`] are the procedures made of them.
 
 pub mod active_auth;
 pub mod apdu;
@@ -20,6 +20,7 @@ pub mod identity;
 pub mod inspection;
 pub mod kdf;
 pub mod lds;
+pub mod log_in;
 pub mod mrz;
 pub mod pace;
 pub mod perso;

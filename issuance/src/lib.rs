@@ -23,6 +23,7 @@ pub mod applications;
 pub mod audit;
 pub mod bookings;
 pub mod cards;
+pub mod citizens;
 pub mod cli;
 pub mod dashboards;
 pub mod deed;

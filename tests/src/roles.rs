@@ -317,6 +317,11 @@ impl Caller {
         self.post(&format!("/api/v1/cards/{card}/hand-over"), &json!({ "slip": slip }))
     }
 
+    /// Hand-over: sets the code that the citizen chose for the card.
+    pub fn sets_code(&self, card: &str, code: &str) -> Answer {
+        self.post(&format!("/api/v1/cards/{card}/citizen-code"), &json!({ "code": code }))
+    }
+
     /// Counter officer: enters the holder's report that the card is lost.
     pub fn reports_loss(&self, card: &str) -> Answer {
         self.post(

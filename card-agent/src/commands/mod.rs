@@ -1,6 +1,7 @@
 //! The commands, each in a file, and what they share.
 
 mod at_station;
+mod citizen;
 mod config;
 mod decode;
 mod enrol;
@@ -50,6 +51,7 @@ pub fn perform(task: &Task, screen: &Screen, stop: &Stop) -> Result<(), Failure>
         Task::Info(arguments) => info::perform(arguments, screen, stop),
         Task::Inspect(arguments) => inspect::perform(arguments, screen, stop),
         Task::Kiosk(arguments) => kiosk::perform(arguments, screen, stop),
+        Task::Citizen(arguments) => citizen::perform(arguments, screen, stop),
         Task::Decode(arguments) => decode::perform(arguments, screen),
         Task::Config(arguments) => config::perform(arguments, screen),
         Task::Man(arguments) => manual::man(arguments, screen),

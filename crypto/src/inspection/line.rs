@@ -26,6 +26,13 @@ impl<'a, T: CardTransport> SecureLine<'a, T> {
         self.ended = None;
     }
 
+    /// Sends all further commands as they are: the channel from here ended, and what is carried is protected by another
+    /// end.
+    pub fn unprotect(&mut self) {
+        self.channel = None;
+        self.ended = None;
+    }
+
     /// Returns the fault that ended the channel, if it has ended: no command can reach the chip any more.
     pub fn ended(&self) -> Option<&Fault> {
         self.ended.as_ref()

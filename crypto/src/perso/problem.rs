@@ -122,11 +122,15 @@ catalogue! {
     CalendarDayUnfit "calendar-day-unfit" Request
     CalendarEnds "calendar-ends" Service
     CardAlreadyHeld "card-already-held" Request
+    CardAltered "card-altered" Chip
     CardNotComposable "card-not-composable" Request
+    CardNotInForce "card-not-in-force" Chip
+    CardNotOfState "card-not-of-state" Chip
     CardNotToShip "card-not-to-ship" Request
     CardRecalled "card-recalled" Request
     CardStatusDoesNotAllow "card-status-does-not-allow" Request
     CardUnknown "card-unknown" Request
+    CardUnproved "card-unproved" Chip
     CertificationRequestUnfit "certification-request-unfit" Request
     ChallengeUnknown "challenge-unknown" Request
     ChallengeUsed "challenge-used" Request
@@ -151,6 +155,12 @@ catalogue! {
     ChipSpoiled "chip-spoiled" Chip
     ChipUnaccounted "chip-unaccounted" Request
     ChipUnknown "chip-unknown" Chip
+    CitizenCodeLocked "citizen-code-locked" Station
+    CitizenCodeNeeded "citizen-code-needed" Station
+    CitizenCodeUnfit "citizen-code-unfit" Request
+    CitizenCodeUnset "citizen-code-unset" Station
+    CitizenCodeWrong "citizen-code-wrong" Station
+    CitizenSessionNeeded "citizen-session-needed" Station
     ClaimMismatch "claim-mismatch" Request
     ClaimNeeded "claim-needed" Request
     ClaimTooSoon "claim-too-soon" Station
@@ -213,6 +223,8 @@ catalogue! {
     LegalHoldState "legal-hold-state" Request
     LegalHoldUnknown "legal-hold-unknown" Request
     ListTooLong "list-too-long" Request
+    LogInBusy "log-in-busy" Service
+    LogInUnknown "log-in-unknown" Request
     LookDelayUnfit "look-delay-unfit" Request
     LookDelayUnknown "look-delay-unknown" Request
     LossGroundsMissing "loss-grounds-missing" Request

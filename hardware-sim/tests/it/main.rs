@@ -5,6 +5,7 @@ mod cast;
 mod faults;
 mod hostile;
 mod issuer;
+mod log_in;
 mod memory;
 mod order;
 mod readers;

@@ -8,6 +8,7 @@ use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use crypto::log_in::protocol::SESSION_HEADER;
 use crypto::perso::problem::ProblemCode;
 use crypto::perso::protocol::version::{self, Apart};
 use sha2::{Digest, Sha256};
@@ -15,7 +16,7 @@ use time::OffsetDateTime;
 
 use super::{Access, AccessError, store};
 use crate::deed::{Action, DeedError, Deeds, Entry, Object, Purpose};
-use crate::ground::actor::{Actor, Anyone, Partner, Standing};
+use crate::ground::actor::{Actor, Anyone, Citizen, Partner, Standing};
 use crate::ground::ids::RequestId;
 use crate::ground::{Officer, Permission, Station};
 use crate::store::{StoreError, Tx};
@@ -27,14 +28,26 @@ use crate::web::{Meter, Peer, Problem, Right};
 pub struct Gate {
     access: Access,
     deeds: Deeds,
+    citizens: Arc<dyn CitizenSessions>,
     rights: Arc<BTreeMap<(String, String), Right>>,
+}
+
+/// Knows the citizens who are logged in: an office above this one, which has the cards.
+pub trait CitizenSessions: std::fmt::Debug + Send + Sync {
+    /// Returns the citizen whose session has a token of this SHA-256; none if it ended.
+    fn citizen(&self, token_hash: &[u8; 32], now: OffsetDateTime) -> Option<Citizen>;
 }
 
 impl Gate {
     /// A gate before routes with these rights, by method and path pattern.
     #[must_use]
-    pub fn new(access: Access, deeds: Deeds, rights: BTreeMap<(String, String), Right>) -> Self {
-        Self { access, deeds, rights: Arc::new(rights) }
+    pub fn new(
+        access: Access,
+        deeds: Deeds,
+        citizens: Arc<dyn CitizenSessions>,
+        rights: BTreeMap<(String, String), Right>,
+    ) -> Self {
+        Self { access, deeds, citizens, rights: Arc::new(rights) }
     }
 
     fn right(&self, method: &Method, path: &str) -> Option<Right> {
@@ -63,6 +76,11 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
     let asked = if path.as_str().starts_with("/api/") { request.uri().path() } else { path.as_str() }.to_owned();
     match right {
         Right::Anyone => pass(&gate, Anyone, request, next, &asked).await,
+        Right::Citizen => {
+            let citizen = citizen(&gate, request.headers())?;
+            known(&mut request, citizen.clone());
+            pass(&gate, citizen, request, next, &asked).await
+        }
         Right::SignedIn => {
             let officer = officer(&gate, Shown::of(&request)?, path.as_str()).await?.0;
             known(&mut request, officer.clone());
@@ -117,7 +135,8 @@ pub async fn page_gate(State(gate): State<Gate>, mut request: Request, next: Nex
         Right::Anyone => return pass(&gate, Anyone, request, next, &asked).await,
         Right::Officer(permission) => Some(permission),
         Right::SignedIn => None,
-        // A machine reads no page.
+        // A citizen has no page of the service, and a machine reads none.
+        Right::Citizen => return Err(Problem::new(ProblemCode::CitizenSessionNeeded)),
         Right::Partner => return Err(AccessError::PartnerNeeded.into()),
         Right::Station => return Err(AccessError::StationNeeded.into()),
     };
@@ -266,6 +285,14 @@ pub fn still_in<'a>(
             Standing::Station(station) => store::is_still_enrolled(tx, station).await,
         }
     })
+}
+
+/// Returns the citizen whose session's token is shown.
+fn citizen(gate: &Gate, headers: &HeaderMap) -> Result<Citizen, Problem> {
+    let token = headers.get(SESSION_HEADER).and_then(|value| value.to_str().ok());
+    let hash = token.map(|token| Sha256::digest(token).into());
+    let found = hash.and_then(|hash| gate.citizens.citizen(&hash, gate.deeds.source().now()));
+    found.ok_or_else(|| Problem::new(ProblemCode::CitizenSessionNeeded))
 }
 
 /// Returns the partner whose system has this certificate.

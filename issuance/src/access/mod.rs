@@ -27,7 +27,7 @@ use std::sync::{Arc, Mutex, RwLock};
 pub use api::routes;
 pub use first_officer::{FirstOfficer, FirstOfficerError, make_first_officer};
 pub(crate) use gate::goes_on;
-pub use gate::{Gate, gate, page_gate, still_in};
+pub use gate::{CitizenSessions, Gate, gate, page_gate, still_in};
 pub use model::AccessError;
 pub(crate) use pages::{ending_stations, pages, waiting_proposals};
 use serde::{Deserialize, Serialize};
@@ -44,12 +44,14 @@ pub use store::proposals::PROPOSAL;
 pub use store::{MIGRATIONS, OFFICER, SESSION, STATION, close_all_sessions, posts_in_service, stations_in_use};
 pub(crate) use store::{purge_expired, purge_some_sessions, sessions_before};
 use time::Duration;
+use zeroize::Zeroizing;
 
 use self::proposals::{Alarm, Proposal};
 use self::throttle::Throttle;
 use self::turns::Turns;
 use crate::ground::ids::ProposalId;
 use crate::keys::TlsAuthority;
+use crate::web::Origin;
 
 /// Settings of this office.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -148,6 +150,34 @@ impl Access {
     /// The settings.
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Hashes a short secret of a citizen as passwords are hashed, in a turn of known callers.
+    ///
+    /// # Errors
+    /// [`AccessError::Busy`]
+    pub(crate) async fn hash_secret(
+        &self,
+        origin: Origin,
+        secret: Zeroizing<String>,
+        rng: &mut impl rand::CryptoRng,
+    ) -> Result<String, AccessError> {
+        let turn = self.known_turns.take(origin).await?;
+        Ok(passwords::hash_any(&self.settings, turn, secret, rng).await)
+    }
+
+    /// True if the secret is the one that was hashed, in a turn of known callers.
+    ///
+    /// # Errors
+    /// [`AccessError::Busy`]
+    pub(crate) async fn verify_secret(
+        &self,
+        origin: Origin,
+        secret: Zeroizing<String>,
+        hash: String,
+    ) -> Result<bool, AccessError> {
+        let turn = self.known_turns.take(origin).await?;
+        Ok(passwords::verify(&self.settings, turn, secret, Some(hash)).await)
     }
 
     /// The authority that certifies stations and officers now. Take it once for one answer.

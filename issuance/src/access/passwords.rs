@@ -22,12 +22,22 @@ pub(super) async fn hash(
     if !(12..=256).contains(&password.chars().count()) {
         return Err(AccessError::PasswordLength);
     }
+    Ok(hash_any(settings, turn, password, rng).await)
+}
+
+/// As [`hash`], for a secret whose length another rule sets.
+pub(super) async fn hash_any(
+    settings: &Settings,
+    turn: Turn,
+    secret: Zeroizing<String>,
+    rng: &mut impl CryptoRng,
+) -> String {
     let (params, salt, mut turn) = (params(settings), salt(rng), turn);
-    Ok(blocking::apart(move || {
-        let hash = compute(&mut turn, &params, &password, &salt).expect("length is checked");
+    blocking::apart(move || {
+        let hash = compute(&mut turn, &params, &secret, &salt).expect("a short secret can be hashed");
         phc(&params, &salt, hash)
     })
-    .await)
+    .await
 }
 
 /// True if the password is the one that was hashed. Without a hash (a name that no officer has) it takes

@@ -17,6 +17,7 @@ use super::store::lists::{self as store, Wanted, Window};
 use super::store::{claims, progress_of};
 use super::{CounterError, steps};
 use crate::deed::{Action, Deed, Object, Occasion};
+use crate::ground::actor::Actor;
 use crate::ground::ids::{ApplicationId, OfficerId, PersonId};
 use crate::ground::text::Words;
 use crate::ground::{Id, OfficeCode, Officer, Permission, Role};
@@ -225,6 +226,53 @@ pub(super) async fn of_person(
     let rows = store::applications(deed.tx(), Wanted::Person(person, &office, stage), window).await?;
     deed.record_reading(Action::ApplicationsListed, Object::Person(person), person, &office, occasion).await?;
     Ok(rows)
+}
+
+/// One of a citizen's applications, as the citizen is told of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct OwnApplication {
+    /// Identifier.
+    id: ApplicationId,
+    /// What is applied for.
+    kind: KindName,
+    /// Where it stands.
+    stage: StageName,
+    /// The office.
+    office: OfficeCode,
+    /// The moment at which it was opened.
+    #[serde(with = "time::serde::rfc3339")]
+    registered_at: OffsetDateTime,
+    /// The day that the citizen was promised.
+    promised_on: Option<Day>,
+}
+
+/// Returns the applications of a person, oldest first, for the person. The caller records it.
+///
+/// # Errors
+/// [`StoreError`], also for one that another hand changed.
+pub(crate) async fn of_citizen<A: Actor>(
+    deed: &mut Deed<A>,
+    person: PersonId,
+) -> Result<Vec<OwnApplication>, StoreError> {
+    deed.saw(person);
+    let window = Window { until: deed.at(), after: Id::nil(), most: MOST_OF_PERSON };
+    let everywhere = OfficeCode::national();
+    let rows = store::applications(deed.tx(), Wanted::Person(person, &everywhere, ""), window).await?;
+    let own = |(row, holds): &(Record, bool)| {
+        if !holds {
+            return Err(row.inconsistent("mac"));
+        }
+        let kind: Kind = row.json("kind")?;
+        Ok(OwnApplication {
+            id: Id::of(row, "id")?,
+            kind: kind.which(),
+            stage: row.parsed("stage")?,
+            office: row.parsed("office")?,
+            registered_at: row.get("registered_at")?,
+            promised_on: progress_of(row)?.promised.map(Day),
+        })
+    };
+    rows.iter().map(own).collect()
 }
 
 /// A person has fewer applications.

@@ -48,6 +48,7 @@ use claims::Claims;
 use deadlines::Deadlines;
 use fees::Fees;
 use fingerprints::Fingerprints;
+pub(crate) use lists::{OwnApplication, of_citizen};
 pub(crate) use pages::{at_counter, pages, waiting, waiting_cards};
 use paper_archive::Archives;
 use serde::{Deserialize, Serialize};

@@ -72,7 +72,9 @@ const fn stands(kind: NoticeKind, stage: &Stage) -> bool {
         | NoticeKind::AppealDiscontinued
         | NoticeKind::BookingMoved
         | NoticeKind::BookingToBeMoved
-        | NoticeKind::Destroyed => true,
+        | NoticeKind::CodeSet
+        | NoticeKind::Destroyed
+        | NoticeKind::LoggedIn => true,
         NoticeKind::AppealReceived => matches!(stage, Stage::Appealed { .. }),
         NoticeKind::NotFetched => matches!(stage, Stage::NotFetched { .. }),
         NoticeKind::OfficeMoved => !matches!(stage, Stage::Cancelled { .. } | Stage::HandedOver { .. }),

@@ -31,7 +31,7 @@ pub(crate) enum AuditError {
     /// A name that no record has.
     #[error(
         "an object is named kind/id (application/<id>, card/<id>, chip/<serial>, officer/<id>, person/<id>, \
-         station/<id>, …), an actor officer/<id>, station/<id>, anyone or service"
+         station/<id>, …), an actor officer/<id>, station/<id>, citizen/<id>, anyone or service"
     )]
     Form,
     /// A question about everything.
@@ -109,7 +109,7 @@ fn is_object(text: &str) -> bool {
 
 /// True for a text of the form in which the trail names callers.
 fn is_actor(text: &str) -> bool {
-    let id = ["officer/", "station/", "partner/"].iter().find_map(|kind| text.strip_prefix(kind));
+    let id = ["citizen/", "officer/", "station/", "partner/"].iter().find_map(|kind| text.strip_prefix(kind));
     id.is_some_and(|id| !id.is_empty()) || ["anyone", "service"].contains(&text)
 }
 

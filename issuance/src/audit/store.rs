@@ -142,6 +142,8 @@ pub(crate) const LOOKS: [Action; 25] = [
     Action::CardRead,
     Action::CardsListed,
     Action::ChangesTold,
+    Action::CitizenLogInRefused,
+    Action::CitizenLoggedIn,
     Action::ClaimRefused,
     Action::ContactRead,
     Action::EmergencyLookOpened,

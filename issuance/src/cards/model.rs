@@ -6,7 +6,7 @@ use thiserror::Error;
 use time::{Date, OffsetDateTime};
 use utoipa::ToSchema;
 
-use crate::ground::ids::{ApplicationId, CardId, PersonId};
+use crate::ground::ids::{ApplicationId, CardId, OfficerId, PersonId};
 use crate::ground::{Decision, OfficeCode};
 
 /// One card. Its document number repeats from card to card of the same citizen, so `id` and the fingerprint of
@@ -133,11 +133,28 @@ impl StatusName {
     }
 }
 
+/// Who told of a loss, and when.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Reported {
+    /// The officer who took the report; none where the holder locked the card with the card itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<OfficerId>,
+    /// The moment.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+}
+
+impl From<Decision> for Reported {
+    fn from(Decision { by, at }: Decision) -> Self {
+        Self { by: Some(by), at }
+    }
+}
+
 /// A report of loss.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Loss {
     /// The officer who took it and the moment.
-    pub reported: Decision,
+    pub reported: Reported,
     /// True if the holder reported it, and not another person.
     pub by_holder: bool,
     /// What was told at the counter.
@@ -255,7 +272,7 @@ impl Status {
     pub fn undo(self, by: &Decision) -> Result<Self, UndoError> {
         match self {
             Self::Suspended { handed_over, loss, undo: Some(first) } if by.at < loss.until => {
-                if first.by == by.by || loss.reported.by == by.by {
+                if first.by == by.by || loss.reported.by == Some(by.by) {
                     return Err(UndoError::SameOfficer);
                 }
                 Ok(Self::Active { handed_over })
@@ -308,7 +325,7 @@ mod tests {
         let active = Status::Personalized.activate(by()).unwrap();
         assert_eq!(active.clone().activate(by()), Err(StatusError("active")));
         let loss = Loss {
-            reported: by(),
+            reported: by().into(),
             by_holder: true,
             grounds: "x".into(),
             until: at + time::Duration::days(7),

@@ -3,7 +3,7 @@
 use thiserror::Error;
 use time::Duration;
 
-use super::model::{BodyCheck, Card, Loss, Revocation, Status, StatusError, UndoError};
+use super::model::{BodyCheck, Card, Loss, Reported, Revocation, Status, StatusError, UndoError};
 use super::store;
 use crate::deed::{Action, Consequences, Deed, DeedError, Deeds, Entry, Object, Occasion, Purpose, RegisterEvent};
 use crate::ground::actor::{Actor, Service};
@@ -168,7 +168,7 @@ async fn of_missing(deed: &mut Deed<Officer>, card: Card, found: bool) -> Result
     let status = match card.status.clone() {
         status @ Status::Suspended { .. } if found => status.found(),
         status @ Status::Active { .. } if !found => {
-            let (reported, until) = (deed.decision(), deed.at() + FOR_EVER);
+            let (reported, until) = (deed.decision().into(), deed.at() + FOR_EVER);
             let grounds = HOLDER_MISSING.to_owned();
             status.suspend(Loss { reported, by_holder: false, grounds, until, missing: true })?
         }
@@ -215,15 +215,37 @@ pub async fn report_loss(deed: &mut Deed<Officer>, id: CardId, report: Report<'_
     let grounds = fit_grounds(report.grounds)?;
     // Reported anywhere: a citizen who lost the card away from home must not have to travel.
     let mut card = store::card_locked(deed, id).await?.ok_or(CardError::Unknown)?;
-    let (reported, until) = (deed.decision(), deed.at() + term);
-    let loss = Loss { reported, by_holder, grounds: grounds.clone(), until, missing: false };
+    let (reported, until) = (deed.decision().into(), deed.at() + term);
+    let loss = Loss { reported, by_holder, grounds, until, missing: false };
+    suspend(deed, &mut card, loss).await?;
+    Ok(card)
+}
+
+/// Suspends a card that its holder locks with the card itself. Two officers can undo it within the term, as they can
+/// any report of loss.
+///
+/// # Errors
+/// [`CardError`]
+pub async fn lock_by_holder<A: Actor>(deed: &mut Deed<A>, id: CardId, term: Duration) -> Result<Card, CardError> {
+    let mut card = store::card_locked(deed, id).await?.ok_or(CardError::Unknown)?;
+    let (reported, until) = (Reported { by: None, at: deed.at() }, deed.at() + term);
+    let loss = Loss { reported, by_holder: true, grounds: LOCKED_BY_HOLDER.to_owned(), until, missing: false };
+    suspend(deed, &mut card, loss).await?;
+    Ok(card)
+}
+
+/// Why a card is suspended that its holder locked with the card itself.
+const LOCKED_BY_HOLDER: &str = "locked-by-holder";
+
+async fn suspend<A: Actor>(deed: &mut Deed<A>, card: &mut Card, loss: Loss) -> Result<(), CardError> {
+    let (grounds, by_holder) = (loss.grounds.clone(), loss.by_holder);
     card.status = card.status.clone().suspend(loss)?;
-    store::set_status(deed.tx(), (id, card.person), &card.status).await?;
+    store::set_status(deed.tx(), (card.id, card.person), &card.status).await?;
     store::suspend_document(deed, &card.sod_sha256).await?;
     let purpose = if by_holder { Purpose::LossByHolder } else { Purpose::LossByOther };
-    let entry = Entry::new(Action::CardLossReported, Object::Card(id), purpose).about(card.person).of(&card.office);
-    deed.enter(entry.because(grounds)).await?;
-    Ok(card)
+    let entry = Entry::new(Action::CardLossReported, Object::Card(card.id), purpose).about(card.person);
+    deed.enter(entry.of(&card.office).because(grounds)).await?;
+    Ok(())
 }
 
 /// A first officer of the card's office wants a report of loss undone.
@@ -247,7 +269,7 @@ pub async fn propose_undo(deed: &mut Deed<Officer>, id: CardId, grounds: &str) -
 pub async fn undo_loss(deed: &mut Deed<Officer>, id: CardId) -> Result<Card, CardError> {
     let mut card = of_office(deed, id).await?;
     if let Status::Suspended { loss, undo: Some(first), .. } = &card.status
-        && [first.by, loss.reported.by].into_iter().any(|officer| deed.actor().is_one_with(officer))
+        && [Some(first.by), loss.reported.by].into_iter().flatten().any(|officer| deed.actor().is_one_with(officer))
     {
         return Err(UndoError::SameOfficer.into());
     }

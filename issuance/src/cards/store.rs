@@ -163,6 +163,18 @@ async fn by_document(tx: &mut Tx, sod_sha256: &[u8; 32]) -> Result<Option<Record
     Ok(tx.all_sealed(&CARD, sql, args![sod_sha256]).await?.into_iter().next())
 }
 
+/// Returns the card with this EF.SOD. The deed owes a record that names the holder.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn of_document<A: Actor>(deed: &mut Deed<A>, sod_sha256: &[u8; 32]) -> Result<Option<Card>, StoreError> {
+    let card = by_document(deed.tx(), sod_sha256).await?.as_ref().map(read).transpose()?;
+    if let Some(card) = &card {
+        deed.saw(card.person);
+    }
+    Ok(card)
+}
+
 /// Writes the status of a card, and notes it for those who follow the citizen.
 pub(super) async fn set_status(
     tx: &mut Tx,

@@ -217,6 +217,16 @@ words! {
         CardSent = "card-sent",
         /// A partner that follows a person was told that something changed.
         ChangesTold = "changes-told",
+        /// A code was shown for a card that is not the citizen's.
+        CitizenCodeRefused = "citizen-code-refused",
+        /// A citizen set a code for the own card at the counter.
+        CitizenCodeSet = "citizen-code-set",
+        /// A citizen showed the code of the own card.
+        CitizenCodeShown = "citizen-code-shown",
+        /// A card was used to log in, and did not prove itself.
+        CitizenLogInRefused = "citizen-log-in-refused",
+        /// A citizen logged in with the card.
+        CitizenLoggedIn = "citizen-logged-in",
         /// A blank was given to a station.
         ChipCustodyGiven = "chip-custody-given",
         /// A chip that was reported lost is there again.
@@ -562,6 +572,8 @@ words! {
         Notice = "notice",
         /// The number for life (Decree 137/2015/NĐ-CP, Art. 13 and 14).
         Numbering = "numbering",
+        /// The citizen's own matter, with the own card (Law 59/2014/QH13, Art. 5).
+        Own = "own",
         /// The card is written on a chip.
         Personalization = "personalization",
         /// An application is opened (Law 59/2014/QH13, Art. 19 and 23).
@@ -699,6 +711,7 @@ impl Object {
         match caller {
             Caller::Officer(id, _) => Self::Officer(*id),
             Caller::Station(id, _) => Self::Station(*id),
+            Caller::Citizen(id) => Self::Person(*id),
             Caller::Partner(id) => Self::Partner(*id),
             Caller::Anyone | Caller::Service => Self::Trail(caller.to_string()),
         }

@@ -10,6 +10,7 @@ use super::model::Purpose;
 use super::store::{agreements, delays, requests};
 use crate::access::partners;
 use crate::deed::{Action, Deed, Entry, Object, Purpose as Why};
+use crate::ground::actor::{Actor, Citizen};
 use crate::ground::ids::{DelayId, EntryId, PartnerId, PersonId, RequestId};
 use crate::ground::{Decision, Id, OfficeCode, Officer, Permission};
 use crate::store::StoreError;
@@ -17,7 +18,7 @@ use crate::{audit, population};
 
 /// One look, as the citizen is told of it.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Look {
+pub(crate) struct Look {
     /// The record.
     pub id: EntryId,
     /// The moment of the look.
@@ -40,7 +41,7 @@ pub(super) struct Look {
 
 /// A page of looks.
 #[derive(Debug, Default)]
-pub(super) struct Looks {
+pub(crate) struct Looks {
     /// The newest first.
     pub looks: Vec<Look>,
     /// So many more stand on this page that are told later, by order of a judge.
@@ -63,6 +64,35 @@ pub(super) async fn looks(
     let unknown = || ExchangeError::Person(population::PopulationError::Unknown);
     let registered = population::store::person(deed, person).await?.ok_or_else(unknown)?;
     deed.actor().may_act_for(&registered.office)?;
+    let looks = put_together(deed, person, before, most).await?;
+    deed.record(Action::ExchangeLooksRead, Object::Person(person), Some(person), Why::LookUp).await?;
+    Ok(looks)
+}
+
+/// As [`looks`], for a citizen who is logged in with the own card. What a judge ordered to be told later stays so.
+///
+/// # Errors
+/// [`StoreError`]
+pub(crate) async fn own_looks(
+    deed: &mut Deed<Citizen>,
+    person: PersonId,
+    before: Option<EntryId>,
+) -> Result<Looks, StoreError> {
+    let looks = put_together(deed, person, before, OWN).await?;
+    deed.record(Action::ExchangeLooksRead, Object::Person(person), Some(person), Why::Own).await?;
+    Ok(looks)
+}
+
+/// So many looks are a page for the citizen.
+const OWN: i64 = 100;
+
+async fn put_together<A: Actor>(
+    deed: &mut Deed<A>,
+    person: PersonId,
+    before: Option<EntryId>,
+    most: i64,
+) -> Result<Looks, StoreError> {
+    let own = format!("citizen/{person}");
     let rows = audit::looks_about(deed.tx(), person, before, most + 1).await?;
     let more = rows.len() > usize::try_from(most).unwrap_or(usize::MAX);
     let rows: Vec<_> = rows.into_iter().take(usize::try_from(most).unwrap_or(usize::MAX)).collect();
@@ -81,7 +111,7 @@ pub(super) async fn looks(
             looks.looks.push(Look {
                 id: row.id,
                 at: row.at,
-                institution: row.office.unwrap_or(row.actor),
+                institution: if row.actor == own { YOURSELF.to_owned() } else { row.office.unwrap_or(row.actor) },
                 unit: None,
                 purpose: row.purpose,
                 named: None,
@@ -110,9 +140,11 @@ pub(super) async fn looks(
             outcome: Some(asked.outcome.clone()),
         });
     }
-    deed.record(Action::ExchangeLooksRead, Object::Person(person), Some(person), Why::LookUp).await?;
     Ok(looks)
 }
+
+/// What stands in place of an institution where the citizen looked with the own card.
+pub(super) const YOURSELF: &str = "yourself";
 
 /// Returns the request that a record of the trail is about.
 fn request_of(object: &str) -> Option<RequestId> {
@@ -127,9 +159,9 @@ struct Named {
 }
 
 impl Named {
-    async fn of(
+    async fn of<A: Actor>(
         &mut self,
-        deed: &mut Deed<Officer>,
+        deed: &mut Deed<A>,
         partner: PartnerId,
         purpose: &str,
     ) -> Result<(String, Option<Purpose>), StoreError> {

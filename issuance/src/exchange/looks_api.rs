@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
 use super::ExchangeError;
-use super::looks::{self, Canary, Delay, Look, Order};
+use super::looks::{self, Canary, Delay, Look, Looks, Order};
 use crate::ground::ids::{DelayId, EntryId, OfficerId, PartnerId, PersonId};
 use crate::ground::text::SomeWords;
 use crate::ground::{Officer, Permission, moment};
@@ -42,7 +42,8 @@ struct LookView {
     /// The moment of the look.
     #[serde(with = "time::serde::rfc3339")]
     at: OffsetDateTime,
-    /// The authority; for the register itself, the code of its office.
+    /// The authority; for the register itself, the code of its office; `yourself` where the citizen looked with the own
+    /// card.
     institution: String,
     /// The unit of the authority that asked.
     unit: Option<String>,
@@ -64,7 +65,7 @@ struct LookView {
 
 /// A page of looks.
 #[derive(Serialize, ToSchema)]
-struct LooksView {
+pub(crate) struct LooksView {
     /// The newest first.
     looks: Vec<LookView>,
     /// So many more are told later, by order of a judge.
@@ -94,6 +95,13 @@ impl From<Look> for LookView {
     }
 }
 
+impl From<Looks> for LooksView {
+    fn from(page: Looks) -> Self {
+        let looks = page.looks.into_iter().map(LookView::from).collect();
+        Self { looks, delayed: page.delayed, before: page.before }
+    }
+}
+
 /// Looks on a page.
 const SHOWN: i64 = 100;
 
@@ -107,12 +115,7 @@ async fn looks_at_person(
     Named(id): Named<PersonId>,
     Parameters(Before { before }): Parameters<Before>,
 ) -> Looked<LooksView> {
-    desk.look(officer, async |deed| {
-        let page = looks::looks(deed, id, before, SHOWN).await?;
-        let looks = page.looks.into_iter().map(LookView::from).collect();
-        Ok::<_, ExchangeError>(LooksView { looks, delayed: page.delayed, before: page.before })
-    })
-    .await
+    desk.look(officer, async |deed| Ok::<_, ExchangeError>(looks::looks(deed, id, before, SHOWN).await?.into())).await
 }
 
 /// A judge's order.

@@ -35,6 +35,8 @@ pub use ask::{Answered, Asked, ask, erase_answers};
 pub use emergencies::{Emergencies, emergencies, emergency_of};
 pub use feed::{erase_notices, place_changes};
 pub use looks::{Alert, alerts, trail_of};
+pub(crate) use looks::{Looks, own_looks};
+pub(crate) use looks_api::LooksView;
 pub use model::{Field, Service};
 pub use oauth::{TokenSigner, is_issuer};
 pub(crate) use pages::pages;

@@ -83,6 +83,7 @@ fn in_words(look: Look, desk: &Desk, t: &'static Texts) -> Row {
     };
     let who = match of_partner {
         true => look.institution,
+        false if look.institution == looks::YOURSELF => t.looked.yourself.clone(),
         // The code of an office of the register; what the service itself did has none.
         false => fill(&t.looked.register, &[("office", &look.institution)]),
     };

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::Id;
-use super::ids::{OfficerId, PartnerId, PartnerSystemId, SessionId, StationId};
+use super::ids::{CardId, OfficerId, PartnerId, PartnerSystemId, PersonId, SessionId, StationId};
 use crate::store::{Record, StoreError};
 
 /// Code of an office of the authority: 1 to 16 of `a-z 0-9 -`. [`OfficeCode::national`] stands above all others.
@@ -336,11 +336,26 @@ pub struct Partner {
     pub name: String,
 }
 
+/// A citizen, by the card that is at a reader now and proved itself to the service.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Citizen {
+    /// The holder of the card.
+    pub person: PersonId,
+    /// The card.
+    pub card: CardId,
+    /// SHA-256 of the session's token.
+    pub session: [u8; 32],
+    /// True once the code was shown that the citizen set at the counter.
+    pub code_shown: bool,
+}
+
 /// The caller of a verb, as the audit trail names it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Caller {
     /// A caller who is not known: a public question.
     Anyone,
+    /// A citizen, in the own matter.
+    Citizen(PersonId),
     /// An officer.
     Officer(OfficerId, OfficeCode),
     /// A partner.
@@ -356,7 +371,7 @@ impl Caller {
     #[must_use]
     pub fn office(&self) -> Option<&OfficeCode> {
         match self {
-            Self::Anyone | Self::Partner(_) | Self::Service => None,
+            Self::Anyone | Self::Citizen(_) | Self::Partner(_) | Self::Service => None,
             Self::Officer(_, office) | Self::Station(_, office) => Some(office),
         }
     }
@@ -366,6 +381,7 @@ impl fmt::Display for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Anyone => f.write_str("anyone"),
+            Self::Citizen(id) => write!(f, "citizen/{id}"),
             Self::Officer(id, _) => write!(f, "officer/{id}"),
             Self::Partner(id) => write!(f, "partner/{id}"),
             Self::Service => f.write_str("service"),
@@ -440,6 +456,17 @@ impl Actor for Partner {
 
     fn standing(&self) -> Standing<'_> {
         Standing::Partner(self)
+    }
+}
+
+impl Actor for Citizen {
+    fn caller(&self) -> Caller {
+        Caller::Citizen(self.person)
+    }
+
+    /// The session is in memory, and the verb looks at the card itself in its own transaction.
+    fn standing(&self) -> Standing<'_> {
+        Standing::Free
     }
 }
 

@@ -77,6 +77,8 @@ pub mod of {
         List;
         /// A merge or a split of persons.
         Merge;
+        /// A log-in with a card.
+        LogIn;
         /// A notice to a citizen.
         Notice;
         /// An officer.
@@ -198,6 +200,8 @@ pub type QuarantinedId = Id<of::Quarantined>;
 pub type RecallId = Id<of::Recall>;
 /// Identifier of a request.
 pub type RequestId = Id<of::Request>;
+/// Identifier of a log-in with a card.
+pub type LogInId = Id<of::LogIn>;
 /// Identifier of a session.
 pub type SessionId = Id<of::Session>;
 /// Identifier of a station.

@@ -52,8 +52,20 @@ pub enum Matter {
         /// Why it cannot be kept.
         because: BookingGone,
     },
+    /// A code was set for the card at the counter.
+    CodeSet {
+        /// The day.
+        on: Date,
+    },
     /// The card was not fetched while it was kept.
     Destroyed,
+    /// The card was used to log in.
+    LoggedIn {
+        /// The day.
+        on: Date,
+        /// The State's civil time of the day.
+        at: Time,
+    },
     /// The card was not fetched.
     NotFetched {
         /// The last day on which the citizen may still come.
@@ -137,8 +149,12 @@ pub enum NoticeKind {
     BookingMoved,
     /// A booking cannot be kept.
     BookingToBeMoved,
+    /// A code was set for the card at the counter.
+    CodeSet,
     /// The card was not fetched while it was kept.
     Destroyed,
+    /// The card was used to log in.
+    LoggedIn,
     /// The card was not fetched.
     NotFetched,
     /// Another office has the application from now on.
@@ -160,7 +176,9 @@ words! {
         AppealReceived = "appeal-received",
         BookingMoved = "booking-moved",
         BookingToBeMoved = "booking-to-be-moved",
+        CodeSet = "code-set",
         Destroyed = "destroyed",
+        LoggedIn = "logged-in",
         NotFetched = "not-fetched",
         OfficeMoved = "office-moved",
         Ready = "ready",
@@ -240,7 +258,9 @@ impl Matter {
             Self::AppealReceived { .. } => NoticeKind::AppealReceived,
             Self::BookingMoved { .. } => NoticeKind::BookingMoved,
             Self::BookingToBeMoved { .. } => NoticeKind::BookingToBeMoved,
+            Self::CodeSet { .. } => NoticeKind::CodeSet,
             Self::Destroyed => NoticeKind::Destroyed,
+            Self::LoggedIn { .. } => NoticeKind::LoggedIn,
             Self::NotFetched { .. } => NoticeKind::NotFetched,
             Self::OfficeMoved { .. } => NoticeKind::OfficeMoved,
             Self::Ready { .. } => NoticeKind::Ready,

@@ -4,7 +4,9 @@
 use rand::Rng as _;
 use thiserror::Error;
 
-use super::model::{Addresses, Channel, Contact, Language, Matter, Notice, NoticeState, Subject, Text, is_phone};
+use super::model::{
+    Addresses, Channel, Contact, Language, Matter, Notice, NoticeKind, NoticeState, Subject, Text, is_phone,
+};
 use super::texts::{self, Of};
 use super::{Letter, Notices, mail, store};
 use crate::deed::{Action, Deed, Entry, Object, Occasion, Purpose};
@@ -181,7 +183,8 @@ pub(super) async fn overtaken<A: Actor>(
     if believed(dead)? {
         return Ok(Some(NoticeState::RecipientDead));
     }
-    if store::has_newer(deed.tx(), notice).await? {
+    // Each log-in is told of, whatever came after it.
+    if notice.kind != NoticeKind::LoggedIn && store::has_newer(deed.tx(), notice).await? {
         return Ok(Some(NoticeState::Overtaken));
     }
     for teller in notices.tellers.iter() {

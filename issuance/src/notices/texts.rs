@@ -62,8 +62,12 @@ const fn title(matter: &Matter, vi: bool) -> &'static str {
         (Matter::BookingMoved { .. }, false) => "Your booking has another time",
         (Matter::BookingToBeMoved { .. }, true) => "về việc lịch hẹn làm thẻ Căn cước công dân phải thay đổi",
         (Matter::BookingToBeMoved { .. }, false) => "Your booking cannot be kept",
+        (Matter::CodeSet { .. }, true) => "về việc đặt mã cho thẻ Căn cước công dân",
+        (Matter::CodeSet { .. }, false) => "A code was set for your identity card",
         (Matter::Destroyed, true) => "về việc thu hồi thẻ Căn cước công dân không được nhận",
         (Matter::Destroyed, false) => "Your identity card is revoked: it was not fetched",
+        (Matter::LoggedIn { .. }, true) => "về việc đăng nhập bằng thẻ Căn cước công dân",
+        (Matter::LoggedIn { .. }, false) => "Your identity card was used to log in",
         (Matter::NotFetched { .. }, true) => "về việc chưa đến nhận thẻ Căn cước công dân",
         (Matter::NotFetched { .. }, false) => "Your identity card was not fetched",
         (Matter::OfficeMoved { .. }, true) => "về việc chuyển hồ sơ đến đơn vị khác",
@@ -136,6 +140,28 @@ fn say(body: &mut String, matter: &Matter, vi: bool) {
         Matter::Destroyed => write!(
             body,
             "\nYour card was not fetched in time: it is revoked and will be destroyed. You may apply again.\n"
+        ),
+        Matter::CodeSet { on } if vi => write!(
+            body,
+            "Ngày: {}\n\nMột mã đã được đặt tại quầy cho thẻ Căn cước công dân của Ông/Bà. Nếu không phải Ông/Bà đặt, đề nghị báo ngay cho đơn vị.\n",
+            day(*on)
+        ),
+        Matter::CodeSet { on } => write!(
+            body,
+            "Day: {}\n\nA code was set at the counter for your identity card. If you did not choose it, please tell the office at once.\n",
+            day(*on)
+        ),
+        Matter::LoggedIn { on, at } if vi => write!(
+            body,
+            "Thời gian: {} ngày {}\n\nThẻ Căn cước công dân của Ông/Bà đã được dùng để đăng nhập. Nếu không phải Ông/Bà đăng nhập, đề nghị khóa thẻ ngay hoặc báo mất thẻ tại bất kỳ đơn vị cấp căn cước nào.\n",
+            hour(*at),
+            day(*on)
+        ),
+        Matter::LoggedIn { on, at } => write!(
+            body,
+            "Time: {} on {}\n\nYour identity card was used to log in. If it was not you, lock the card at once, or report it as lost at any office.\n",
+            hour(*at),
+            day(*on)
         ),
         Matter::NotFetched { until } if vi => write!(
             body,
@@ -270,9 +296,21 @@ fn short(matter: &Matter, vi: bool, office: &OfficeCode, reference: &str) -> Str
         (Matter::BookingToBeMoved { number, day: on, .. }, false) => {
             format!("CCCD {reference}: Booking {number} of {}, office {office}, must be moved. Please ask.", day(*on))
         }
+        (Matter::CodeSet { on }, true) => {
+            format!("CCCD {reference}: Da dat ma cho the ngay {}. Neu khong phai Ong/Ba, lien he {office}.", day(*on))
+        }
+        (Matter::CodeSet { on }, false) => {
+            format!("CCCD {reference}: A code was set for your card on {}. If not by you, tell {office}.", day(*on))
+        }
         (Matter::Destroyed, true) => format!("CCCD {reference}: The khong duoc nhan da bi thu hoi. Lien he {office}."),
         (Matter::Destroyed, false) => {
             format!("CCCD {reference}: Your card was not fetched and is revoked. Please ask office {office}.")
+        }
+        (Matter::LoggedIn { on, at }, true) => {
+            format!("CCCD {reference}: The da dang nhap {} {}. Neu khong phai Ong/Ba, khoa the.", hour(*at), day(*on))
+        }
+        (Matter::LoggedIn { on, at }, false) => {
+            format!("CCCD {reference}: Your card logged in at {} on {}. If not you, lock it.", hour(*at), day(*on))
         }
         (Matter::NotFetched { until }, true) => {
             format!("CCCD {reference}: The chua duoc nhan. Han cuoi {} tai {office}.", day(*until))
@@ -348,7 +386,9 @@ mod tests {
             gone(BookingGone::DayClosed),
             gone(BookingGone::HoursChanged),
             gone(BookingGone::OfficeClosed),
+            Matter::CodeSet { on: until },
             Matter::Destroyed,
+            Matter::LoggedIn { on: until, at: time!(07:30) },
             Matter::NotFetched { until },
             Matter::OfficeMoved { until },
             Matter::Ready { until },

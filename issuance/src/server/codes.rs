@@ -17,6 +17,7 @@ pub(super) fn of(right: Right, method: &Method, path: &str, operation: &Operatio
     }
     match right {
         Right::Anyone => {}
+        Right::Citizen => codes.push(C::CitizenSessionNeeded),
         Right::SignedIn => codes.extend([C::PasswordChangeNeeded, C::SecondFactorNeeded, C::SessionNeeded]),
         Right::Officer(_) => {
             codes.extend([C::PasswordChangeNeeded, C::RoleMissing, C::SecondFactorNeeded, C::SessionNeeded]);
@@ -82,6 +83,32 @@ const QUESTION: &[C] = &[
 
 /// The codes of verbs: method, path, codes.
 pub(super) const VERBS: &[(&str, &str, &[C])] = &[
+    (
+        "POST",
+        "/api/v1/citizen/log-ins",
+        &[C::CardAltered, C::CardNotInForce, C::CardNotOfState, C::CardUnproved, C::LogInBusy],
+    ),
+    (
+        "POST",
+        "/api/v1/citizen/log-ins/{id}/steps",
+        &[C::CardNotInForce, C::CardUnproved, C::CitizenSessionNeeded, C::LogInBusy, C::LogInUnknown],
+    ),
+    ("GET", "/api/v1/citizen/card", &[C::CardNotInForce]),
+    ("POST", "/api/v1/citizen/card/lock", &[C::CardNotInForce, C::CardStatusDoesNotAllow]),
+    ("GET", "/api/v1/citizen/looks/count", &[C::CardNotInForce]),
+    (
+        "POST",
+        "/api/v1/cards/{id}/citizen-code",
+        &[C::CardNotInForce, C::CardUnknown, C::CitizenCodeUnfit, C::OtherOffice],
+    ),
+    (
+        "POST",
+        "/api/v1/citizen/code",
+        &[C::CardNotInForce, C::CitizenCodeLocked, C::CitizenCodeUnset, C::CitizenCodeWrong],
+    ),
+    ("GET", "/api/v1/citizen/record", &[C::CardNotInForce, C::CitizenCodeNeeded]),
+    ("GET", "/api/v1/citizen/looks", &[C::CardNotInForce, C::CitizenCodeNeeded]),
+    ("GET", "/api/v1/citizen/applications", &[C::CardNotInForce, C::CitizenCodeNeeded]),
     ("POST", "/api/v1/sessions", &[C::CredentialsWrong, C::SignInLocked]),
     ("POST", "/api/v1/password", &[C::OneTimeTokenUnfit, C::PasswordUnfit, C::SignInLocked]),
     ("POST", "/api/v1/me/password", &[C::CredentialsWrong, C::PasswordUnfit, C::SignInLocked]),

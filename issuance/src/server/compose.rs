@@ -11,6 +11,7 @@ use crate::access::{Access, FirstOfficerError, make_first_officer, note_certifie
 use crate::applications::Counter;
 use crate::bookings::Bookings;
 use crate::cards::CardProfile;
+use crate::citizens::Citizens;
 use crate::dashboards::Dashboards;
 use crate::deed::{DeedError, Deeds};
 use crate::exchange::{AnswerSigner, AnswerSignerError, Exchange, TokenSigner};
@@ -28,8 +29,8 @@ use crate::store::{Db, Migration, RowKey, Sealed, StoreError, Tx};
 use crate::trust::Trust;
 use crate::web::{self, Desk, Readiness};
 use crate::{
-    access, applications, bookings, cards, deed, exchange, holds, jobs, keys, notices, numbering, offices, population,
-    production, retention, trust,
+    access, applications, bookings, cards, citizens, deed, exchange, holds, jobs, keys, notices, numbering, offices,
+    population, production, retention, trust,
 };
 
 /// The state of each office; a handler asks for the one that it needs.
@@ -63,6 +64,8 @@ pub struct Offices {
     pub cards: cards::Settings,
     /// What other authorities ask.
     pub exchange: Exchange,
+    /// Citizens who log in with the card.
+    pub citizens: Citizens,
     /// What is kept no longer.
     pub retention: retention::Settings,
     /// The signing keys.
@@ -101,6 +104,7 @@ pub fn migrations() -> Vec<&'static Migration> {
         production::MIGRATIONS,
         trust::MIGRATIONS,
         exchange::MIGRATIONS,
+        citizens::MIGRATIONS,
     ]
     .into_iter()
     .flatten()
@@ -110,7 +114,7 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 52] = [
+pub const SEALED: [&Sealed; 53] = [
     &access::OFFICER,
     &access::STATION,
     &cards::CARD,
@@ -163,6 +167,7 @@ pub const SEALED: [&Sealed; 52] = [
     &exchange::EMERGENCY_LOOK,
     &exchange::EXCHANGE_REPORT,
     &applications::FINGERPRINT_CARD,
+    &citizens::CITIZEN_CODE,
 ];
 
 /// Opens the keys of the folder, which must be the authority's that the settings name.
@@ -414,6 +419,7 @@ impl Offices {
         let counter =
             Counter::new(settings.applications.clone(), objects.clone(), register.clone(), Arc::clone(&profile))
                 .with_body_check(settings.production.body_check);
+        let access = Access::new(settings.access.clone(), TlsAuthority::open(&store)?);
         let watch = Watch::new(settings, store.clone(), installation.id());
         Ok(Self {
             metrics: Metrics::new(deeds.db().clone(), watch.clone(), settings.metrics_listen.is_some()),
@@ -422,7 +428,7 @@ impl Offices {
             pages: settings.pages,
             cards: settings.cards.clone(),
             dashboards: Dashboards::default(),
-            access: Access::new(settings.access.clone(), TlsAuthority::open(&store)?),
+            access: access.clone(),
             numbers: numbers.clone(),
             notices: Notices::new(settings.notices.clone(), register.clone())
                 .asking(vec![Arc::new(counter.clone()), Arc::new(bookings)]),
@@ -436,6 +442,7 @@ impl Offices {
                 TokenSigner::open(&store, deeds.source().now())?,
                 numbers,
             ),
+            citizens: Citizens::new(settings.citizens, access, settings.cards.clone(), signer.clone(), crl.clone()),
             retention: settings.retention.clone(),
             trust: Trust::new(settings.trust.clone(), signer.clone(), crl.clone()),
             watch,

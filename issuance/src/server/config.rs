@@ -16,8 +16,8 @@ use crate::cards::CardProfile;
 use crate::keys::Authority;
 use crate::offices::holidays::Holidays;
 use crate::{
-    access, applications, bookings, cards, exchange, keys, notices, numbering, population, production, retention,
-    trust, web,
+    access, applications, bookings, cards, citizens, exchange, keys, notices, numbering, population, production,
+    retention, trust, web,
 };
 
 /// Everything that `issuance.toml` can say. A key that it leaves out has its default; an unknown one is refused.
@@ -81,6 +81,8 @@ pub struct Config {
     pub trust: trust::Settings,
     /// What other authorities ask.
     pub exchange: exchange::Settings,
+    /// Citizens who log in with the card.
+    pub citizens: citizens::Settings,
     /// What is kept no longer.
     pub retention: retention::Settings,
     /// Where backups and the archive go, and who can open them.
@@ -136,6 +138,7 @@ impl Default for Config {
             cards: defaults.cards,
             trust: defaults.trust,
             exchange: defaults.exchange,
+            citizens: defaults.citizens,
             retention: defaults.retention,
             backup: Backup::default(),
         }
@@ -301,6 +304,7 @@ impl Config {
             cards: self.cards.clone(),
             trust: self.trust.clone(),
             exchange: self.exchange.clone(),
+            citizens: self.citizens,
             retention: self.retention.clone(),
             archive: self.backup.archive.clone(),
             ..Settings::new(data)
@@ -432,6 +436,11 @@ impl Config {
         let reviewed = exchange.emergency_reviewed_within.whole_hours() > 0;
         must(reviewed, "exchange.emergency_reviewed_within", "must be at least an hour")?;
         must(exchange.clocks_differ.whole_seconds() > 0, "exchange.clocks_differ", "must be more than nothing")?;
+        let citizens = &self.citizens;
+        let short = |span: time::Duration| (1..=3600).contains(&span.whole_seconds());
+        must(short(citizens.log_in_within), "citizens.log_in_within", "must be 1s to 1h")?;
+        must(short(citizens.answer_within), "citizens.answer_within", "must be 1s to 1h")?;
+        must(short(citizens.session), "citizens.session", "must be 1s to 1h")?;
         must(self.retention.batch > 0, "retention.batch", "must be at least 1")?;
         let (answers, retention) = (self.retention.answers.term, &self.retention);
         must(answers.whole_days() >= 1, "retention.answers.term", "must be at least 1day: repeats come late")?;

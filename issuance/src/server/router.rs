@@ -11,6 +11,7 @@ use axum::http::{HeaderValue, Method, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
+use crypto::log_in::protocol::SESSION_HEADER;
 use crypto::perso::problem::ProblemCode;
 use crypto::perso::protocol::{AUTHORITIES, version};
 use rand::Rng as _;
@@ -21,7 +22,7 @@ use tracing::field::Empty;
 use utoipa::OpenApi;
 use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Header, OpenApi as OpenApiDocument, RefOr, Required};
 use utoipa_axum::routes;
 
@@ -37,8 +38,8 @@ use crate::web::{
     refuse_oversized_body,
 };
 use crate::{
-    access, applications, audit, bookings, cards, exchange, notices, numbering, offices, population, production,
-    retention, trust,
+    access, applications, audit, bookings, cards, citizens, exchange, notices, numbering, offices, population,
+    production, retention, trust,
 };
 
 /// Title and security of the document; the paths come from the offices.
@@ -59,6 +60,7 @@ use crate::{
         (name = "reference", description = "Tables of codes."),
         (name = "partners", description = "Other authorities that ask the register, and their systems."),
         (name = "agreements", description = "What they may ask, and for what purposes."),
+        (name = "citizens", description = "A citizen's own matters, with the card at a reader."),
         (name = "exchange", description = "What partners ask, and are told: signed, and no more than agreed."),
         (name = "retention", description = "Legal holds: what must not be erased."),
         (name = "service", description = "The service itself."),
@@ -97,6 +99,7 @@ fn offices() -> Routes<Offices> {
         .merge(production::routes())
         .merge(trust::routes())
         .merge(exchange::routes())
+        .merge(citizens::routes())
         .merge(retention::routes())
 }
 
@@ -133,6 +136,9 @@ pub fn document() -> OpenApiDocument {
     let description = Some("Client certificate from POST /api/v1/stations.".to_owned());
     let mutual = SecurityScheme::MutualTls { description, deprecated: None, extensions: None };
     components.add_security_scheme("station", mutual);
+    let description = "POST /api/v1/citizen/log-ins and its steps give the token, while the card is at the reader.";
+    let session = ApiKeyValue::with_description(SESSION_HEADER, description);
+    components.add_security_scheme("citizen", SecurityScheme::ApiKey(ApiKey::Header(session)));
     let description = Some("Client certificate of a partner's system, confirmed by a second officer.".to_owned());
     let mutual = SecurityScheme::MutualTls { description, deprecated: None, extensions: None };
     components.add_security_scheme("partner", mutual);
@@ -143,6 +149,7 @@ pub fn document() -> OpenApiDocument {
             match right {
                 // Said, not left out: a reader must not take it for forgotten.
                 None | Some(Right::Anyone) => operation.security = Some(Vec::new()),
+                Some(Right::Citizen) => operation.security = Some(vec![SecurityRequirement::new("citizen", none)]),
                 Some(Right::SignedIn) => operation.security = Some(vec![SecurityRequirement::new("officer", none)]),
                 Some(Right::Partner) => operation.security = Some(vec![SecurityRequirement::new("partner", none)]),
                 Some(Right::Station) => operation.security = Some(vec![SecurityRequirement::new("station", none)]),
@@ -266,7 +273,8 @@ fn closed_lists(document: &mut OpenApiDocument) {
 /// Returns the service: each route behind the gate of [`access`], each request with an id, each problem with its body.
 pub fn router(state: Offices) -> Router {
     let (routes, _, rights) = offices().split();
-    let guard = Gate::new(state.access.clone(), state.deeds().clone(), rights);
+    let sessions = state.citizens.sessions();
+    let guard = Gate::new(state.access.clone(), state.deeds().clone(), sessions.clone(), rights);
     let mut versioned = routes
         .fallback(async || Problem::new(ProblemCode::NoSuchPath))
         .method_not_allowed_fallback(async || Problem::new(ProblemCode::MethodNotAllowed))
@@ -284,7 +292,7 @@ pub fn router(state: Offices) -> Router {
     if state.pages.enabled {
         let (routes, rights, takes_files) = pages::pages().split();
         uploads = takes_files;
-        let guard = Gate::new(state.access.clone(), state.deeds().clone(), rights);
+        let guard = Gate::new(state.access.clone(), state.deeds().clone(), sessions, rights);
         let paged = routes
             .method_not_allowed_fallback(async || Problem::new(ProblemCode::MethodNotAllowed))
             .layer(middleware::from_fn(refuse_oversized_body))

@@ -11,8 +11,8 @@ use crate::cards::CardProfile;
 use crate::keys::Authority;
 use crate::offices::holidays::Holidays;
 use crate::{
-    access, applications, bookings, cards, exchange, keys, notices, numbering, population, production, retention,
-    trust, web,
+    access, applications, bookings, cards, citizens, exchange, keys, notices, numbering, population, production,
+    retention, trust, web,
 };
 
 /// Limits of connections, so that a stranger does not stop the service.
@@ -122,6 +122,8 @@ pub struct Settings {
     pub trust: trust::Settings,
     /// What other authorities ask.
     pub exchange: exchange::Settings,
+    /// Citizens who log in with the card.
+    pub citizens: citizens::Settings,
     /// What is kept no longer.
     pub retention: retention::Settings,
     /// The folder of the archive of `SQLite`'s log, where the configuration names one.
@@ -162,6 +164,7 @@ impl Settings {
             cards: cards::Settings::default(),
             trust: trust::Settings::default(),
             exchange: exchange::Settings::default(),
+            citizens: citizens::Settings::default(),
             retention: retention::Settings::default(),
             archive: None,
             lock_timeout: None,

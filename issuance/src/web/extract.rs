@@ -14,7 +14,7 @@ use utoipa::IntoParams;
 use super::Problem;
 use super::write::body_of;
 use crate::deed::{Occasion, Purpose};
-use crate::ground::actor::Partner;
+use crate::ground::actor::{Citizen, Partner};
 use crate::ground::ids::ApplicationId;
 use crate::ground::text::Words;
 use crate::ground::{Officer, Station};
@@ -163,7 +163,7 @@ macro_rules! known_by_the_gate {
         }
     )* };
 }
-known_by_the_gate!(Officer, Partner, Station);
+known_by_the_gate!(Citizen, Officer, Partner, Station);
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,7 @@
 //! The least chip that can be personalized: counter, keys, files, in memory.
 
+use std::sync::Arc;
+
 use crypto::apdu::{Command, Response, Status};
 use crypto::command::generate_key_pair::{GenerateKeyPair, KeyUse, encode_public_key};
 use crypto::command::put_key::PutKey;
@@ -24,7 +26,7 @@ pub struct Chip {
     counter: u32,
     rng: ChaCha20Rng,
     active_auth: Option<PrivateKey>,
-    chip_auth: Option<PrivateKey>,
+    pub chip_auth: Option<Arc<PrivateKey>>,
     stream: Collector,
     pub files: Vec<(File, Vec<u8>)>,
     opening: Option<Opening>,
@@ -121,7 +123,7 @@ impl Chip {
                 let public = encode_public_key(&key.public());
                 match asked.key_use {
                     KeyUse::ActiveAuthentication => self.active_auth = Some(key),
-                    KeyUse::ChipAuthentication => self.chip_auth = Some(key),
+                    KeyUse::ChipAuthentication => self.chip_auth = Some(Arc::new(key)),
                 }
                 Response::success(public)
             }
@@ -150,7 +152,7 @@ impl Chip {
             life_cycle: self.life_cycle,
             digest: digest(self.files.iter().map(|(file, content)| (*file, &content[..]))),
             active_auth: self.active_auth.as_ref().map(PrivateKey::public),
-            chip_auth: self.chip_auth.as_ref().map(PrivateKey::public),
+            chip_auth: self.chip_auth.as_ref().map(|key| key.public()),
         }
     }
 }

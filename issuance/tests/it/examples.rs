@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use crypto::identity::CardSerial;
 use crypto::lds::{DataGroup, Dg1, Dg13, File};
+use crypto::log_in::protocol::Wanted as WantedOfChip;
 use crypto::perso::{self, protocol};
 use crypto::scp03::MasterKey;
 use issuance::applications::APPLICATION;
@@ -23,6 +24,7 @@ use issuance::{args, server, sql};
 use serde_json::{Map, Value, json};
 
 use crate::chip::Chip;
+use crate::citizens::{self, AtReader};
 use crate::deadlines::TwoPlaces;
 use crate::document::{DOCUMENT, fits, operation};
 use crate::factors::{enrols, granted, signs_in_with};
@@ -112,6 +114,36 @@ impl Walk {
     async fn post(&mut self, caller: &Caller, path: &str, body: Value) -> Value {
         Box::pin(self.asks(caller, "POST", path, Some(body))).await.body
     }
+}
+
+/// A citizen with the own card at a reader: every route that card and code open.
+async fn own_matters(house: &House, walk: &mut Walk, counter: &Caller, (card, chip): (&str, &Chip)) {
+    walk.post(counter, &format!("{card}/citizen-code"), json!({"code": "280519"})).await;
+    let own = |what: &str| format!("/api/v1/citizen/{what}");
+    let citizen = logged_in(house, walk, chip).await;
+    for what in ["card", "looks/count"] {
+        walk.get(&citizen, &own(what)).await;
+    }
+    walk.post(&citizen, &own("code"), json!({"code": "280519"})).await;
+    for what in ["record", "looks", "applications"] {
+        walk.get(&citizen, &own(what)).await;
+    }
+    Box::pin(walk.asks(&citizen, "DELETE", &own("session"), None)).await;
+    let citizen = logged_in(house, walk, chip).await;
+    walk.post(&citizen, &own("card/lock"), json!({})).await;
+}
+
+/// Carries the log-in of a card. Returns the citizen.
+async fn logged_in(house: &House, walk: &mut Walk, chip: &Chip) -> Caller {
+    let (agent, mut reader) = (house.anyone(), AtReader::new(chip));
+    let begin = serde_json::to_value(citizens::begin(chip)).unwrap();
+    let mut said = walk.post(&agent, "/api/v1/citizen/log-ins", begin).await;
+    while said["session"].is_null() {
+        let wanted: WantedOfChip = serde_json::from_value(said).unwrap();
+        let answer = serde_json::to_value(reader.answers(&wanted)).unwrap();
+        said = walk.post(&agent, &format!("/api/v1/citizen/log-ins/{}/steps", wanted.log_in), answer).await;
+    }
+    citizens::with_session(house, said["session"]["token"].as_str().unwrap())
 }
 
 /// An office is dissolved, and another takes its place.
@@ -551,6 +583,10 @@ async fn citizens(house: &House, walk: &mut Walk, people: &People) {
     let lost = json!({"reported_by": "holder", "grounds": "left on a bus"});
     walk.post(counter, &format!("{card}/loss"), lost).await;
     walk.post(capture, &format!("{card}/loss/undoing"), json!({"grounds": "found"})).await;
+    walk.post(other_counter, &format!("{card}/loss/undoing/confirmation"), json!({})).await;
+
+    Box::pin(own_matters(house, walk, counter, (&card, &chip))).await;
+    walk.post(capture, &format!("{card}/loss/undoing"), json!({"grounds": "locked by mistake"})).await;
     walk.post(other_counter, &format!("{card}/loss/undoing/confirmation"), json!({})).await;
 
     Box::pin(never_fetched(house, walk, people, &person)).await;

@@ -7,7 +7,7 @@ use crypto::identity::Date;
 use crypto::perso::{Purpose, Record};
 use issuance::applications::deadlines::Terms;
 use issuance::applications::model::{Approval, ChangeReason, Hold, HoldReason, Kind, ReissueReason, Stage};
-use issuance::cards::model::{Revocation, Status};
+use issuance::cards::model::{Loss, Reported, Revocation, Status};
 use issuance::ground::{Decision, Role};
 use issuance::population::history::{Evidence, FieldChange, Form};
 use issuance::population::model::{Finding, MaritalStatus, Person};
@@ -70,6 +70,7 @@ const KINDS: Variants<Kind> = variants! {
 const STATUSES: Variants<Status> = variants! {
     Status::Personalized => "personalized",
     Status::Active { .. } => "active",
+    Status::Suspended { loss: Loss { reported: Reported { by: None, .. }, .. }, .. } => "suspended-by-holder",
     Status::Suspended { undo: None, .. } => "suspended",
     Status::Suspended { undo: Some(_), .. } => "suspended-undo-proposed",
     Status::Revoked { reason: Revocation::HolderDied, .. } => "revoked-holder-died",

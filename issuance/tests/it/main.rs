@@ -17,6 +17,7 @@ mod campaign;
 mod card_batches;
 mod chip;
 mod chip_keys;
+mod citizens;
 mod civil_day;
 mod claims;
 mod configuration;

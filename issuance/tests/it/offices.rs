@@ -30,6 +30,7 @@ use time::{OffsetDateTime, UtcOffset};
 use zeroize::Zeroizing;
 
 use crate::chip::Chip;
+use crate::house::House;
 
 pub struct Offices {
     pub state: server::Offices,
@@ -84,6 +85,23 @@ pub(crate) use lives;
 impl Offices {
     pub async fn open(database: Option<String>) -> Self {
         Self::open_with(database, InitOptions::default()).await
+    }
+
+    /// The people of a house that is open, with a chip's maker as there.
+    pub async fn of(house: &House) -> Self {
+        let state = house.service.offices().clone();
+        let deeds = state.deeds();
+        Self {
+            registrar: appoint(deeds, Role::Registrar).await,
+            capture: appoint(deeds, Role::Capture).await,
+            approver: appoint(deeds, Role::Approver).await,
+            stock: appoint(deeds, Role::Stock).await,
+            counter: appoint(deeds, Role::HandOver).await,
+            station: enrol(deeds, "counter-1").await,
+            clock: house.clock.clone(),
+            data: tempfile::tempdir().unwrap(),
+            state,
+        }
     }
 
     /// What is counted as it changes is what the rows say, before and after it is added up.

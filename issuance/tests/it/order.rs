@@ -27,6 +27,7 @@ const ORDER: &[&str] = &[
     "production",
     "trust",
     "exchange",
+    "citizens",
     "retention",
     "dashboards",
     "server",

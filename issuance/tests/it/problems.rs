@@ -107,6 +107,7 @@ async fn no_path_is_refused_but_by_a_problem_document() {
             let caller = match right {
                 Right::Anyone => &anyone,
                 Right::Officer(_) | Right::SignedIn => &every,
+                Right::Citizen => panic!("{path}: a citizen names nothing"),
                 Right::Partner => &partner,
                 Right::Station => &station,
             };

@@ -15,6 +15,8 @@ use crate::pages::{Browser, Sheet};
 enum Who {
     /// Every caller, known or not.
     Anyone,
+    /// Citizens whose card is at a reader.
+    Citizens,
     /// Officers with one of these roles.
     Officers(&'static [Role]),
     /// Systems of partners, and no officer.
@@ -24,7 +26,7 @@ enum Who {
     /// Enrolled stations, and no officer.
     Stations,
 }
-use Who::{Anyone, Officers, Partners, SignedIn, Stations};
+use Who::{Anyone, Citizens, Officers, Partners, SignedIn, Stations};
 
 /// Who may call what. Written by hand from the division of work in Circulars 59/2021/TT-BCA (Art. 11) and
 /// 60/2021/TT-BCA (Art. 6, 7 and 11), and not from the program: a permission that is given to another role there, or a
@@ -47,6 +49,19 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("GET", "/api/v1/trust-bundle", Anyone),
     ("GET", "/api/v1/card-status/{sod_sha256}", Anyone),
     ("POST", "/api/v1/sessions", Anyone),
+    // A citizen with the own card: the chip proves itself step by step, and opens a session while it answers.
+    ("POST", "/api/v1/citizen/log-ins", Anyone),
+    ("POST", "/api/v1/citizen/log-ins/{id}/steps", Anyone),
+    ("GET", "/api/v1/citizen/card", Citizens),
+    ("POST", "/api/v1/citizen/card/lock", Citizens),
+    ("GET", "/api/v1/citizen/looks/count", Citizens),
+    ("DELETE", "/api/v1/citizen/session", Citizens),
+    ("POST", "/api/v1/citizen/code", Citizens),
+    ("GET", "/api/v1/citizen/record", Citizens),
+    ("GET", "/api/v1/citizen/looks", Citizens),
+    ("GET", "/api/v1/citizen/applications", Citizens),
+    // The officer who returns cards has the citizen and the card at the counter.
+    ("POST", "/api/v1/cards/{id}/citizen-code", Officers(&[HandOver])),
     ("DELETE", "/api/v1/sessions/current", SignedIn),
     // Other authorities: joined by the national office, with a data protection officer among the two.
     ("GET", "/api/v1/partners", Officers(&[Admin, DataProtection])),
@@ -539,7 +554,7 @@ async fn each_page_for_each_role() {
             let may = match who {
                 Officers(roles) => role.is_some_and(|role| roles.contains(&role)),
                 Anyone | SignedIn => true,
-                Partners | Stations => false,
+                Citizens | Partners | Stations => false,
             };
             assert_eq!((barred, door), (!may, false), "{method} {path} by {role:?}: {} {}", said.status, said.text);
         }
@@ -582,6 +597,7 @@ fn the_document_names_the_same_routes_and_who_may_call_them() {
         let names = |roles: &[Role]| roles.iter().map(|role| role.name()).collect::<Vec<_>>();
         let security = match who {
             Anyone => json!([]),
+            Citizens => json!([{"citizen": []}]),
             Officers(roles) => json!([{"officer": names(roles)}]),
             SignedIn => json!([{"officer": []}]),
             Partners => json!([{"partner": []}]),
@@ -649,6 +665,7 @@ async fn each_route_for_each_role() {
         for (role, officer) in &officers {
             let expected = match who {
                 Anyone | SignedIn => Gate::Passed,
+                Citizens => barred("citizen-session-needed"),
                 Officers(roles) if role.is_some_and(|role| roles.contains(&role)) => Gate::Passed,
                 Officers(_) => barred("role-missing"),
                 Partners => barred("partner-certificate-needed"),
@@ -658,6 +675,7 @@ async fn each_route_for_each_role() {
         }
         let (by_station, by_anyone) = match who {
             Anyone => (Gate::Passed, Gate::Passed),
+            Citizens => (barred("citizen-session-needed"), barred("citizen-session-needed")),
             Officers(_) | SignedIn => (barred("session-needed"), barred("session-needed")),
             Partners => (barred("partner-certificate-unfit"), barred("partner-certificate-needed")),
             Stations => (Gate::Passed, barred("station-certificate-needed")),

@@ -160,6 +160,7 @@ mod tampered {
             ("emergency_look", 0),
             ("exchange_report", 0),
             ("fingerprint_card", 0),
+            ("citizen_code", 0),
         ];
         assert_eq!(verified.tables, tables);
         let (code, said) = verify_command(offices, database.as_deref());

@@ -319,6 +319,7 @@ const OUTSIDE: &[(&str, usize, &str)] = &[
     ("select stock_box by ended_at, from_office, received_at, to_office", 2, ENDS),
     ("select stock_case by from_office, office, state", 2, ENDS),
     ("select audit_entry by object, person_id", 1, BY_ID),
+    ("select citizen_code by nothing", 1, WALK),
     ("select exchange_delay by id", 1, BY_ID),
     ("select exchange_delay by nothing", 1, WALK),
     ("select exchange_report by id", 1, BY_ID),

@@ -316,6 +316,7 @@ const AS_IT_CAME: &[(&str, &str, &str)] = &[
     ("NewStation", "csr_pem", "its length is checked, and it is no text for people"),
     ("NewSystem", "csr_pem", "its length is checked, and it is no text for people"),
     ("FingerprintGiven", "image", "base64; decoded within the limit of a body"),
+    ("CitizenCode", "code", "6 to 12 digits, and hashed"),
     ("Grant", "purpose", "one of the purposes that two officers confirmed"),
     ("Grant", "provinces", "three digits each"),
     ("AnswerKey", "", "read from our own folder, and answered"),

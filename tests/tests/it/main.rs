@@ -6,6 +6,7 @@ mod architecture;
 mod bad_input;
 mod bench;
 mod by_hand;
+mod citizen_log_in;
 mod command_lines;
 mod crashes;
 mod day;

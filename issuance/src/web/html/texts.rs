@@ -92,7 +92,7 @@ texts! {
             anyone acting
         }
         looked: LookedTexts {
-            title lead link back caption told_at delayed none none_says at who purpose what came register refused older
+            title lead link back caption told_at delayed none none_says at who purpose what came register refused older yourself
             recorded
         }
         handing: HandingTexts {

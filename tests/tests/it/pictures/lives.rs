@@ -162,7 +162,7 @@ fn stock() -> Life {
 
 fn card() -> Life {
     let loss = || Loss {
-        reported: by(4),
+        reported: by(4).into(),
         by_holder: true,
         grounds: "g".into(),
         until: datetime!(2026-12-03 08:00 UTC),

@@ -1,0 +1,191 @@
+//! The code that a citizen set at the counter, for what the card alone does not open: kept as a password is, and
+//! throttled by the service. The number on the front of the card is no secret, and the chip signs for any terminal.
+
+use time::Duration;
+use zeroize::Zeroizing;
+
+use super::steps::own_card;
+use super::{CitizenError, Citizens, store};
+use crate::cards;
+use crate::deed::{Action, Deed, Deeds, Entry, Object, Purpose};
+use crate::ground::actor::Citizen;
+use crate::ground::ids::CardId;
+use crate::ground::{Decision, Officer, Secrets};
+use crate::notices::model::Matter;
+use crate::notices::{self, Case};
+use crate::web::Origin;
+
+/// A code as it is kept.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Code {
+    /// The card that it is for.
+    pub card: CardId,
+    /// Hash, as a PHC string.
+    pub hash: String,
+    /// The officer at whose counter it was set, and when.
+    pub set: Decision,
+    /// Wrong codes since the last right one.
+    pub wrong: u32,
+    /// None is looked at before this moment.
+    pub not_before: Option<time::OffsetDateTime>,
+}
+
+/// A code that a citizen chose: 6 to 12 digits that are no row and no repetition.
+#[derive(Debug)]
+pub(super) struct Chosen(Zeroizing<String>);
+
+impl Chosen {
+    /// Judges what was typed.
+    ///
+    /// # Errors
+    /// [`CitizenError::CodeUnfit`]
+    pub(super) fn of(typed: &str) -> Result<Self, CitizenError> {
+        let digits = typed.as_bytes();
+        let step = |by: i16| digits.windows(2).all(|pair| i16::from(pair[1]) - i16::from(pair[0]) == by);
+        let fits = (6..=12).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
+        if fits && !step(0) && !step(1) && !step(-1) {
+            Ok(Self(Zeroizing::new(typed.to_owned())))
+        } else {
+            Err(CitizenError::CodeUnfit)
+        }
+    }
+}
+
+/// Returns what is hashed in place of a code: bound to the card and to a key that is not in the database, so that a
+/// stolen row cannot be tried out.
+fn bound(secrets: &Secrets, card: CardId, code: &str) -> Zeroizing<String> {
+    let said = Zeroizing::new(format!("{card}/{code}"));
+    Zeroizing::new(hex::encode(secrets.fingerprint("citizen-code", said.as_bytes())))
+}
+
+/// Hashes a code that was chosen, before the deed that keeps it.
+///
+/// # Errors
+/// [`CitizenError::Access`] if too many wait for a turn.
+pub(super) async fn hash(
+    citizens: &Citizens,
+    deeds: &Deeds,
+    (origin, card): (Origin, CardId),
+    chosen: &Chosen,
+) -> Result<String, CitizenError> {
+    let secret = bound(deeds.secrets(), card, &chosen.0);
+    Ok(citizens.access.hash_secret(origin, secret, &mut deeds.source().rng()).await?)
+}
+
+/// Keeps the code that the citizen chose at the counter, in place of an earlier one: wrong ones are forgotten with it.
+/// The card must be in its holder's hand; the holder is told in writing.
+///
+/// # Errors
+/// [`CitizenError::Card`] for an unknown or another office's card, [`CitizenError::NotInForce`]
+pub(super) async fn set(deed: &mut Deed<Officer>, id: CardId, hash: String) -> Result<(), CitizenError> {
+    let card = cards::steps::of_office(deed, id).await?;
+    let card = super::log_in::require_in_force(deed, card).await?;
+    let set = deed.decision();
+    store::put(deed.tx(), &Code { card: id, hash, set, wrong: 0, not_before: None }).await?;
+    let case = Case { application: card.application, person: card.person, office: &card.office };
+    let matter = Matter::CodeSet { on: deed.today() };
+    notices::write(deed, case, &matter).await?;
+    let entry = Entry::new(Action::CitizenCodeSet, Object::Card(id), Purpose::HandOver).about(card.person);
+    deed.enter(entry.of(&card.office)).await?;
+    Ok(())
+}
+
+/// Judges a code that a citizen shows. A right one opens the rest of the session's routes.
+///
+/// # Errors
+/// [`CitizenError::CodeUnset`], [`CitizenError::CodeLocked`], [`CitizenError::CodeWrong`]
+pub(super) async fn show(
+    citizens: &Citizens,
+    deeds: &Deeds,
+    (citizen, origin): (Citizen, Origin),
+    typed: &str,
+) -> Result<(), CitizenError> {
+    let id = citizen.card;
+    let now = deeds.source().now();
+    let mut tx = deeds.db().begin_read().await?;
+    let kept = store::code(&mut tx, id).await?.ok_or(CitizenError::CodeUnset)?;
+    drop(tx);
+    kept.open_to_a_try(now)?;
+    let secret = bound(deeds.secrets(), id, typed);
+    let right = citizens.access.verify_secret(origin, secret, kept.hash.clone()).await?;
+    let mut deed = deeds.open(citizen.clone()).await?;
+    let card = own_card(&mut deed).await?;
+    let now = deed.at();
+    let held = store::code_locked(deed.tx(), id).await?.ok_or(CitizenError::CodeUnset)?;
+    // Of codes that are shown at once one is judged: the others were looked at before it was counted.
+    if held != kept {
+        return Err(CitizenError::CodeLocked { wait: Some(1) });
+    }
+    let (wrong, action) = match right {
+        true => (0, Action::CitizenCodeShown),
+        false => (held.wrong.saturating_add(1), Action::CitizenCodeRefused),
+    };
+    let not_before = delay(wrong).map(|delay| now + delay);
+    store::count(deed.tx(), id, wrong, not_before).await?;
+    let entry = Entry::new(action, Object::Card(id), Purpose::Own).about(card.person).of(&card.office);
+    deed.enter(entry).await?;
+    deed.commit().await?;
+    if !right {
+        return Err(CitizenError::CodeWrong);
+    }
+    citizens.sessions.code_shown(&citizen.session);
+    Ok(())
+}
+
+impl Code {
+    /// Refuses a try while the wait goes on, and for good after the last one.
+    fn open_to_a_try(&self, now: time::OffsetDateTime) -> Result<(), CitizenError> {
+        if self.wrong >= TRIES {
+            return Err(CitizenError::CodeLocked { wait: None });
+        }
+        match self.not_before.filter(|until| *until > now) {
+            None => Ok(()),
+            Some(until) => {
+                // A clock that was ahead makes no wait longer than the longest one.
+                let wait = (until - now).min(LONGEST).whole_seconds() + 1;
+                Err(CitizenError::CodeLocked { wait: u64::try_from(wait).ok() })
+            }
+        }
+    }
+}
+
+/// Returns how long none is looked at after so many wrong codes.
+fn delay(wrong: u32) -> Option<Duration> {
+    match wrong {
+        0..=2 => None,
+        3 => Some(Duration::minutes(1)),
+        4 => Some(Duration::minutes(5)),
+        5 => Some(Duration::minutes(15)),
+        6 => Some(Duration::hours(1)),
+        _ => Some(LONGEST),
+    }
+}
+
+/// After so many wrong codes a new one is set at the counter.
+const TRIES: u32 = 10;
+/// The longest wait between two tries.
+const LONGEST: Duration = Duration::hours(4);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_six_to_twelve_digits_and_no_row() {
+        for fit in ["280519", "13579246", "112233445566"] {
+            assert!(Chosen::of(fit).is_ok(), "{fit}");
+        }
+        for unfit in ["", "12345", "123456", "654321", "000000", "1234567890123", "28051a", "２８０５１９", " 280519"]
+        {
+            assert!(matches!(Chosen::of(unfit), Err(CitizenError::CodeUnfit)), "{unfit}");
+        }
+    }
+
+    #[test]
+    fn the_wait_grows_and_never_shrinks() {
+        let waits: Vec<_> = (0..TRIES).map(delay).collect();
+        assert!(waits.is_sorted(), "{waits:?}");
+        assert_eq!(waits[2], None);
+        assert_eq!(waits[9], Some(LONGEST));
+    }
+}

@@ -1,0 +1,250 @@
+//! Log-ins under way and sessions that are open, in memory and bounded: by place, by card and in all.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crypto::apdu::Response;
+use crypto::conversation::Fault;
+use crypto::log_in::{LogIn, Presence};
+use time::{Duration, OffsetDateTime};
+
+use super::{CitizenError, Settings};
+use crate::access::CitizenSessions;
+use crate::ground::actor::Citizen;
+use crate::ground::ids::{CardId, LogInId};
+use crate::web::{Origin, Peer};
+
+/// What is under way and what is open.
+#[derive(Debug)]
+pub(super) struct Sessions {
+    settings: Settings,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    running: HashMap<LogInId, Running>,
+    /// By the SHA-256 of the token.
+    open: HashMap<[u8; 32], Open>,
+    /// When the minute of a place began, and how many log-ins began in it.
+    begun: HashMap<Origin, (OffsetDateTime, u32)>,
+    /// When a card was last recorded as one that did not prove itself, by its document.
+    recorded: HashMap<[u8; 32], OffsetDateTime>,
+}
+
+/// A dialogue with a chip that has not proved itself yet.
+#[derive(Debug)]
+pub(super) struct Running {
+    /// When it began.
+    pub begun: OffsetDateTime,
+    /// The connection that it goes on over.
+    pub peer: Peer,
+    /// Fingerprint of the document.
+    pub document: [u8; 32],
+    /// Number of the command that waits for its answer.
+    pub number: u32,
+    /// The dialogue.
+    pub talk: LogIn,
+}
+
+/// A session: the card is at the reader, and answers over a channel that ends here.
+#[derive(Debug)]
+struct Open {
+    citizen: Citizen,
+    log_in: LogInId,
+    opened: OffsetDateTime,
+    /// When the card answered last.
+    proved: OffsetDateTime,
+    number: u32,
+    presence: Presence,
+}
+
+/// How a session goes on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Left {
+    /// Seconds within which the card must answer.
+    pub answer_within: u32,
+    /// Seconds until it ends in any case.
+    pub ends_within: u32,
+}
+
+impl Sessions {
+    pub(super) fn new(settings: Settings) -> Self {
+        Self { settings, inner: Mutex::default() }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets a place begin a log-in, before anything is computed for it.
+    ///
+    /// # Errors
+    /// [`CitizenError::Busy`]
+    pub(super) fn admit(&self, origin: Origin, now: OffsetDateTime) -> Result<(), CitizenError> {
+        let Settings { at_once, at_once_of_place, begun_in_a_minute, .. } = self.settings;
+        let mut inner = self.inner();
+        inner.forget(&self.settings, now);
+        let here = inner.running.values().filter(|running| running.peer.origin == origin).count();
+        if inner.running.len() >= at_once || here >= at_once_of_place || inner.begun.len() >= PLACES {
+            return Err(CitizenError::Busy { wait: 5 });
+        }
+        let (since, begun) = inner.begun.entry(origin).or_insert((now, 0));
+        if *begun >= begun_in_a_minute {
+            let wait = (*since + MINUTE - now).whole_seconds() + 1;
+            return Err(CitizenError::Busy { wait: u64::try_from(wait).unwrap_or(1) });
+        }
+        *begun += 1;
+        Ok(())
+    }
+
+    /// Keeps a dialogue that waits for an answer. With one card a few are under way at most: who has a copy of its
+    /// files keeps its holder out for no longer than it takes to begin again.
+    pub(super) fn keep(&self, id: LogInId, running: Running) {
+        let mut inner = self.inner();
+        loop {
+            let of_card = inner.running.iter().filter(|(_, other)| other.document == running.document);
+            let others: Vec<_> = of_card.map(|(id, other)| (other.begun, *id)).collect();
+            let oldest = others.iter().min_by_key(|(begun, id)| (*begun, id.uuid()));
+            match oldest {
+                Some((_, oldest)) if others.len() >= self.settings.at_once_of_card.max(1) => {
+                    inner.running.remove(oldest);
+                }
+                _ => break,
+            }
+        }
+        inner.running.insert(id, running);
+    }
+
+    /// Takes out the dialogue that waits for this answer. One of another connection is none, and goes on undisturbed;
+    /// one that is answered out of turn is over.
+    ///
+    /// # Errors
+    /// [`CitizenError::Unknown`]
+    pub(super) fn take(
+        &self,
+        id: LogInId,
+        peer: &Peer,
+        number: u32,
+        now: OffsetDateTime,
+    ) -> Result<Running, CitizenError> {
+        let mut inner = self.inner();
+        inner.forget(&self.settings, now);
+        if !inner.running.get(&id).is_some_and(|running| running.peer.is_one_with(peer)) {
+            return Err(CitizenError::Unknown);
+        }
+        inner.running.remove(&id).filter(|running| running.number == number).ok_or(CitizenError::Unknown)
+    }
+
+    /// Opens a session, and ends the one that the card had.
+    ///
+    /// # Errors
+    /// [`CitizenError::Busy`]
+    pub(super) fn open(
+        &self,
+        (log_in, number): (LogInId, u32),
+        citizen: Citizen,
+        presence: Presence,
+        now: OffsetDateTime,
+    ) -> Result<Left, CitizenError> {
+        let mut inner = self.inner();
+        inner.forget(&self.settings, now);
+        inner.open.retain(|_, open| open.citizen.card != citizen.card);
+        if inner.open.len() >= self.settings.sessions {
+            return Err(CitizenError::Busy { wait: 30 });
+        }
+        let open = Open { citizen, log_in, opened: now, proved: now, number, presence };
+        let left = open.left(&self.settings, now);
+        inner.open.insert(open.citizen.session, open);
+        Ok(left)
+    }
+
+    /// Takes the card's answer in an open session, and returns the next command. An answer that the chip did not give
+    /// ends the session.
+    ///
+    /// # Errors
+    /// [`CitizenError::SessionNeeded`], [`CitizenError::Unknown`] for an answer out of turn,
+    /// [`CitizenError::Refused`]
+    pub(super) fn answered(
+        &self,
+        token_hash: &[u8; 32],
+        id: LogInId,
+        (number, answer): (u32, &Response),
+        now: OffsetDateTime,
+    ) -> Result<(u32, crypto::apdu::Command, Left), CitizenError> {
+        let mut inner = self.inner();
+        inner.forget(&self.settings, now);
+        let mut open = inner.open.remove(token_hash).ok_or(CitizenError::SessionNeeded)?;
+        if open.log_in != id || open.number != number {
+            return Err(CitizenError::Unknown);
+        }
+        let refused = |fault: Fault| CitizenError::Refused(fault.into());
+        open.presence.proved_by(answer).map_err(refused)?;
+        let command = open.presence.ask().map_err(refused)?;
+        (open.proved, open.number) = (now, number.wrapping_add(1));
+        let (left, next) = (open.left(&self.settings, now), open.number);
+        inner.open.insert(*token_hash, open);
+        Ok((next, command, left))
+    }
+
+    /// Ends a session. Again: nothing more.
+    pub(super) fn end(&self, token_hash: &[u8; 32]) {
+        self.inner().open.remove(token_hash);
+    }
+
+    /// Notes that the code was shown in a session.
+    pub(super) fn code_shown(&self, token_hash: &[u8; 32]) {
+        if let Some(open) = self.inner().open.get_mut(token_hash) {
+            open.citizen.code_shown = true;
+        }
+    }
+
+    /// Ends every session of a card.
+    pub(super) fn end_of_card(&self, card: CardId) {
+        self.inner().open.retain(|_, open| open.citizen.card != card);
+    }
+
+    /// Returns whether a card that did not prove itself is to be recorded now: once in a while, so that a copy of a
+    /// card's files does not fill its holder's log.
+    pub(super) fn is_to_record(&self, document: &[u8; 32], now: OffsetDateTime) -> bool {
+        let mut inner = self.inner();
+        inner.recorded.retain(|_, at| *at <= now && now - *at < RECORDED_AGAIN);
+        if inner.recorded.contains_key(document) || inner.recorded.len() >= PLACES {
+            return false;
+        }
+        inner.recorded.insert(*document, now);
+        true
+    }
+}
+
+impl CitizenSessions for Sessions {
+    fn citizen(&self, token_hash: &[u8; 32], now: OffsetDateTime) -> Option<Citizen> {
+        let mut inner = self.inner();
+        inner.forget(&self.settings, now);
+        inner.open.get(token_hash).map(|open| open.citizen.clone())
+    }
+}
+
+impl Inner {
+    /// Drops what is over, also what began under a clock that was ahead.
+    fn forget(&mut self, settings: &Settings, now: OffsetDateTime) {
+        let fresh = |at: OffsetDateTime, most: Duration| at <= now && now - at < most;
+        self.running.retain(|_, running| fresh(running.begun, settings.log_in_within));
+        self.open.retain(|_, open| fresh(open.proved, settings.answer_within) && fresh(open.opened, settings.session));
+        self.begun.retain(|_, (since, _)| fresh(*since, MINUTE));
+    }
+}
+
+impl Open {
+    fn left(&self, settings: &Settings, now: OffsetDateTime) -> Left {
+        let seconds = |span: Duration| u32::try_from(span.whole_seconds()).unwrap_or(0);
+        let ends_within = seconds(self.opened + settings.session - now);
+        Left { answer_within: seconds(settings.answer_within).min(ends_within), ends_within }
+    }
+}
+
+const MINUTE: Duration = Duration::minutes(1);
+/// A card that did not prove itself is recorded again after so long.
+const RECORDED_AGAIN: Duration = Duration::minutes(10);
+/// So many places and cards are remembered at most.
+const PLACES: usize = 10_000;
