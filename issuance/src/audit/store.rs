@@ -131,7 +131,7 @@ pub(super) async fn looks_about(
 }
 
 /// What is a look at a person's data, and changes nothing.
-pub(crate) const LOOKS: [Action; 25] = [
+pub(crate) const LOOKS: [Action; 27] = [
     Action::AnswerReplayed,
     Action::ApplicationRead,
     Action::ApplicationsListed,

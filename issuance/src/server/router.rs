@@ -281,7 +281,7 @@ pub fn router(state: Offices) -> Router {
         .layer(middleware::from_fn(refuse_oversized_body))
         .layer(middleware::from_fn_with_state(guard, gate));
     let (routes, _, rights) = exchange::adapters().split();
-    let guard = Gate::new(state.access.clone(), state.deeds().clone(), rights);
+    let guard = Gate::new(state.access.clone(), state.deeds().clone(), sessions.clone(), rights);
     let adapted = routes
         .method_not_allowed_fallback(async || Problem::new(ProblemCode::MethodNotAllowed))
         .layer(middleware::from_fn(refuse_oversized_body))
