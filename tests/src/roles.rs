@@ -345,6 +345,11 @@ impl Caller {
         self.get(&format!("/api/v1/audit?object={kind}/{id}&limit=200"))
     }
 
+    /// Auditor: reads all audit rows about a person, whatever was acted on.
+    pub fn audit_about(&self, person: &str) -> Answer {
+        self.get(&format!("/api/v1/audit?person={person}&limit=200"))
+    }
+
     /// A kiosk: fetches the signed trust bundle (CMS).
     pub fn trust_bundle(&self) -> Result<Vec<u8>, Refusal> {
         self.asks(Method::GET, "/api/v1/trust-bundle", None, None)

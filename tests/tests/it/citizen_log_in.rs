@@ -72,7 +72,7 @@ fn a_citizen_opens_the_own_matters_with_the_card(world: &World) {
     let locked = told(&citizen(world, "lock", &[can], &["--yes"]));
     assert_eq!(locked["status"], "suspended", "{locked:#}");
     assert_eq!(refused(&citizen(world, "status", &[can], &[])), "card-not-in-force");
-    let trail = world.officers.auditor.audit_of_person(&issued.person).unwrap().to_string();
+    let trail = world.officers.auditor.audit_about(&issued.person).unwrap().to_string();
     for action in ["citizen-logged-in", "citizen-code-set", "citizen-code-refused", "card-loss-reported"] {
         assert!(trail.contains(action), "{action}: {trail}");
     }
