@@ -307,10 +307,12 @@ fn short(matter: &Matter, vi: bool, office: &OfficeCode, reference: &str) -> Str
             format!("CCCD {reference}: Your card was not fetched and is revoked. Please ask office {office}.")
         }
         (Matter::LoggedIn { on, at }, true) => {
-            format!("CCCD {reference}: The da dang nhap {} {}. Neu khong phai Ong/Ba, khoa the.", hour(*at), day(*on))
+            let (hour, day) = (hour(*at), day(*on));
+            format!("CCCD {reference}: The da dang nhap {hour} {day}. Neu khong phai Ong/Ba, khoa the, bao {office}.")
         }
         (Matter::LoggedIn { on, at }, false) => {
-            format!("CCCD {reference}: Your card logged in at {} on {}. If not you, lock it.", hour(*at), day(*on))
+            let (hour, day) = (hour(*at), day(*on));
+            format!("CCCD {reference}: Your card logged in at {hour} on {day}. If not you, lock it, and tell {office}.")
         }
         (Matter::NotFetched { until }, true) => {
             format!("CCCD {reference}: The chua duoc nhan. Han cuoi {} tai {office}.", day(*until))
