@@ -404,6 +404,7 @@ async fn add_up(db: &Db, piece: impl AsyncFn(&mut Tx) -> Result<bool, StoreError
 const AHEAD: &str = "made-ahead";
 /// Looks at records that are of no person.
 const CANARIES: &str = "canaries";
+/// Looks in emergencies, and whether one waits too long for its review.
 const EMERGENCIES: &str = "looks in emergencies";
 /// As [`WORKER`], of the places of changes.
 const CHANGES: &str = "changes";

@@ -80,17 +80,6 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
     }
 }
 
-/// The parameters of a query, each in its place: one may stand there more than once.
-pub(crate) struct Pairs(pub Vec<(String, String)>);
-
-impl<S: Send + Sync> FromRequestParts<S> for Pairs {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        Parameters::from_request_parts(parts, state).await.map(|Parameters(pairs)| Self(pairs))
-    }
-}
-
 /// True for a query, or a form that is written like one, whose values are text: UTF-8, of which the library would else
 /// make U+FFFD without a word, and no U+0000, which PostgreSQL does not take and SQLite does.
 pub(crate) fn is_text(query: &str) -> bool {

@@ -17,7 +17,7 @@ mod write;
 
 pub use budget::{Budget, Reservation};
 pub use desk::{Desk, Settings};
-pub(crate) use extract::{Fields, Pairs};
+pub(crate) use extract::Fields;
 pub use extract::{Named, OccasionAsked, Parameters};
 pub use html::PagesSettings;
 pub(crate) use meter::Meter;

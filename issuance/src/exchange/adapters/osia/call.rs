@@ -24,7 +24,7 @@ use super::{OPERATIONS, Operation};
 use crate::ground::actor::Partner;
 use crate::ground::ids::RequestId;
 use crate::ground::text::{self, Login, SomeWords, Words};
-use crate::web::{Desk, Named, Pairs, Problem, body_of};
+use crate::web::{Desk, Named, Parameters, Problem, body_of};
 
 /// A call whose token has the scope of the operation.
 pub(super) struct Call {
@@ -60,7 +60,7 @@ where
         // The token first: who has none is told nothing of what else is wrong.
         let partner = Asking::from_request_parts(&mut parts, state).await?.with_token(operation.scope)?;
         let line = format!("{} {}", operation.method, parts.uri.path_and_query().map_or("", |line| line.as_str()));
-        let Pairs(query) = Pairs::from_request_parts(&mut parts, state).await?;
+        let Parameters(query) = Parameters::from_request_parts(&mut parts, state).await?;
         let named = match operation.path.contains('{') {
             true => Named::<String>::from_request_parts(&mut parts, state).await?.0,
             false => String::new(),
