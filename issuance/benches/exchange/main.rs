@@ -236,11 +236,11 @@ impl Bench {
     /// What the parts of an answer that need no database take alone.
     fn alone(&self) {
         let store = KeyStore::open(&self.settings.data, None).expect("the keys");
-        let signer = AnswerSigner::open(&store, now()).expect("the key");
+        let signer = AnswerSigner::open(&store, now(), false).expect("the key");
         let answer = vec![b'x'; 420];
         let secrets = self.service.offices().deeds().secrets();
         println!("\n| part alone | us of processor |\n| --- | ---: |");
-        cost("signature of an answer (ES256)", || signer.sign(&answer).expect("signed"));
+        cost("signature of an answer (ES256)", || signer.sign(answer.clone()).expect("signed"));
         cost("digests of question and answer", || (Sha256::digest(&answer), Sha256::digest(&answer)));
         cost("answer sealed", || secrets.seal("bench", &answer));
         cost("fingerprint of whom it is about", || secrets.fingerprint("bench", b"0123"));

@@ -39,7 +39,7 @@ pub(crate) use steps::{
 pub use store::certificates::{CERTIFICATE, certificates_in_use};
 pub use store::deputies::DEPUTY;
 pub use store::dissolutions::DISSOLUTION;
-pub use store::partners::{PARTNER, PARTNER_SYSTEM};
+pub use store::partners::{PARTNER, PARTNER_SYSTEM, partner_systems_in_use};
 pub use store::proposals::PROPOSAL;
 pub use store::{MIGRATIONS, OFFICER, SESSION, STATION, close_all_sessions, posts_in_service, stations_in_use};
 pub(crate) use store::{purge_expired, purge_some_sessions, sessions_before};

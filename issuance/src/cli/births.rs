@@ -1,19 +1,18 @@
 //! `issuance births`
 
-use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, thread};
 
 use clap::{Args, Subcommand};
 use reqwest::blocking::{Client, Response};
-use reqwest::{Certificate, Identity, StatusCode, Url};
+use reqwest::{StatusCode, Url};
 use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
-use zeroize::Zeroizing;
 
+use super::remote::{RemoteError, address, chain, client, read};
 use super::{Outcome, output};
 use crate::exchange::AnswerKeys;
 use crate::ground::{failpoint, files};
@@ -78,12 +77,10 @@ impl BirthsCommand {
 enum Stop {
     #[error("{0}: {1}")]
     File(PathBuf, std::io::Error),
-    #[error("--service {0}: {1}; write https://HOST:PORT")]
-    Address(String, &'static str),
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
     #[error("{0}: {1}")]
     Unfit(PathBuf, String),
-    #[error("no connection can be prepared: {0}")]
-    Connection(reqwest::Error),
     #[error("{file}: no answer at {attempts} attempts ({why}); nothing is lost: start the command again")]
     Unanswered { file: String, attempts: u32, why: String },
     #[error("{file}: the service refuses every message ({code}): {remedy}; then start the command again")]
@@ -116,10 +113,12 @@ struct Answer {
 
 impl Send {
     fn run(self) -> Outcome {
-        let address = address(&self.service)?;
+        let base = address(&self.service)?;
+        let address =
+            base.join("api/v1/exchange/birth").map_err(|_| Stop::Unfit("--service".into(), "no address".into()))?;
         let keys: AnswerKeys = serde_json::from_slice(&read(&self.answer_keys)?)
             .map_err(|error| Stop::Unfit(self.answer_keys.clone(), format!("no JWK Set: {error}")))?;
-        let http = self.http()?;
+        let http = client(&self.authority, Some((&self.certificate, &self.key)), ATTEMPT)?;
         let _alone = files::lock(&self.folder).map_err(|error| Stop::File(self.folder.clone(), error))?;
         let names = messages(&self.folder)?;
         let (mut sent, mut before, mut held, mut refused) = (0_usize, 0_usize, 0_usize, 0_usize);
@@ -160,25 +159,6 @@ impl Send {
             names.len()
         ))?;
         if refused + held == 0 { Ok(()) } else { Err(Stop::Incomplete { refused, held }.into()) }
-    }
-
-    fn http(&self) -> Result<Client, Box<dyn Error>> {
-        let mut identity = Zeroizing::new(read(&self.certificate)?);
-        identity.push(b'\n');
-        identity.extend_from_slice(&Zeroizing::new(read(&self.key)?));
-        let authority = read(&self.authority)?;
-        let unfit = |file: &Path| {
-            let file = file.to_owned();
-            move |error: reqwest::Error| Stop::Unfit(file, error.to_string())
-        };
-        let http = Client::builder()
-            .https_only(true)
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(ATTEMPT)
-            .tls_certs_only(Certificate::from_pem_bundle(&authority).map_err(unfit(&self.authority))?)
-            .identity(Identity::from_pem(&identity).map_err(unfit(&self.certificate))?);
-        Ok(http.build().map_err(Stop::Connection)?)
     }
 
     /// Sends a message until it has an answer, and keeps that.
@@ -260,39 +240,8 @@ const ALL_REFUSED: [&str; 4] =
 /// Longest message: one of birth has a few hundred bytes.
 const LONGEST: usize = 64 * 1024;
 
-/// Refuses an address that is not HTTPS, or has something behind host and port.
-fn address(typed: &str) -> Result<Url, Stop> {
-    let unfit = |why| Stop::Address(typed.to_owned(), why);
-    let url: Url = typed.trim().parse().map_err(|_| unfit("no address"))?;
-    if url.scheme() != "https" {
-        return Err(unfit("messages of birth go over HTTPS alone"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(Stop::Address("(not repeated)".to_owned(), "the certificate says who asks, no name or password"));
-    }
-    if url.host().is_none() || url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        return Err(unfit("something stands behind host and port"));
-    }
-    url.join("api/v1/exchange/birth").map_err(|_| unfit("no address"))
-}
-
-fn read(file: &Path) -> Result<Vec<u8>, Stop> {
-    fs::read(file).map_err(|error| Stop::File(file.to_owned(), error))
-}
-
 fn header(response: &Response, name: &str) -> String {
     response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
-}
-
-/// An error with what lies under it.
-fn chain(error: &dyn Error) -> String {
-    let mut said = error.to_string();
-    let mut under = error.source();
-    while let Some(error) = under {
-        said = format!("{said}: {error}");
-        under = error.source();
-    }
-    said
 }
 
 /// Returns the names of the messages of a folder, without `.json`, in their order.
@@ -429,23 +378,5 @@ mod tests {
         }
         assert!(Message::of(&[0xff]).err().unwrap().contains("UTF-8"));
         assert!(Message::of(&vec![b' '; LONGEST + 1]).err().unwrap().contains("longer"));
-    }
-
-    #[test]
-    fn an_address_is_https_with_nothing_behind_host_and_port() {
-        let at = |typed: &str| address(typed).map(String::from).map_err(|error| error.to_string());
-        assert_eq!(
-            at(" https://register.invalid:8443 "),
-            Ok("https://register.invalid:8443/api/v1/exchange/birth".to_owned())
-        );
-        for (typed, why) in [
-            ("http://register.invalid:8443", "HTTPS alone"),
-            ("register.invalid", "no address"),
-            ("https://register.invalid/else", "behind host"),
-            ("https://a:secret@register.invalid", "no name or password"),
-        ] {
-            let said = at(typed).unwrap_err();
-            assert!(said.contains(why) && !said.contains("secret"), "{typed}: {said}");
-        }
     }
 }

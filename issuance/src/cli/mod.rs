@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod agreement;
 mod archive;
 mod backup;
 mod batches;
@@ -22,15 +23,19 @@ mod openapi;
 mod output;
 mod overdue;
 mod paper;
+mod partner;
+mod purpose;
 mod quality;
 mod quarantine;
 mod reconcile;
 mod rekey;
+mod remote;
 mod renew_server;
 mod restore;
 mod retention;
 mod rotate;
 mod rules;
+mod sandbox;
 mod serve;
 mod stages;
 mod station;
@@ -88,6 +93,10 @@ enum Command {
     Stock(stock::StockCommand),
     Batches(batches::BatchesCommand),
     Births(births::BirthsCommand),
+    Partner(partner::PartnerCommand),
+    Purpose(purpose::PurposeCommand),
+    Agreement(agreement::AgreementCommand),
+    Sandbox(sandbox::Sandbox),
     Notices(notices::NoticesCommand),
     Overdue(overdue::OverdueCommand),
     Fees(fees::FeesCommand),
@@ -143,6 +152,10 @@ pub fn run() -> ExitCode {
         Command::Stock(command) => command.run().map(done),
         Command::Batches(command) => command.run().map(done),
         Command::Births(command) => command.run().map(done),
+        Command::Partner(command) => command.run().map(done),
+        Command::Purpose(command) => command.run().map(done),
+        Command::Agreement(command) => command.run().map(done),
+        Command::Sandbox(command) => command.run().map(done),
         Command::Notices(command) => command.run().map(done),
         Command::Overdue(command) => command.run(),
         Command::Fees(command) => command.run().map(done),

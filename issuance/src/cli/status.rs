@@ -111,6 +111,15 @@ fn text(status: &Status, words: Words) -> String {
             day(station.not_after)
         ));
     }
+    for system in &status.partner_systems {
+        let name = format!("{} {}", words.label("partner"), system.partner);
+        let what = format!("system {}", system.name);
+        lines.push(format!("  {name:<24}{what:<50}valid until {}", day(system.not_after)));
+    }
+    for agreement in &status.agreements {
+        let name = format!("{} {}", words.label("agreement"), agreement.number);
+        lines.push(format!("  {name:<24}{:<50}valid until {}", "", day(agreement.valid_to)));
+    }
     lines.push(String::new());
     let counts = |what: &'static str, counts: &[status::Count]| {
         let all: Vec<_> = counts.iter().map(|one| format!("{} {}", one.count, one.state)).collect();
@@ -207,9 +216,10 @@ impl Words {
 }
 
 /// Labels, and what they are in Vietnamese; at most fourteen letters where a word stands before a column.
-const LABELS: [(&str, &str); 22] = [
+const LABELS: [(&str, &str); 24] = [
     ("accounts", "tài khoản kho"),
     ("administrators", "quản trị viên"),
+    ("agreement", "thỏa thuận"),
     ("applications", "hồ sơ"),
     ("archive", "bản lưu"),
     ("card keys", "khóa thẻ"),
@@ -224,6 +234,7 @@ const LABELS: [(&str, &str); 22] = [
     ("notice", "lưu ý"),
     ("numbers", "số định danh"),
     ("orders", "lệnh ghi"),
+    ("partner", "đối tác"),
     ("sign-in", "đăng nhập"),
     ("station", "trạm"),
     ("still of the old", "còn của cơ quan cũ"),

@@ -478,6 +478,8 @@ words! {
         QuarantineDropped = "quarantine-dropped",
         /// A second officer agreed that partners may ask for a purpose.
         PurposeConfirmed = "purpose-confirmed",
+        /// An officer ended a purpose for which partners asked.
+        PurposeEnded = "purpose-ended",
         /// An officer proposed a purpose for which partners may ask.
         PurposeDrafted = "purpose-drafted",
         /// The purposes for which partners may ask were listed.

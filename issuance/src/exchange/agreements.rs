@@ -1,6 +1,8 @@
 //! What another authority may ask: purposes and agreements, drafted by one officer of the national office and signed by
 //! two, one of them the data protection officer.
 
+use std::collections::BTreeSet;
+
 use time::OffsetDateTime;
 
 use super::ExchangeError;
@@ -10,6 +12,7 @@ use crate::access::partners;
 use crate::deed::{Action, Deed, Entry, Object, Purpose as Why};
 use crate::ground::ids::{AgreementId, PartnerId};
 use crate::ground::{OfficeCode, Officer, Permission, Role};
+use crate::store::{StoreError, Tx};
 
 /// What a new purpose is to be.
 pub(super) struct NewPurpose {
@@ -34,7 +37,7 @@ pub(super) async fn draft_purpose(deed: &mut Deed<Officer>, new: NewPurpose) -> 
     let NewPurpose { code, name_vi, name_en, law, dpv } = new;
     let code = PurposeCode::try_from(code).map_err(|_| ExchangeError::PurposeUnfit)?.as_str().to_owned();
     let drafted = deed.decision();
-    let purpose = Purpose { code, name_vi, name_en, law, dpv, drafted, confirmed: None };
+    let purpose = Purpose { code, name_vi, name_en, law, dpv, drafted, confirmed: None, ended: None, end_reason: None };
     store::insert_purpose(deed.tx(), &purpose).await?;
     let object = Object::ExchangePurpose(purpose.code.clone());
     deed.record(Action::PurposeDrafted, object, None, Why::Administration).await?;
@@ -49,7 +52,7 @@ pub(super) async fn draft_purpose(deed: &mut Deed<Officer>, new: NewPurpose) -> 
 pub(super) async fn confirm_purpose(deed: &mut Deed<Officer>, code: &str) -> Result<Purpose, ExchangeError> {
     deed.actor().may_act_for(&OfficeCode::national())?;
     let purpose = store::purpose_locked(deed.tx(), code).await?.ok_or(ExchangeError::PurposeUnknown)?;
-    if purpose.confirmed.is_some() {
+    if purpose.confirmed.is_some() || purpose.ended.is_some() {
         return Err(ExchangeError::State);
     }
     partners::second(deed, &purpose.drafted, Permission::Exchange).await?;
@@ -61,6 +64,36 @@ pub(super) async fn confirm_purpose(deed: &mut Deed<Officer>, code: &str) -> Res
     let object = Object::ExchangePurpose(purpose.code.clone());
     deed.record(Action::PurposeConfirmed, object, None, Why::Administration).await?;
     Ok(Purpose { confirmed: Some(decision), ..purpose })
+}
+
+/// Ends a purpose: no agreement can be drafted or signed for it any more. Its code is never given again, since the log
+/// goes on naming it.
+///
+/// # Errors
+/// [`ExchangeError::PurposeUnknown`], [`ExchangeError::State`] if it ended before, [`ExchangeError::PurposeInUse`]
+/// while an agreement that did not end has it.
+pub(super) async fn end_purpose(deed: &mut Deed<Officer>, code: &str, reason: &str) -> Result<Purpose, ExchangeError> {
+    deed.actor().may_act_for(&OfficeCode::national())?;
+    // Who drafts or signs an agreement for it waits for this lock, and then sees that it ended.
+    let purpose = store::purpose_locked(deed.tx(), code).await?.ok_or(ExchangeError::PurposeUnknown)?;
+    if purpose.ended.is_some() {
+        return Err(ExchangeError::State);
+    }
+    let at = deed.at();
+    let in_use: Vec<String> = store::not_over(deed.tx(), at)
+        .await?
+        .into_iter()
+        .filter(|agreement| agreement.grants.iter().any(|grant| grant.purpose == code))
+        .map(|agreement| agreement.number)
+        .collect();
+    if !in_use.is_empty() {
+        return Err(ExchangeError::PurposeInUse(in_use.join(", ")));
+    }
+    let decision = deed.decision();
+    store::end_purpose(deed.tx(), code, &decision, reason).await?;
+    let entry = Entry::new(Action::PurposeEnded, Object::ExchangePurpose(code.to_owned()), Why::Administration);
+    deed.enter(entry.because(reason)).await?;
+    Ok(Purpose { ended: Some(decision), end_reason: Some(reason.to_owned()), ..purpose })
 }
 
 /// What a new agreement is to say.
@@ -171,12 +204,35 @@ pub(super) async fn end(deed: &mut Deed<Officer>, id: AgreementId, reason: &str)
     Ok(agreement)
 }
 
-/// Refuses a grant for a purpose that is not confirmed.
+/// Returns number and end of each agreement that is signed by both and not over, by that end; without those of which
+/// others of the partner grant everything for longer.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn in_force_until(tx: &mut Tx, now: OffsetDateTime) -> Result<Vec<(String, OffsetDateTime)>, StoreError> {
+    let mut all = store::not_over(tx, now).await?;
+    all.retain(|agreement| agreement.signed.is_some() && agreement.protected.is_some());
+    let goes_on = |one: &Agreement, grant: &Grant| {
+        all.iter().any(|other| {
+            let later =
+                other.partner == one.partner && other.valid_from <= one.valid_to && other.valid_to > one.valid_to;
+            later && other.grant(grant.service, &grant.purpose).is_some()
+        })
+    };
+    let ends = all.iter().filter(|one| !one.grants.iter().all(|grant| goes_on(one, grant)));
+    let mut ends: Vec<_> = ends.map(|one| (one.number.clone(), one.valid_to)).collect();
+    ends.sort_by(|(one, first), (other, second)| (first, one).cmp(&(second, other)));
+    Ok(ends)
+}
+
+/// Refuses a grant for a purpose that is not confirmed, or ended.
 async fn purposes_hold(deed: &mut Deed<Officer>, agreement: &Agreement) -> Result<(), ExchangeError> {
-    for grant in &agreement.grants {
-        let purpose = store::purpose(deed.tx(), &grant.purpose).await?;
-        if purpose.is_none_or(|purpose| purpose.confirmed.is_none()) {
-            return Err(AgreementUnfit(format!("`{}` is no confirmed purpose", grant.purpose)).into());
+    // One after the other in one order, so that two that sign never wait for each other.
+    let codes: BTreeSet<&str> = agreement.grants.iter().map(|grant| &*grant.purpose).collect();
+    for code in codes {
+        let purpose = store::purpose_locked(deed.tx(), code).await?;
+        if !purpose.is_some_and(|purpose| purpose.holds()) {
+            return Err(AgreementUnfit(format!("`{code}` is no confirmed purpose, or ended")).into());
         }
     }
     Ok(())

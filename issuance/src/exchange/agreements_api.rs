@@ -25,6 +25,7 @@ where
     Routes::new()
         .add(exchanges, routes!(draft_purpose, list_purposes))
         .add(exchanges, routes!(confirm_purpose))
+        .add(exchanges, routes!(end_purpose))
         .add(exchanges, routes!(draft_agreement, list_agreements))
         .add(exchanges, routes!(read_agreement))
         .add(exchanges, routes!(sign_agreement))
@@ -72,15 +73,21 @@ struct PurposeView {
     drafted_by: OfficerId,
     /// Who confirmed it.
     confirmed_by: Option<OfficerId>,
+    /// When it ended: no agreement can be drafted or signed for it any more.
+    #[serde(with = "time::serde::rfc3339::option")]
+    ended_at: Option<OffsetDateTime>,
+    /// Why it ended.
+    end_reason: Option<String>,
     /// True for a record that was changed by another hand: no agreement can be signed for it.
     tampered: bool,
 }
 
 impl PurposeView {
     fn new(purpose: Purpose, tampered: bool) -> Self {
-        let Purpose { code, name_vi, name_en, law, dpv, drafted, confirmed, .. } = purpose;
+        let Purpose { code, name_vi, name_en, law, dpv, drafted, confirmed, ended, end_reason } = purpose;
         let confirmed_by = confirmed.map(|decision| decision.by);
-        Self { code, name_vi, name_en, law, dpv, drafted_by: drafted.by, confirmed_by, tampered }
+        let ended_at = ended.map(|decision| decision.at);
+        Self { code, name_vi, name_en, law, dpv, drafted_by: drafted.by, confirmed_by, ended_at, end_reason, tampered }
     }
 }
 
@@ -139,6 +146,22 @@ async fn confirm_purpose(
 ) -> Answered {
     desk.write(officer, stamp, async |deed| {
         agreements::confirm_purpose(deed, code.as_str()).await.map(|purpose| PurposeView::new(purpose, false))
+    })
+    .await
+}
+
+/// Ends a purpose: no agreement can be drafted or signed for it any more. Refused while an agreement has it.
+#[utoipa::path(post, path = "/api/v1/exchange-purposes/{purpose}/end", request_body = Ending, tag = "agreements",
+    params(("purpose" = String, Path)), responses((status = 200, body = PurposeView)))]
+async fn end_purpose(
+    State(desk): State<Desk>,
+    officer: Officer,
+    Named(code): Named<PurposeCode>,
+    Write { stamp, body }: Write<Ending>,
+) -> Answered {
+    desk.write(officer, stamp, async |deed| {
+        let ended = agreements::end_purpose(deed, code.as_str(), body.reason.as_str()).await;
+        ended.map(|purpose| PurposeView::new(purpose, false))
     })
     .await
 }
@@ -315,7 +338,7 @@ async fn sign_agreement(
     .await
 }
 
-/// Why an agreement ends.
+/// Why an agreement or a purpose ends.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Ending {

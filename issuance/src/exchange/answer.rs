@@ -196,7 +196,7 @@ pub(super) async fn sign<A: Actor>(
     said: Said,
 ) -> Result<Answered, ExchangeError> {
     let Said { id, fields, outcome, subject, missed, body } = said;
-    let signature = exchange.signer.sign(&body)?;
+    let (body, signature) = exchange.signer.sign(body)?;
     let kept = Kept {
         id,
         at: deed.at(),

@@ -30,6 +30,7 @@ mod told;
 mod turns;
 
 pub(crate) use adapters::{in_their_words, routes as adapters};
+pub use agreements::in_force_until;
 pub use api::routes;
 pub use ask::{Answered, Asked, ask, erase_answers};
 pub use emergencies::{Emergencies, emergencies, emergency_of};
@@ -37,7 +38,7 @@ pub use feed::{erase_notices, place_changes};
 pub use looks::{Alert, alerts, trail_of};
 pub(crate) use looks::{Looks, own_looks};
 pub(crate) use looks_api::LooksView;
-pub use model::{Field, Service};
+pub use model::{Field, Grant, Service};
 pub use oauth::{TokenSigner, is_issuer};
 pub(crate) use pages::pages;
 use serde::{Deserialize, Serialize};
@@ -91,6 +92,8 @@ pub struct Settings {
     /// An access token counts for so long.
     #[serde(with = "crate::ground::span")]
     pub token_life: Duration,
+    /// True for a service with invented people, where partners try what they build: every answer says so.
+    pub sandbox: bool,
 }
 
 impl Default for Settings {
@@ -107,6 +110,7 @@ impl Default for Settings {
             emergency_reviewed_within: Duration::days(3),
             issuer: "https://issuance.invalid:8443".to_owned(),
             token_life: Duration::minutes(10),
+            sandbox: false,
         }
     }
 }
@@ -134,6 +138,12 @@ impl Exchange {
         numbers: Numbers,
     ) -> Self {
         Self { settings, register, signer, tokens, numbers, quota: Quota::default(), turns: Turns::default() }
+    }
+
+    /// True where the people are invented, and partners try what they build.
+    #[must_use]
+    pub const fn is_sandbox(&self) -> bool {
+        self.settings.sandbox
     }
 
     /// So long what changed is kept for partners who follow.
@@ -197,6 +207,9 @@ pub enum ExchangeError {
     /// A second signature is that of a data protection officer.
     #[error("a data protection officer confirms it")]
     ProtectorNeeded,
+    /// Agreements have the purpose.
+    #[error("agreements have the purpose: {0}; end them first")]
+    PurposeInUse(String),
     /// Not the code of a purpose.
     #[error("the code of a purpose has 2 to 40 lower-case letters, digits and hyphens")]
     PurposeUnfit,

@@ -401,6 +401,18 @@ pub struct Purpose {
     pub drafted: Decision,
     /// Who confirmed it.
     pub confirmed: Option<Decision>,
+    /// Who ended it.
+    pub ended: Option<Decision>,
+    /// Why it ended.
+    pub end_reason: Option<String>,
+}
+
+impl Purpose {
+    /// True while agreements may be drafted and signed for it.
+    #[must_use]
+    pub const fn holds(&self) -> bool {
+        self.confirmed.is_some() && self.ended.is_none()
+    }
 }
 
 /// Code of a purpose: 2 to 40 lower-case letters, digits and hyphens.

@@ -35,7 +35,7 @@ impl From<ExchangeError> for Problem {
             E::ReportUnknown => of(Code::ExchangeReportUnknown),
             E::RequestUnfit(_) => of(Code::ExchangeRequestUnfit),
             E::Signer(source) => Self::internal(&source),
-            E::State => of(Code::AgreementStateUnfit),
+            E::PurposeInUse(_) | E::State => of(Code::AgreementStateUnfit),
             E::Store(source) => source.into(),
         }
     }

@@ -24,6 +24,7 @@ pub struct AnswerSigner {
     pair: Arc<EcdsaKeyPair>,
     /// Protected header, base64url: the same for every answer under this key.
     header: Arc<str>,
+    sandbox: bool,
     keys: Arc<[AnswerKey]>,
 }
 
@@ -68,6 +69,8 @@ struct Header<'a> {
     answer: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     request_sha256: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    sandbox: bool,
 }
 
 impl Header<'_> {
@@ -78,16 +81,21 @@ impl Header<'_> {
 }
 
 impl AnswerSigner {
-    /// Opens the key; makes the first one in a folder that has none.
+    /// Opens the key; makes the first one in a folder that has none. A sandbox has keys of its own: a key that signs
+    /// about invented people never signs an answer that does not say so.
     ///
     /// # Errors
     /// [`AnswerSignerError`]
-    pub fn open(store: &KeyStore, now: OffsetDateTime) -> Result<Self, AnswerSignerError> {
-        let (pair, keys) = OF_ANSWERS.open(store, now)?;
-        let kid = keys.last().map_or("", |newest| &newest.kid);
-        let header = Header { alg: "ES256", b64: false, crit: ["b64"], kid, answer: None, request_sha256: None };
-        let header = header.encoded()?.into();
-        Ok(Self { pair: Arc::new(pair), header, keys: keys.into() })
+    pub fn open(store: &KeyStore, now: OffsetDateTime, sandbox: bool) -> Result<Self, AnswerSignerError> {
+        let (pair, keys) = if sandbox { OF_SANDBOX } else { OF_ANSWERS }.open(store, now)?;
+        let mut signer = Self { pair: Arc::new(pair), header: "".into(), sandbox, keys: keys.into() };
+        signer.header = signer.header_of(None, None).encoded()?.into();
+        Ok(signer)
+    }
+
+    fn header_of<'a>(&'a self, answer: Option<&'a str>, request_sha256: Option<&'a str>) -> Header<'a> {
+        let kid = self.keys.last().map_or("", |newest| &newest.kid);
+        Header { alg: "ES256", b64: false, crit: ["b64"], kid, answer, request_sha256, sandbox: self.sandbox }
     }
 
     /// The public keys, oldest first; the last one signs.
@@ -96,13 +104,17 @@ impl AnswerSigner {
         &self.keys
     }
 
-    /// Signs an answer. Returns the detached signature: `header..signature`.
+    /// Signs an answer, a JSON object with members; that of a sandbox says first that it is one. Returns what was
+    /// signed, and the detached signature: `header..signature`.
     ///
     /// # Errors
     /// [`AnswerSignerError::Signature`]
-    pub fn sign(&self, answer: &[u8]) -> Result<String, AnswerSignerError> {
-        let signature = signature(&self.pair, &self.header, answer)?;
-        Ok(format!("{}..{signature}", self.header))
+    pub fn sign(&self, mut answer: Vec<u8>) -> Result<(Vec<u8>, String), AnswerSignerError> {
+        if self.sandbox {
+            answer.splice(1..1, SANDBOX.iter().copied());
+        }
+        let signature = signature(&self.pair, &self.header, &answer)?;
+        Ok((answer, format!("{}..{signature}", self.header)))
     }
 
     /// Signs an answer as another interface writes it: its protected header names the answer that is kept and holds
@@ -116,9 +128,7 @@ impl AnswerSigner {
         answer: &str,
         request_sha256: &str,
     ) -> Result<String, AnswerSignerError> {
-        let kid = self.keys.last().map_or("", |newest| &newest.kid);
-        let (answer, request_sha256) = (Some(answer), Some(request_sha256));
-        let header = Header { alg: "ES256", b64: false, crit: ["b64"], kid, answer, request_sha256 }.encoded()?;
+        let header = self.header_of(Some(answer), Some(request_sha256)).encoded()?;
         let signature = signature(&self.pair, &header, rendered)?;
         Ok(format!("{header}..{signature}"))
     }
@@ -263,6 +273,10 @@ fn jwk(pair: &EcdsaKeyPair, since: OffsetDateTime) -> Result<AnswerKey, AnswerSi
 
 /// The keys of answers.
 const OF_ANSWERS: Ring = Ring { prefix: "exchange-", file: "exchange-keys.json" };
+/// The keys of a sandbox's answers.
+const OF_SANDBOX: Ring = Ring { prefix: "sandbox-", file: "sandbox-keys.json" };
+/// What stands first in an answer of a sandbox.
+const SANDBOX: &[u8] = br#""sandbox":true,"#;
 
 /// Why no answer can be signed.
 #[derive(Debug, Error)]

@@ -19,5 +19,6 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(239, "0239_exchange_lists"),
     migration!(250, "0250_exchange_request_cost"),
     migration!(251, "0251_exchange_emergencies"),
+    migration!(252, "0252_exchange_purposes_ended"),
     migration!(235, "0235_exchange_reports"),
 ];

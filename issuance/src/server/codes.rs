@@ -358,6 +358,11 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
         "/api/v1/exchange-purposes/{purpose}/confirmation",
         &[C::AgreementStateUnfit, C::OtherOffice, C::ProposalStale, C::PurposeUnknown, C::SecondOfficerNeeded],
     ),
+    (
+        "POST",
+        "/api/v1/exchange-purposes/{purpose}/end",
+        &[C::AgreementStateUnfit, C::OtherOffice, C::PurposeUnknown, C::RecordTampered],
+    ),
     ("GET", "/api/v1/agreements", &[C::OtherOffice]),
     (
         "POST",

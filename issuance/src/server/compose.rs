@@ -438,7 +438,7 @@ impl Offices {
             exchange: Exchange::new(
                 settings.exchange.clone(),
                 register.clone(),
-                AnswerSigner::open(&store, deeds.source().now())?,
+                AnswerSigner::open(&store, deeds.source().now(), settings.exchange.sandbox)?,
                 TokenSigner::open(&store, deeds.source().now())?,
                 numbers,
             ),

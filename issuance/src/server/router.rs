@@ -415,6 +415,10 @@ async fn answered(state: Offices, mut request: Request, next: Next, id: RequestI
     if let Ok(value) = HeaderValue::from_str(&version::said()) {
         response.headers_mut().insert(version::HEADER, value);
     }
+    // So that no answer about invented people is ever taken for one about real ones, in whichever words it is.
+    if state.exchange.is_sandbox() {
+        response.headers_mut().insert("x-sandbox", HeaderValue::from_static("true"));
+    }
     // So a station learns that an authority was rolled over, and that the old one is gone.
     if has_certificate && let Ok(value) = HeaderValue::from_str(state.access.authority().fingerprints()) {
         response.headers_mut().insert(AUTHORITIES, value);

@@ -21,7 +21,9 @@ use crate::keys::{self, Held, InstallationId, KeyStore, RevocationList, RollOver
 use crate::numbering::model::NumberCell;
 use crate::production::ledger::Place;
 use crate::store::{Db, Tx};
-use crate::{access, applications, bookings, cards, jobs, notices, numbering, offices, population, production, trust};
+use crate::{
+    access, applications, bookings, cards, exchange, jobs, notices, numbering, offices, population, production, trust,
+};
 
 /// The state of an installation at a moment.
 #[derive(Clone, Debug, Serialize)]
@@ -47,6 +49,10 @@ pub struct Status {
     pub trust_bundle: Option<Bundle>,
     /// Stations that are not revoked.
     pub stations: Vec<Station>,
+    /// Systems of partners that may ask.
+    pub partner_systems: Vec<PartnerSystem>,
+    /// Agreements with partners that are in force, or signed for later.
+    pub agreements: Vec<AgreementEnd>,
     /// Orders that were given to a station and not finished.
     pub orders_unfinished: Waiting,
     /// Chips by state.
@@ -157,6 +163,28 @@ pub struct Station {
     /// Last moment of its certificate.
     #[serde(with = "time::serde::rfc3339")]
     pub not_after: OffsetDateTime,
+}
+
+/// A system of a partner.
+#[derive(Clone, Debug, Serialize)]
+pub struct PartnerSystem {
+    /// Code of the partner.
+    pub partner: String,
+    /// What it is called.
+    pub name: String,
+    /// Last moment of its certificate.
+    #[serde(with = "time::serde::rfc3339")]
+    pub not_after: OffsetDateTime,
+}
+
+/// An agreement, and its end.
+#[derive(Clone, Debug, Serialize)]
+pub struct AgreementEnd {
+    /// Its number.
+    pub number: String,
+    /// The first moment at which it is over.
+    #[serde(with = "time::serde::rfc3339")]
+    pub valid_to: OffsetDateTime,
 }
 
 /// A client certificate of an officer.
@@ -355,6 +383,16 @@ pub(super) async fn take(
             .await?
             .map(|issued_at| Bundle { issued_at, next_update: issued_at + settings.trust.bundle_lifetime }),
         stations: stations.into_iter().map(|(name, office, not_after)| Station { name, office, not_after }).collect(),
+        partner_systems: access::partner_systems_in_use(&mut tx)
+            .await?
+            .into_iter()
+            .map(|(partner, name, not_after)| PartnerSystem { partner, name, not_after })
+            .collect(),
+        agreements: exchange::in_force_until(&mut tx, now)
+            .await?
+            .into_iter()
+            .map(|(number, valid_to)| AgreementEnd { number, valid_to })
+            .collect(),
         orders_unfinished: Waiting {
             stage: "bound".to_owned(),
             count: stock.unfinished.0,
@@ -628,6 +666,28 @@ fn judge(status: &Status, settings: &Settings) -> Vec<Finding> {
                 severity,
                 &format!("station {}", station.name),
                 format!("its certificate is valid until {until}: card-agent enrol again"),
+            );
+        }
+    }
+    for PartnerSystem { partner, name, not_after } in &status.partner_systems {
+        if let Some(severity) = Severity::of_end(*not_after, now) {
+            let until = moment(*not_after);
+            find(
+                severity.min(Severity::Warning),
+                &format!("partner {partner}"),
+                format!("the certificate of {name} is valid until {until}: join the system anew, with another key"),
+            );
+        }
+    }
+    for AgreementEnd { number, valid_to } in &status.agreements {
+        if let Some(severity) = Severity::of_end(*valid_to, now) {
+            let until = moment(*valid_to);
+            find(
+                severity.min(Severity::Warning),
+                &format!("agreement {number}"),
+                format!(
+                    "it is in force until {until}: what it allows is refused then, unless another one takes its place"
+                ),
             );
         }
     }

@@ -99,8 +99,9 @@ fn say(Finding { severity, about, says }: &Finding) {
 }
 
 /// Findings that begin so are for those who work here.
-const INTERNAL: [&str; 14] = [
+const INTERNAL: [&str; 16] = [
     "administrators",
+    "agreement ",
     "applications",
     "archive",
     "break-glass",
@@ -111,6 +112,7 @@ const INTERNAL: [&str; 14] = [
     "numbers ",
     "officer ",
     "orders",
+    "partner ",
     "sign-in",
     "station ",
     "stock ",

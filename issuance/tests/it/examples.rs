@@ -904,6 +904,9 @@ async fn exchanges(house: &House, walk: &mut Walk) {
     walk.post(&house.admin, "/api/v1/exchange-purposes", purpose).await;
     walk.post(&bao, "/api/v1/exchange-purposes/tax-number/confirmation", json!({})).await;
     walk.get(&bao, "/api/v1/exchange-purposes").await;
+    let purpose = json!({"code": "never-used", "name_vi": "Không dùng", "name_en": "Never used", "law": "none"});
+    walk.post(&house.admin, "/api/v1/exchange-purposes", purpose).await;
+    walk.post(&bao, "/api/v1/exchange-purposes/never-used/end", json!({"reason": "no law has it"})).await;
     let grant = |service: &str, fields: &[&str]| json!({"purpose": "tax-number", "service": service, "fields": fields, "per_day": 100});
     let grants = json!([
         grant("confirm", &["full_name", "birth_date"]),

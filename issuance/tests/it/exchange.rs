@@ -726,7 +726,7 @@ fn a_key_that_was_cut_while_it_was_made_keeps_no_service_closed() {
     let rng = &mut issuance::ground::Randomness::seeded(3).draw();
     issuance::server::init(&settings, &issuance::keys::InitOptions::default(), "admin", house::now(), rng).unwrap();
     let store = issuance::keys::KeyStore::open(&settings.data, None).unwrap();
-    let opened = || issuance::exchange::AnswerSigner::open(&store, house::now()).unwrap().keys().to_vec();
+    let opened = || issuance::exchange::AnswerSigner::open(&store, house::now(), false).unwrap().keys().to_vec();
     let first = opened();
     assert_eq!((first.len(), opened()), (1, first.clone()), "the same at the next start");
     // As a cut leaves it between the key and the list that tells of it.

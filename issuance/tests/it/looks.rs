@@ -45,6 +45,7 @@ const BESIDE: &[&[&str]] = &[
 /// Commands that do not ask for tables: of the folder or of files alone, those that make, save or put back a database,
 /// and those whose own tests say what they do about one.
 const OTHERS: &[&str] = &[
+    "agreement",
     "archive",
     "backup",
     "births",
@@ -58,12 +59,15 @@ const OTHERS: &[&str] = &[
     "man",
     "migrate",
     "openapi",
+    "partner",
+    "purpose",
     "reconcile",
     "rekey",
     "renew-server",
     "restore",
     "rotate",
     "rules",
+    "sandbox",
     "serve",
     "stages",
     "transport-key",

@@ -75,6 +75,7 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("GET", "/api/v1/exchange-purposes", Officers(&[Admin, DataProtection])),
     ("POST", "/api/v1/exchange-purposes", Officers(&[Admin, DataProtection])),
     ("POST", "/api/v1/exchange-purposes/{purpose}/confirmation", Officers(&[Admin, DataProtection])),
+    ("POST", "/api/v1/exchange-purposes/{purpose}/end", Officers(&[Admin, DataProtection])),
     ("GET", "/api/v1/agreements", Officers(&[Admin, DataProtection])),
     ("POST", "/api/v1/agreements", Officers(&[Admin, DataProtection])),
     ("GET", "/api/v1/agreements/{id}", Officers(&[Admin, DataProtection])),

@@ -13,7 +13,7 @@ use time::Duration;
 use crate::house::{House, on_both};
 
 /// What the service sees when it looks now.
-async fn seen(house: &House) -> std::sync::Arc<status::Status> {
+pub async fn seen(house: &House) -> std::sync::Arc<status::Status> {
     let offices = house.service.offices();
     offices.watch.look(offices.deeds()).await.unwrap();
     offices.watch.latest().unwrap()

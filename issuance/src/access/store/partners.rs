@@ -126,6 +126,20 @@ pub(in crate::access) async fn partners(
     rows.iter().map(|(row, holds)| Ok((read_partner(row)?, *holds))).collect()
 }
 
+/// Returns code of the partner, name and end of the certificate of each system that may ask, by that end.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn partner_systems_in_use(tx: &mut Tx) -> Result<Vec<(String, String, OffsetDateTime)>, StoreError> {
+    let sql = sql!(
+        "select p.code, s.name, s.expires_at from partner_system s join partner p on p.id = s.partner_id
+         where s.confirmed_at is not null and s.revoked_at is null and p.ended_at is null
+         order by s.expires_at, p.code, s.name"
+    );
+    let rows = tx.all(sql, args![]).await?;
+    rows.iter().map(|row| Ok((row.get("code")?, row.get("name")?, row.get("expires_at")?))).collect()
+}
+
 /// Confirms a partner.
 pub(in crate::access) async fn confirm_partner(tx: &mut Tx, id: PartnerId, by: &Decision) -> Result<(), StoreError> {
     let sql = sql!("update partner set confirmed_by = $1, confirmed_at = $2 where id = $3");

@@ -179,8 +179,7 @@ async fn finish(
     told: &impl Serialize,
     entries: Vec<Entry>,
 ) -> Result<Answered, ExchangeError> {
-    let body = serde_json::to_vec(told)?;
-    let signature = exchange.signer.sign(&body)?;
+    let (body, signature) = exchange.signer.sign(serde_json::to_vec(told)?)?;
     deed.enter_all(entries).await?;
     if !deed.told().is_empty() {
         deed.commit().await?;

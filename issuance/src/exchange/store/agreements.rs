@@ -58,14 +58,19 @@ pub const EXCHANGE_PURPOSE: Sealed = Sealed {
         ("drafted_at", Kind::Moment),
         ("confirmed_by", Kind::Uuid),
         ("confirmed_at", Kind::Moment),
+        ("ended_by", Kind::Uuid),
+        ("ended_at", Kind::Moment),
+        ("end_reason", Kind::Text),
     ],
     keys: 1,
     one: sql!(
-        "select id, name_vi, name_en, law, dpv, drafted_by, drafted_at, confirmed_by, confirmed_at, version, mac
+        "select id, name_vi, name_en, law, dpv, drafted_by, drafted_at, confirmed_by, confirmed_at, ended_by, ended_at,
+                end_reason, version, mac
          from exchange_purpose where id = $1"
     ),
     all: sql!(
-        "select id, name_vi, name_en, law, dpv, drafted_by, drafted_at, confirmed_by, confirmed_at, version, mac
+        "select id, name_vi, name_en, law, dpv, drafted_by, drafted_at, confirmed_by, confirmed_at, ended_by, ended_at,
+                end_reason, version, mac
          from exchange_purpose order by id"
     ),
     set: sql!("update exchange_purpose set version = $1, mac = $2 where id = $3"),
@@ -105,6 +110,18 @@ pub(in crate::exchange) async fn purposes(tx: &mut Tx) -> Result<Vec<(Purpose, b
 pub(in crate::exchange) async fn confirm_purpose(tx: &mut Tx, code: &str, by: &Decision) -> Result<(), StoreError> {
     let sql = sql!("update exchange_purpose set confirmed_by = $1, confirmed_at = $2 where id = $3");
     tx.change(&EXCHANGE_PURPOSE, code, sql, args![by.by, by.at, code]).await?;
+    Ok(())
+}
+
+/// Ends a purpose.
+pub(in crate::exchange) async fn end_purpose(
+    tx: &mut Tx,
+    code: &str,
+    by: &Decision,
+    reason: &str,
+) -> Result<(), StoreError> {
+    let sql = sql!("update exchange_purpose set ended_by = $1, ended_at = $2, end_reason = $3 where id = $4");
+    tx.change(&EXCHANGE_PURPOSE, code, sql, args![by.by, by.at, reason, code]).await?;
     Ok(())
 }
 
@@ -188,6 +205,16 @@ pub(in crate::exchange) async fn in_force(
     tx.all_sealed(&AGREEMENT, sql, args![partner, now]).await?.iter().map(read).collect()
 }
 
+/// Returns the agreements that were not ended and whose time is not over, signed or not: some hundreds.
+pub(in crate::exchange) async fn not_over(tx: &mut Tx, now: OffsetDateTime) -> Result<Vec<Agreement>, StoreError> {
+    let sql = sql!(
+        "select id, partner_id, number, basis, valid_from, valid_to, kept_days, grants, drafted_by, drafted_at,
+                signed_by, signed_at, protected_by, protected_at, ended_by, ended_at, end_reason, version, mac
+         from agreement where valid_to > $1 and ended_at is null order by id"
+    );
+    tx.all_sealed(&AGREEMENT, sql, args![now]).await?.iter().map(read).collect()
+}
+
 /// Writes down who signed or ended an agreement.
 pub(in crate::exchange) async fn decide(tx: &mut Tx, agreement: &Agreement) -> Result<(), StoreError> {
     let sql = sql!(
@@ -238,5 +265,7 @@ fn read_purpose(row: &Record) -> Result<Purpose, StoreError> {
         dpv: row.get("dpv")?,
         drafted: Decision { by: Id::of(row, "drafted_by")?, at: row.get("drafted_at")? },
         confirmed: Decision::of(row, "confirmed_by", "confirmed_at")?,
+        ended: Decision::of(row, "ended_by", "ended_at")?,
+        end_reason: row.get("end_reason")?,
     })
 }

@@ -1,0 +1,290 @@
+//! `issuance agreement`
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::confirm::confirm;
+use super::partner::{none, partner_id, tampered, word};
+use super::remote::{RemoteError, SignedIn, Signing, read};
+use super::{Outcome, output};
+use crate::exchange::Service;
+
+/// What a partner may ask, for officers of the national office: drafted by one, signed by two, one of them a data
+/// protection officer.
+///
+/// It asks a running service, as the officer who signs in.
+#[derive(Args)]
+pub(super) struct AgreementCommand {
+    #[command(flatten)]
+    signing: Signing,
+    #[command(subcommand)]
+    act: Act,
+}
+
+#[derive(Subcommand)]
+enum Act {
+    /// Shows a file of terms, to begin with.
+    Example,
+    /// Drafts an agreement with the terms of a file (TOML, see `example`). Nothing may be asked by it until both
+    /// signatures are there.
+    Draft {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Lists the agreements: number, state, until when, grants.
+    List {
+        /// Those of this partner only: its code or its identifier.
+        #[arg(long)]
+        partner: Option<String>,
+        /// As one JSON array.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Shows an agreement as who signs it reads it: what may be asked, why, about whom, how often, and what is told.
+    Show {
+        /// Its number, or its identifier.
+        agreement: String,
+        /// As one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Signs an agreement, after it was shown: a data protection officer for the persons, another officer for the
+    /// register.
+    Sign {
+        /// Its number, or its identifier.
+        agreement: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Ends an agreement: what it allowed is refused from now on.
+    End {
+        /// Its number, or its identifier.
+        agreement: String,
+        /// Why, for the trail.
+        #[arg(long, value_name = "WORDS")]
+        because: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+impl AgreementCommand {
+    pub(super) fn run(self) -> Outcome {
+        match &self.act {
+            Act::Example => return Ok(output::line(format_args!("{}", EXAMPLE.trim_end()))?),
+            Act::End { agreement, yes, .. } => {
+                confirm(&format!("Agreement {agreement} ends for good; what it allowed is refused."), *yes)?;
+            }
+            _ => {}
+        }
+        act(&self.signing, self.act)
+    }
+}
+
+fn act(signing: &Signing, act: Act) -> Outcome {
+    match act {
+        Act::Example => {}
+        Act::Draft { file } => {
+            let mut terms = terms(&file)?;
+            let office = signing.sign_in()?;
+            if let Some(code) = terms.remove("partner") {
+                terms.insert("partner_id".to_owned(), json!(partner_id(&office, code.as_str().unwrap_or_default())?));
+            }
+            let drafted = office.post("agreements", &Value::Object(terms))?;
+            let number = word(&drafted, "number");
+            output::line(format_args!(
+                "Drafted. An administrator and a data protection officer sign it: issuance agreement sign {number}"
+            ))?;
+        }
+        Act::List { partner, json } => {
+            let office = signing.sign_in()?;
+            let path = match partner {
+                Some(partner) => format!("agreements?partner={}", partner_id(&office, &partner)?),
+                None => "agreements".to_owned(),
+            };
+            let agreements = office.list(&path)?;
+            if json {
+                return Ok(output::line(format_args!("{}", serde_json::to_string_pretty(&agreements)?))?);
+            }
+            for one in &agreements {
+                let [number, state, until] = ["number", "state", "valid_to"].map(|member| word(one, member));
+                let grants = one["grants"].as_array().map_or(0, Vec::len);
+                output::line(format_args!("{number}\t{state}\tuntil {until}\t{grants} grants{}", tampered(one)))?;
+            }
+        }
+        Act::Show { agreement, json } => {
+            let office = signing.sign_in()?;
+            let one = office.get(&format!("agreements/{}", agreement_id(&office, &agreement)?))?;
+            if json {
+                return Ok(output::line(format_args!("{}", serde_json::to_string_pretty(&one)?))?);
+            }
+            output::line(format_args!("{}", sheet(&office, &one)?.trim_end()))?;
+        }
+        Act::Sign { agreement, yes } => {
+            let office = signing.sign_in()?;
+            let id = agreement_id(&office, &agreement)?;
+            let one = office.get(&format!("agreements/{id}"))?;
+            confirm(&format!("{}\nYou sign this.", sheet(&office, &one)?), yes)?;
+            let signed = office.post(&format!("agreements/{id}/signature"), &json!({}))?;
+            output::line(format_args!("{}\t{}", word(&signed, "number"), word(&signed, "state")))?;
+        }
+        Act::End { agreement, because, .. } => {
+            let office = signing.sign_in()?;
+            let id = agreement_id(&office, &agreement)?;
+            let ended = office.post(&format!("agreements/{id}/end"), &json!({"reason": because}))?;
+            output::line(format_args!("{}\t{}", word(&ended, "number"), word(&ended, "state")))?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads the terms of a file, as the service takes them.
+fn terms(file: &PathBuf) -> Result<Map<String, Value>, RemoteError> {
+    let unfit = |why: String| RemoteError::Unfit(file.clone(), why);
+    let text = String::from_utf8(read(file)?).map_err(|_| unfit("it is not UTF-8: save it as UTF-8".to_owned()))?;
+    let text = text.trim_start_matches('\u{feff}');
+    let table: toml::Table = toml::from_str(text).map_err(|error| unfit(error.to_string()))?;
+    if !table.contains_key("partner") && !table.contains_key("partner_id") {
+        return Err(unfit("it does not say `partner`, the code of the partner".to_owned()));
+    }
+    Ok(table.into_iter().map(|(name, value)| (name, as_json(value))).collect())
+}
+
+fn as_json(value: toml::Value) -> Value {
+    match value {
+        // A moment is written as in the service's own answers.
+        toml::Value::Datetime(at) => json!(at.to_string()),
+        toml::Value::Array(all) => all.into_iter().map(as_json).collect(),
+        toml::Value::Table(all) => Value::Object(all.into_iter().map(|(name, one)| (name, as_json(one))).collect()),
+        toml::Value::String(text) => json!(text),
+        toml::Value::Integer(number) => json!(number),
+        toml::Value::Float(number) => json!(number),
+        toml::Value::Boolean(yes) => json!(yes),
+    }
+}
+
+fn agreement_id(office: &SignedIn, named: &str) -> Result<String, RemoteError> {
+    if named.parse::<Uuid>().is_ok() {
+        return Ok(named.to_owned());
+    }
+    let found = office.list("agreements")?.into_iter().find(|one| word(one, "number") == named);
+    found.map(|one| word(&one, "id").to_owned()).ok_or_else(|| none("agreement-unknown", "agreement", named))
+}
+
+/// Puts an agreement into words for those who sign it: what of the register it opens.
+fn sheet(office: &SignedIn, agreement: &Value) -> Result<String, RemoteError> {
+    let partner = office.get(&format!("partners/{}", word(agreement, "partner_id")))?;
+    let purposes = office.get("exchange-purposes")?;
+    let of = |member| word(&partner["partner"], member);
+    let said = |member| word(agreement, member);
+    let mut text = format!(
+        "Agreement {}{}\npartner: {} ({}), {}\nstate: {}\nlegal basis: {}\nfrom {} until before {}\nanswers are kept for {} days\n",
+        said("number"),
+        tampered(agreement),
+        of("name"),
+        of("code"),
+        of("unit"),
+        said("state"),
+        said("basis"),
+        said("valid_from"),
+        said("valid_to"),
+        agreement["kept_days"],
+    );
+    for (n, grant) in agreement["grants"].as_array().into_iter().flatten().enumerate() {
+        let code = word(grant, "purpose");
+        let mut all = purposes["purposes"].as_array().into_iter().flatten();
+        let purpose = all.find(|one| word(one, "code") == code).cloned().unwrap_or_default();
+        text += &format!(
+            "\n{}. {} for {code}: {}, {}\n",
+            n + 1,
+            word(grant, "service"),
+            word(&purpose, "name_en"),
+            word(&purpose, "law")
+        );
+        text += &in_words(grant);
+    }
+    Ok(text)
+}
+
+fn in_words(grant: &Value) -> String {
+    let words = |member: &str| -> Vec<&str> {
+        grant[member].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+    };
+    let fields = words("fields");
+    let service: Option<Service> = word(grant, "service").parse().ok();
+    let of = service.map(|service| format!(" of the {} that the service has", service.fields().len()));
+    let mut text = format!("   fields: {}: {}{}\n", fields.len(), fields.join(", "), of.unwrap_or_default());
+    let provinces = words("provinces");
+    text += &match provinces.is_empty() {
+        true => "   about: residents of the whole country\n".to_owned(),
+        false => format!("   about: residents of the provinces {}\n", provinces.join(", ")),
+    };
+    text += &format!("   at most {} persons a day", grant["per_day"]);
+    text += &match grant["hours"].as_object() {
+        Some(hours) => {
+            format!(", from {} to {} o'clock on the days {} (Monday is 1)\n", hours["from"], hours["to"], hours["days"])
+        }
+        None => ", at every hour\n".to_owned(),
+    };
+    if grant["tells_which"] == json!(true) {
+        text += "   a confirmation says which field differs\n";
+    }
+    if grant["number_alone"] == json!(true) {
+        text += "   the number alone names a person, without full name and date of birth\n";
+    }
+    text
+}
+
+/// A file of terms.
+const EXAMPLE: &str = r#"# Terms of an agreement: `issuance agreement draft FILE`.
+# The partner's code (`issuance partner list`), and the number by which both sides call the agreement.
+partner = "p-finance"
+number = "TT-2026-0001"
+basis = "Decree 47/2020/NĐ-CP, Art. 5"
+# In force from the first moment until before the second, at most five years.
+valid_from = 2026-12-01T00:00:00+07:00
+valid_to = 2027-12-01T00:00:00+07:00
+# Signed answers are kept for so many days.
+kept_days = 90
+
+# What may be asked: a service for a purpose (`issuance purpose list`), with the fields that are told.
+[[grants]]
+purpose = "tax-number"
+service = "confirm"
+fields = ["full_name", "birth_date"]
+per_day = 20000
+# Residents of these provinces only; without the line, of the whole country.
+provinces = ["001"]
+# Only from 7 to 17 o'clock, Monday (1) to Friday (5); without the line, always.
+hours = { from = 7, to = 17, days = [1, 2, 3, 4, 5] }
+"#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::Grant;
+
+    #[test]
+    fn the_example_has_terms_that_the_service_takes() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("terms.toml");
+        std::fs::write(&file, EXAMPLE).unwrap();
+        let terms = terms(&file).unwrap();
+        assert_eq!(terms["valid_from"], json!("2026-12-01T00:00:00+07:00"));
+        let grants: Vec<Grant> = serde_json::from_value(terms["grants"].clone()).unwrap();
+        assert_eq!(grants.len(), 1);
+        let words = in_words(&terms["grants"][0]);
+        for said in ["2: full_name, birth_date of the 7", "provinces 001", "20000 persons", "from 7 to 17"] {
+            assert!(words.contains(said), "{said}: {words}");
+        }
+        std::fs::write(&file, "number = 'TT-1'").unwrap();
+        assert!(super::terms(&file).unwrap_err().to_string().contains("does not say `partner`"));
+        std::fs::write(&file, "number = ").unwrap();
+        assert!(super::terms(&file).is_err());
+    }
+}

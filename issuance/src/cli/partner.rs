@@ -1,0 +1,269 @@
+//! `issuance partner`
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use uuid::Uuid;
+
+use super::confirm::confirm;
+use super::remote::{RemoteError, SignedIn, Signing, read};
+use super::{Outcome, now, output};
+
+/// Authorities that may ask the register, and their systems, for officers of the national office.
+///
+/// It asks a running service, as the officer who signs in. What lets an authority in takes two officers: one proposes,
+/// another confirms with a command of their own. What shuts one out takes one. See docs/exchange.md.
+#[derive(Args)]
+pub(super) struct PartnerCommand {
+    #[command(flatten)]
+    signing: Signing,
+    #[command(subcommand)]
+    act: Act,
+}
+
+#[derive(Subcommand)]
+enum Act {
+    /// Proposes that an authority is a partner. Another officer confirms it.
+    New(New),
+    /// Confirms a partner that another officer proposed.
+    Confirm {
+        /// Code of the partner, or its identifier.
+        partner: String,
+    },
+    /// Lists the partners: code, state, authority, unit.
+    List {
+        /// As one JSON array.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Shows a partner with its systems, and how long their certificates last.
+    Show {
+        /// Code of the partner, or its identifier.
+        partner: String,
+        /// As one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ends a partner for good: its systems are refused from now on.
+    End {
+        /// Code of the partner, or its identifier.
+        partner: String,
+        /// Why, for the trail.
+        #[arg(long, value_name = "WORDS")]
+        because: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Brings the certification request of a partner's system. Another officer confirms it.
+    AddSystem {
+        /// Code of the partner, or its identifier.
+        partner: String,
+        /// What the system is called; unique within the partner.
+        #[arg(long)]
+        name: String,
+        /// Its certification request (PKCS#10, PEM). Its key is certified; name and wishes in it are not.
+        #[arg(long, value_name = "FILE")]
+        request: PathBuf,
+    },
+    /// Confirms a system that another officer brought, and writes its client certificate, which lasts a year.
+    ConfirmSystem {
+        /// Code of the partner, or its identifier.
+        partner: String,
+        /// What the system is called.
+        #[arg(long)]
+        name: String,
+        /// File of the certificate (PEM); it must not exist.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Revokes a system: its next request is refused, also on a connection that is open.
+    RevokeSystem {
+        /// Code of the partner, or its identifier.
+        partner: String,
+        /// What the system is called.
+        #[arg(long)]
+        name: String,
+        /// Why, for the trail.
+        #[arg(long, value_name = "WORDS")]
+        because: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Args)]
+struct New {
+    /// Short code, unique: 1 to 16 of a-z, 0-9 and -.
+    #[arg(long)]
+    code: String,
+    /// The authority.
+    #[arg(long, value_name = "WORDS")]
+    name: String,
+    /// The unit of the authority that is joined.
+    #[arg(long, value_name = "WORDS")]
+    unit: String,
+    /// The officer of the authority who answers for the connection (Decree 47/2020/NĐ-CP).
+    #[arg(long, value_name = "WORDS")]
+    contact_name: String,
+    /// That officer's address of electronic mail.
+    #[arg(long, value_name = "ADDRESS")]
+    contact_email: String,
+    /// That officer's telephone.
+    #[arg(long, value_name = "NUMBER")]
+    contact_phone: String,
+}
+
+impl PartnerCommand {
+    pub(super) fn run(self) -> Outcome {
+        match &self.act {
+            Act::End { partner, yes, .. } => {
+                confirm(&format!("Partner {partner} ends for good; all of its systems are refused."), *yes)?;
+            }
+            Act::RevokeSystem { partner, name, yes, .. } => {
+                confirm(&format!("System {name} of {partner} is revoked for good."), *yes)?;
+            }
+            _ => {}
+        }
+        act(&self.signing.sign_in()?, self.act)
+    }
+}
+
+fn act(office: &SignedIn, act: Act) -> Outcome {
+    match act {
+        Act::New(new) => {
+            let body = json!({"code": new.code, "name": new.name, "unit": new.unit, "contact_name": new.contact_name,
+                "contact_email": new.contact_email, "contact_phone": new.contact_phone});
+            let drafted = office.post("partners", &body)?;
+            let code = word(&drafted, "code");
+            output::line(format_args!("Proposed. Another officer confirms it: issuance partner confirm {code}"))?;
+        }
+        Act::Confirm { partner } => {
+            let id = partner_id(office, &partner)?;
+            let done = office.post(&format!("partners/{id}/confirmation"), &json!({}))?;
+            output::line(format_args!("{}\t{}", word(&done, "code"), word(&done, "state")))?;
+        }
+        Act::List { json } => {
+            let partners = office.list("partners")?;
+            if json {
+                return Ok(output::line(format_args!("{}", serde_json::to_string_pretty(&partners)?))?);
+            }
+            for one in &partners {
+                let [code, state, name, unit] = ["code", "state", "name", "unit"].map(|member| word(one, member));
+                output::line(format_args!("{code}\t{state}\t{name}\t{unit}{}", tampered(one)))?;
+            }
+        }
+        Act::Show { partner, json } => {
+            let file = office.get(&format!("partners/{}", partner_id(office, &partner)?))?;
+            if json {
+                return Ok(output::line(format_args!("{}", serde_json::to_string_pretty(&file)?))?);
+            }
+            show(&file)?;
+        }
+        Act::End { partner, because, .. } => {
+            let id = partner_id(office, &partner)?;
+            let done = office.post(&format!("partners/{id}/end"), &json!({"reason": because}))?;
+            output::line(format_args!("{}\t{}", word(&done, "code"), word(&done, "state")))?;
+        }
+        Act::AddSystem { partner, name, request } => {
+            let id = partner_id(office, &partner)?;
+            let request = String::from_utf8(read(&request)?)
+                .map_err(|_| RemoteError::Unfit(request, "it is no PEM text".to_owned()))?;
+            office.post(&format!("partners/{id}/systems"), &json!({"name": name, "csr_pem": request}))?;
+            output::line(format_args!(
+                "Brought. Another officer confirms it: issuance partner confirm-system {partner} --name {name} --out FILE"
+            ))?;
+        }
+        Act::ConfirmSystem { partner, name, out } => {
+            // The certificate is shown in this one answer: the file is there before it is asked for.
+            let id = system_id(office, &partner, &name)?;
+            let file = File::create_new(&out).map_err(|error| RemoteError::File(out.clone(), error))?;
+            let done = office.post(&format!("partner-systems/{id}/confirmation"), &json!({})).inspect_err(|_| {
+                let _ = fs::remove_file(&out);
+            })?;
+            write(file, &out, word(&done, "certificate_pem"))?;
+            output::line(format_args!("{name}\t{}\t{}", word(&done, "state"), out.display()))?;
+        }
+        Act::RevokeSystem { partner, name, because, .. } => {
+            let id = system_id(office, &partner, &name)?;
+            let done = office.post(&format!("partner-systems/{id}/revocation"), &json!({"reason": because}))?;
+            output::line(format_args!("{name}\t{}", word(&done, "state")))?;
+        }
+    }
+    Ok(())
+}
+
+fn write(mut file: File, out: &Path, text: &str) -> Result<(), RemoteError> {
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(|error| RemoteError::File(out.to_owned(), error))
+}
+
+fn show(file: &Value) -> Outcome {
+    let partner = &file["partner"];
+    for (name, member) in [
+        ("code", "code"),
+        ("state", "state"),
+        ("authority", "name"),
+        ("unit", "unit"),
+        ("contact", "contact_name"),
+        ("e-mail", "contact_email"),
+        ("telephone", "contact_phone"),
+    ] {
+        output::line(format_args!("{name}: {}", word(partner, member)))?;
+    }
+    if !tampered(partner).is_empty() {
+        output::line(format_args!("{}", tampered(partner).trim()))?;
+    }
+    for system in file["systems"].as_array().into_iter().flatten() {
+        let ends = OffsetDateTime::parse(word(system, "expires_at"), &Rfc3339).ok();
+        let lasts = ends.map(|ends| format!("\tcertificate ends in {} days", (ends - now()).whole_days()));
+        let (name, state) = (word(system, "name"), word(system, "state"));
+        output::line(format_args!("system {name}\t{state}{}{}", lasts.unwrap_or_default(), tampered(system)))?;
+    }
+    Ok(())
+}
+
+/// Returns a text of an answer; empty where there is none.
+pub(super) fn word<'a>(answer: &'a Value, member: &str) -> &'a str {
+    answer[member].as_str().unwrap_or_default()
+}
+
+/// Says of a row of a list that another hand changed it.
+pub(super) fn tampered(row: &Value) -> &'static str {
+    if row["tampered"] == json!(true) { "\tchanged by another hand than the service's" } else { "" }
+}
+
+/// Returns the identifier of the partner that is named by its code or its identifier.
+///
+/// # Errors
+/// [`RemoteError::Refused`] where there is none.
+pub(super) fn partner_id(office: &SignedIn, named: &str) -> Result<String, RemoteError> {
+    if named.parse::<Uuid>().is_ok() {
+        return Ok(named.to_owned());
+    }
+    let found = office.list("partners")?.into_iter().find(|one| word(one, "code") == named);
+    found.map(|one| word(&one, "id").to_owned()).ok_or_else(|| none("partner-unknown", "partner", named))
+}
+
+/// Nothing is called so.
+pub(super) fn none(code: &str, kind: &str, named: &str) -> RemoteError {
+    RemoteError::Refused {
+        code: code.to_owned(),
+        detail: format!("no {kind} is called {named}"),
+        remedy: ". See the list".to_owned(),
+    }
+}
+
+fn system_id(office: &SignedIn, partner: &str, name: &str) -> Result<String, RemoteError> {
+    let file = office.get(&format!("partners/{}", partner_id(office, partner)?))?;
+    let mut systems = file["systems"].as_array().into_iter().flatten();
+    let found = systems.find(|one| word(one, "name") == name);
+    found.map(|one| word(one, "id").to_owned()).ok_or_else(|| none("partner-system-unknown", "system", name))
+}

@@ -1,0 +1,358 @@
+//! How a command reaches a service over HTTPS: as a partner's system, or as an officer who signs in.
+
+use std::error::Error;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::os::fd::AsFd as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{fs, thread};
+
+use clap::Args;
+use rand::Rng as _;
+use reqwest::blocking::{Client, Response};
+use reqwest::{Certificate, Identity, Method, StatusCode, Url};
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+/// Why a service cannot be asked, or what it refused.
+#[derive(Debug, Error)]
+pub(super) enum RemoteError {
+    /// A file.
+    #[error("{0}: {1}")]
+    File(PathBuf, io::Error),
+    /// The address.
+    #[error("--service {0}: {1}; write https://HOST:PORT")]
+    Address(String, &'static str),
+    /// What a file holds.
+    #[error("{0}: {1}")]
+    Unfit(PathBuf, String),
+    /// The TLS configuration.
+    #[error("no connection can be prepared: {0}")]
+    Connection(reqwest::Error),
+    /// An argument that is not there.
+    #[error("{0} is missing: give it, or set {1}")]
+    Missing(&'static str, &'static str),
+    /// The service did not answer.
+    #[error("{service}: no answer ({why}); nothing is lost: start the command again")]
+    Unanswered { service: String, why: String },
+    /// The service said no.
+    #[error("refused ({code}): {detail}{remedy}")]
+    Refused { code: String, detail: String, remedy: String },
+    /// The service answers in another way than this version knows.
+    #[error("{0}: the answer cannot be read; is the program of the same version as the service?")]
+    Unreadable(String),
+}
+
+/// Makes a client that trusts one authority alone, and shows this certificate.
+///
+/// # Errors
+/// [`RemoteError`]
+pub(super) fn client(
+    authority: &Path,
+    identity: Option<(&Path, &Path)>,
+    timeout: Duration,
+) -> Result<Client, RemoteError> {
+    let unfit = |file: &Path| {
+        let file = file.to_owned();
+        move |error: reqwest::Error| RemoteError::Unfit(file, error.to_string())
+    };
+    let authorities = Certificate::from_pem_bundle(&read(authority)?).map_err(unfit(authority))?;
+    if authorities.is_empty() {
+        return Err(RemoteError::Unfit(authority.to_owned(), "it holds no certificate (PEM)".to_owned()));
+    }
+    let http = Client::builder()
+        .https_only(true)
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(timeout)
+        .tls_certs_only(authorities);
+    let http = match identity {
+        Some((certificate, key)) => {
+            let mut pem = Zeroizing::new(read(certificate)?);
+            pem.push(b'\n');
+            pem.extend_from_slice(&Zeroizing::new(read(key)?));
+            http.identity(Identity::from_pem(&pem).map_err(unfit(certificate))?)
+        }
+        None => http,
+    };
+    http.build().map_err(RemoteError::Connection)
+}
+
+/// Refuses an address that is not HTTPS, or has something behind host and port.
+///
+/// # Errors
+/// [`RemoteError::Address`], which does not repeat a password.
+pub(super) fn address(typed: &str) -> Result<Url, RemoteError> {
+    let unfit = |why| RemoteError::Address(typed.to_owned(), why);
+    let url: Url = typed.trim().parse().map_err(|_| unfit("no address"))?;
+    if url.scheme() != "https" {
+        return Err(unfit("it goes over HTTPS alone"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(RemoteError::Address("(not repeated)".to_owned(), "it holds a name or a password"));
+    }
+    if url.host().is_none() || url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        return Err(unfit("something stands behind host and port"));
+    }
+    Ok(url)
+}
+
+/// Reads a file.
+///
+/// # Errors
+/// [`RemoteError::File`]
+pub(super) fn read(file: &Path) -> Result<Vec<u8>, RemoteError> {
+    fs::read(file).map_err(|error| RemoteError::File(file.to_owned(), error))
+}
+
+/// An error with what lies under it.
+pub(super) fn chain(error: &dyn Error) -> String {
+    let mut said = error.to_string();
+    let mut under = error.source();
+    while let Some(error) = under {
+        said = format!("{said}: {error}");
+        under = error.source();
+    }
+    said
+}
+
+/// The service, and the officer who signs in for the command.
+#[derive(Args)]
+pub(super) struct Signing {
+    /// <https://HOST:PORT> of the service.
+    #[arg(long, global = true, value_name = "URL", env = "ISSUANCE_SERVICE")]
+    service: Option<String>,
+    /// The authority of the service's TLS certificate, PEM: no other is trusted.
+    #[arg(long, global = true, value_name = "FILE", env = "ISSUANCE_AUTHORITY")]
+    authority: Option<PathBuf>,
+    /// Name of the officer's account.
+    #[arg(long, global = true, value_name = "NAME", env = "ISSUANCE_OFFICER")]
+    officer: Option<String>,
+    /// File with the officer's password [default: it is asked for].
+    #[arg(long, global = true, value_name = "FILE", env = "ISSUANCE_PASSWORD_FILE")]
+    password_file: Option<PathBuf>,
+    /// The officer's client certificate, PEM, where officers sign in with one.
+    #[arg(long, global = true, value_name = "FILE", env = "ISSUANCE_OFFICER_CERTIFICATE", requires = "key")]
+    certificate: Option<PathBuf>,
+    /// Its private key, PEM.
+    #[arg(long, global = true, value_name = "FILE", env = "ISSUANCE_OFFICER_KEY", requires = "certificate")]
+    key: Option<PathBuf>,
+}
+
+/// An officer's session; it ends with the command.
+pub(super) struct SignedIn {
+    http: Client,
+    base: Url,
+    token: Zeroizing<String>,
+}
+
+/// A session that was opened.
+#[derive(Deserialize)]
+struct Opened {
+    token: String,
+}
+
+/// One page of a list.
+#[derive(Deserialize)]
+struct Listed {
+    items: Vec<Value>,
+    next: Option<String>,
+}
+
+impl Signing {
+    /// Signs in.
+    ///
+    /// # Errors
+    /// [`RemoteError`]
+    pub(super) fn sign_in(&self) -> Result<SignedIn, RemoteError> {
+        let service = self.service.as_deref().ok_or(RemoteError::Missing("--service", "ISSUANCE_SERVICE"))?;
+        let authority = self.authority.as_deref().ok_or(RemoteError::Missing("--authority", "ISSUANCE_AUTHORITY"))?;
+        let officer = self.officer.as_deref().ok_or(RemoteError::Missing("--officer", "ISSUANCE_OFFICER"))?;
+        let base = address(service)?;
+        let http = client(authority, self.certificate.as_deref().zip(self.key.as_deref()), WAITS)?;
+        let password = self.password(officer)?;
+        SignedIn::anyone(http, base).signed_in(officer, &password)
+    }
+
+    fn password(&self, officer: &str) -> Result<Zeroizing<String>, RemoteError> {
+        let (typed, file) = match &self.password_file {
+            Some(file) => (read(file).map(Zeroizing::new)?, file.clone()),
+            None => (prompted(officer)?, PathBuf::from("standard input")),
+        };
+        let typed = std::str::from_utf8(&typed)
+            .map_err(|_| RemoteError::Unfit(file, "the password is not UTF-8".to_owned()))?;
+        Ok(Zeroizing::new(typed.trim_end_matches(['\r', '\n']).to_owned()))
+    }
+}
+
+/// Reads the password from the terminal, which does not show it, or the first line of standard input.
+fn prompted(officer: &str) -> Result<Zeroizing<Vec<u8>>, RemoteError> {
+    let stdin = io::stdin();
+    let failed = |error: io::Error| RemoteError::File("standard input".into(), error);
+    let mut typed = Zeroizing::new(String::new());
+    if !stdin.is_terminal() {
+        stdin.read_line(&mut typed).map_err(failed)?;
+        return Ok(Zeroizing::new(typed.as_bytes().to_vec()));
+    }
+    let _ = write!(io::stderr(), "Password of {officer}: ");
+    let shown = tcgetattr(stdin.as_fd()).map_err(|error| failed(error.into()))?;
+    let mut hidden = shown.clone();
+    hidden.local_modes.remove(LocalModes::ECHO);
+    tcsetattr(stdin.as_fd(), OptionalActions::Flush, &hidden).map_err(|error| failed(error.into()))?;
+    let done = stdin.read_line(&mut typed);
+    let _ = tcsetattr(stdin.as_fd(), OptionalActions::Now, &shown);
+    let _ = writeln!(io::stderr());
+    done.map_err(failed)?;
+    Ok(Zeroizing::new(typed.as_bytes().to_vec()))
+}
+
+impl SignedIn {
+    /// A caller without session.
+    pub(super) fn anyone(http: Client, base: Url) -> Self {
+        Self { http, base, token: Zeroizing::default() }
+    }
+
+    /// Signs an officer in at the same service.
+    ///
+    /// # Errors
+    /// [`RemoteError`]
+    pub(super) fn signed_in(&self, officer: &str, password: &str) -> Result<Self, RemoteError> {
+        let credentials = json!({"username": officer, "password": password});
+        let opened = self.send(&Method::POST, "api/v1/sessions", Some(&credentials))?;
+        let opened: Opened =
+            serde_json::from_value(opened).map_err(|_| RemoteError::Unreadable("sessions".to_owned()))?;
+        let (http, base) = (self.http.clone(), self.base.clone());
+        Ok(Self { http, base, token: Zeroizing::new(opened.token) })
+    }
+
+    /// Reads what stands at a path below `/api/v1/`.
+    ///
+    /// # Errors
+    /// [`RemoteError`]
+    pub(super) fn get(&self, path: &str) -> Result<Value, RemoteError> {
+        self.send(&Method::GET, &format!("api/v1/{path}"), None)
+    }
+
+    /// Reads all pages of a list.
+    ///
+    /// # Errors
+    /// [`RemoteError`]
+    pub(super) fn list(&self, path: &str) -> Result<Vec<Value>, RemoteError> {
+        let (mut items, mut after) = (vec![], None);
+        loop {
+            let sign = if path.contains('?') { '&' } else { '?' };
+            let page = match &after {
+                Some(after) => format!("{path}{sign}limit=200&after={after}"),
+                None => format!("{path}{sign}limit=200"),
+            };
+            let page = serde_json::from_value(self.get(&page)?);
+            let Listed { items: more, next } = page.map_err(|_| RemoteError::Unreadable(path.to_owned()))?;
+            items.extend(more);
+            match next {
+                Some(next) => after = Some(next),
+                None => return Ok(items),
+            }
+        }
+    }
+
+    /// Does something, once: a request whose answer was lost is sent again as the same one.
+    ///
+    /// # Errors
+    /// [`RemoteError`]
+    pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value, RemoteError> {
+        self.send(&Method::POST, &format!("api/v1/{path}"), Some(body))
+    }
+
+    fn send(&self, method: &Method, path: &str, body: Option<&Value>) -> Result<Value, RemoteError> {
+        let url = self.base.join(path).map_err(|_| RemoteError::Unreadable(path.to_owned()))?;
+        let mut once = [0; 16];
+        super::rng().fill_bytes(&mut once);
+        let once = hex::encode(once);
+        let mut why = String::new();
+        for attempt in 0..ATTEMPTS {
+            if attempt > 0 {
+                thread::sleep(Duration::from_millis(500) * 2_u32.pow(attempt));
+            }
+            let mut request = self.http.request(method.clone(), url.clone());
+            if !self.token.is_empty() {
+                request = request.bearer_auth(&*self.token).header("idempotency-key", &once);
+            }
+            if let Some(body) = body {
+                request = request.json(body);
+            }
+            match request.send() {
+                Ok(response) => match judged(response, path) {
+                    Err(Again(said)) => why = said,
+                    Ok(done) => return done,
+                },
+                Err(error) => why = chain(&error),
+            }
+        }
+        Err(RemoteError::Unanswered { service: self.base.as_str().trim_end_matches('/').to_owned(), why })
+    }
+}
+
+/// Signs out, as far as the service can be reached.
+impl Drop for SignedIn {
+    fn drop(&mut self) {
+        if !self.token.is_empty()
+            && let Ok(url) = self.base.join("api/v1/sessions/current")
+        {
+            let _ = self.http.delete(url).bearer_auth(&*self.token).timeout(Duration::from_secs(5)).send();
+        }
+    }
+}
+
+/// The same request may be sent again, and why.
+struct Again(String);
+
+fn judged(response: Response, path: &str) -> Result<Result<Value, RemoteError>, Again> {
+    let status = response.status();
+    let body = response.bytes().map_err(|error| Again(chain(&error)))?;
+    if status.is_success() {
+        let read = |body: &[u8]| serde_json::from_slice(body).map_err(|_| RemoteError::Unreadable(path.to_owned()));
+        return Ok(if body.is_empty() { Ok(Value::Null) } else { read(&body) });
+    }
+    let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let said = |member: &str| problem[member].as_str().unwrap_or_default().trim().to_owned();
+    let code = said("code");
+    if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS && code.is_empty() {
+        return Err(Again(format!("{status} {code}")));
+    }
+    let detail = [said("detail"), said("title")].into_iter().find(|text| !text.is_empty()).unwrap_or_default();
+    let at = problem["errors"].as_array().into_iter().flatten().filter_map(|error| {
+        Some(format!(" [{}: {}]", error["pointer"].as_str()?, error["detail"].as_str().unwrap_or("unfit")))
+    });
+    let detail = detail + &at.collect::<String>();
+    let remedy = Some(said("remedy")).filter(|text| !text.is_empty()).map(|text| format!(". {text}"));
+    let code = if code.is_empty() { status.to_string() } else { code };
+    Ok(Err(RemoteError::Refused { code, detail, remedy: remedy.unwrap_or_default() }))
+}
+
+/// For so long one attempt waits.
+const WAITS: Duration = Duration::from_secs(30);
+/// So often a request is sent whose answer does not come.
+const ATTEMPTS: u32 = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_https_with_nothing_behind_host_and_port() {
+        let at = |typed: &str| address(typed).map(String::from).map_err(|error| error.to_string());
+        assert_eq!(at(" https://register.invalid:8443 "), Ok("https://register.invalid:8443/".to_owned()));
+        for (typed, why) in [
+            ("http://register.invalid:8443", "HTTPS alone"),
+            ("register.invalid", "no address"),
+            ("https://register.invalid/else", "behind host"),
+            ("https://a:secret@register.invalid", "name or a password"),
+        ] {
+            let said = at(typed).unwrap_err();
+            assert!(said.contains(why) && !said.contains("secret"), "{typed}: {said}");
+        }
+    }
+}
