@@ -241,6 +241,15 @@ pub struct Citizen {
     /// Lock the card without asking once more.
     #[arg(long)]
     pub yes: bool,
+    /// With `object`: what is objected to, in the citizen's words.
+    #[arg(long, value_name = "TEXT", required_if_eq("what", "object"))]
+    pub words: Option<String>,
+    /// With `object`: the look, by the `id` that `looks` shows; without it, what the register holds.
+    #[arg(long, value_name = "ID")]
+    pub look: Option<String>,
+    /// With `copy`: the file that is written, which must not exist; the signature is written beside it, as FILE.jws.
+    #[arg(long, value_name = "FILE", required_if_eq("what", "copy"))]
+    pub out: Option<PathBuf>,
     /// The most seconds that all of it may take. Without it 120.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
@@ -259,6 +268,12 @@ pub enum OwnMatter {
     Record,
     /// What the citizen applied for.
     Applications,
+    /// Write a signed copy of all that into a file.
+    Copy,
+    /// Object to a look, or to what the register holds.
+    Object,
+    /// What the citizen objected to, and what it was answered.
+    Objections,
 }
 
 #[derive(Args)]

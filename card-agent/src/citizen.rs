@@ -60,6 +60,15 @@ where
         Ok(self.service.own(what, &self.token)?)
     }
 
+    /// Asks for the signed copy, with the card still in the reader. Returns its bytes and the signature over them.
+    ///
+    /// # Errors
+    /// [`Failure`]
+    pub fn copy(&mut self) -> Result<(Vec<u8>, String), Failure> {
+        self.shows_the_card()?;
+        Ok(self.service.copy(&self.token)?)
+    }
+
     /// Does something in the citizen's name, with the card still in the reader.
     ///
     /// # Errors

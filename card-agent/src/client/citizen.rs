@@ -4,6 +4,7 @@
 use crypto::log_in::protocol::{Answer, Begin, SESSION_HEADER, Wanted};
 use reqwest::Method;
 use reqwest::blocking::RequestBuilder;
+use reqwest::header::HeaderMap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -32,7 +33,17 @@ impl HttpService {
         self.once(request.json(answer))
     }
 
-    /// Asks for something of the citizen's own: `card`, `looks/count`, `looks`, `record`, `applications`.
+    /// Asks for the signed copy. Returns its bytes, and the detached signature over them.
+    ///
+    /// # Errors
+    /// [`ServiceError`], for every way in which the request fails.
+    pub fn copy(&self, session: &str) -> Result<(Vec<u8>, String), ServiceError> {
+        let (body, headers) = self.answered(self.of_citizen(Method::GET, "copy", session))?;
+        let signature = headers.get(SIGNATURE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        Ok((body, signature.to_owned()))
+    }
+
+    /// Asks for something of the citizen's own: `card`, `looks/count`, `looks`, `record`, `applications`, `objections`.
     ///
     /// # Errors
     /// [`ServiceError`], for every way in which the request fails.
@@ -40,7 +51,7 @@ impl HttpService {
         self.once(self.of_citizen(Method::GET, what, session))
     }
 
-    /// Does something in the citizen's name: `card/lock`, or `code` with the code as its body.
+    /// Does something in the citizen's name: `card/lock`, `objections`, or `code` with the code as its body.
     ///
     /// # Errors
     /// [`ServiceError`], for every way in which the request fails.
@@ -65,6 +76,12 @@ impl HttpService {
     }
 
     fn once<A: DeserializeOwned>(&self, request: RequestBuilder) -> Result<A, ServiceError> {
+        let (body, _) = self.answered(request)?;
+        let body: &[u8] = if body.is_empty() { b"null" } else { &body };
+        serde_json::from_slice(body).map_err(|e| ServiceError::Answer(e.to_string()))
+    }
+
+    fn answered(&self, request: RequestBuilder) -> Result<(Vec<u8>, HeaderMap), ServiceError> {
         self.may_go_on("an answer", std::time::Duration::ZERO)?;
         let answered = || {
             let answer =
@@ -77,7 +94,9 @@ impl HttpService {
         if !status.is_success() {
             return Err(Attempt::refused(status, &body).error);
         }
-        let body: &[u8] = if body.is_empty() { b"null" } else { &body };
-        serde_json::from_slice(body).map_err(|e| ServiceError::Answer(e.to_string()))
+        Ok((body.to_vec(), headers))
     }
 }
+
+/// The header of the detached signature.
+const SIGNATURE: &str = "x-jws-signature";

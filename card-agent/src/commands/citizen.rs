@@ -1,7 +1,10 @@
 //! `card-agent citizen`
 
 use std::fmt::Write as _;
-use std::io;
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use card_agent::citizen::LoggedIn;
@@ -19,7 +22,7 @@ use crate::prompt;
 use crate::screen::Screen;
 
 pub fn perform(arguments: &Citizen, screen: &Screen, stop: &Stop) -> Result<(), Failure> {
-    let needs_code = matches!(arguments.what, OwnMatter::Applications | OwnMatter::Looks | OwnMatter::Record);
+    let needs_code = !matches!(arguments.what, OwnMatter::Status | OwnMatter::Lock);
     if arguments.what == OwnMatter::Lock && !arguments.yes {
         confirm()?;
     }
@@ -56,10 +59,38 @@ pub fn perform(arguments: &Citizen, screen: &Screen, stop: &Stop) -> Result<(), 
         OwnMatter::Looks => logged_in.own("looks")?,
         OwnMatter::Record => logged_in.own("record")?,
         OwnMatter::Applications => logged_in.own("applications")?,
+        OwnMatter::Objections => logged_in.own("objections")?,
+        OwnMatter::Object => {
+            let mut body = json!({ "words": arguments.words });
+            if let Some(look) = &arguments.look {
+                body["look"] = json!(look);
+            }
+            logged_in.act("objections", &body)?
+        }
+        OwnMatter::Copy => {
+            let (copy, signature) = logged_in.copy()?;
+            keep(arguments.out.as_deref(), &copy, &signature)?
+        }
     };
     drop(logged_in);
     let text = lines(&told);
     screen.result(told, text.trim_end())
+}
+
+/// Writes the copy, and its signature beside it: files that only their owner reads, and that are not there yet.
+fn keep(out: Option<&Path>, copy: &[u8], signature: &str) -> Result<Value, Failure> {
+    let out = out.ok_or_else(|| Failure::new(Code::InputUnusable, "--out is missing"))?;
+    let mut beside = out.as_os_str().to_owned();
+    beside.push(".jws");
+    let beside = PathBuf::from(beside);
+    // The signature first: a copy that is there has one.
+    for (file, bytes) in [(&*beside, signature.as_bytes()), (out, copy)] {
+        let unusable = |e: io::Error| Failure::new(Code::InputUnusable, format!("{}: {e}", file.display()));
+        let mut options = OpenOptions::new();
+        let mut new = options.write(true).create_new(true).mode(0o600).open(file).map_err(unusable)?;
+        new.write_all(bytes).and_then(|()| new.sync_all()).map_err(unusable)?;
+    }
+    Ok(json!({ "copy": out, "signature": beside }))
 }
 
 /// Asks once more before the card is locked.

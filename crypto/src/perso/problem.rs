@@ -227,6 +227,7 @@ catalogue! {
     LogInUnknown "log-in-unknown" Request
     LookDelayUnfit "look-delay-unfit" Request
     LookDelayUnknown "look-delay-unknown" Request
+    LookUnknown "look-unknown" Request
     LossGroundsMissing "loss-grounds-missing" Request
     MergeStale "merge-stale" Request
     MergeUnfit "merge-unfit" Request
@@ -249,6 +250,9 @@ catalogue! {
     NumberMissing "number-missing" Request
     NumberNotLeased "number-not-leased" Request
     NumberStructure "number-structure" Request
+    ObjectionAnswered "objection-answered" Request
+    ObjectionUnknown "objection-unknown" Request
+    ObjectionsOpen "objections-open" Request
     ObjectsUnreadable "objects-unreadable" Service
     OfficeCodeMalformed "office-code-malformed" Request
     OfficeDissolved "office-dissolved" Request

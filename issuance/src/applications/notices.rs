@@ -74,7 +74,8 @@ const fn stands(kind: NoticeKind, stage: &Stage) -> bool {
         | NoticeKind::BookingToBeMoved
         | NoticeKind::CodeSet
         | NoticeKind::Destroyed
-        | NoticeKind::LoggedIn => true,
+        | NoticeKind::LoggedIn
+        | NoticeKind::ObjectionAnswered => true,
         NoticeKind::AppealReceived => matches!(stage, Stage::Appealed { .. }),
         NoticeKind::NotFetched => matches!(stage, Stage::NotFetched { .. }),
         NoticeKind::OfficeMoved => !matches!(stage, Stage::Cancelled { .. } | Stage::HandedOver { .. }),

@@ -6,6 +6,6 @@ mod steps;
 mod store;
 
 pub use api::routes;
-pub(crate) use steps::{AuditError, Row, looks_about, looks_at};
+pub(crate) use steps::{AuditError, Row, look_about, looks_about, looks_at};
 #[cfg(test)]
 pub(crate) use store::LOOKS;

@@ -101,6 +101,15 @@ pub(crate) async fn looks_about(
     rows.iter().map(|row| Ok(Row { office: row.get("office")?, ..read(row)? })).collect()
 }
 
+/// Returns the record of one look at a person's data, by any caller. For what the person is told; the caller records it.
+///
+/// # Errors
+/// [`StoreError`]
+pub(crate) async fn look_about(tx: &mut Tx, person: PersonId, id: EntryId) -> Result<Option<Row>, StoreError> {
+    let row = store::look_about(tx, person, id).await?;
+    row.map(|row| Ok(Row { office: row.get("office")?, ..read(&row)? })).transpose()
+}
+
 /// True for a text of the form in which the trail names objects.
 fn is_object(text: &str) -> bool {
     let Some((kind, id)) = text.split_once('/') else { return text == "officer-proposals" };

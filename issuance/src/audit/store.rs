@@ -130,8 +130,21 @@ pub(super) async fn looks_about(
     tx.all(sql, args![person, end, actions, most]).await
 }
 
+/// Returns the record of one look at a person's data.
+pub(super) async fn look_about(tx: &mut Tx, person: PersonId, id: EntryId) -> Result<Option<Record>, StoreError> {
+    let actions = Argument::Texts(LOOKS.iter().map(|action| action.word().to_owned()).collect());
+    let sql = sql!(
+        pg "select id, at, actor, acting_for, action, object, person_id, purpose, related, reason, office
+            from v_audit_entry where person_id = $1 and id = $2 and action = any($3::text[])",
+        lite "select id, at, actor, acting_for, action, object, person_id, purpose, related, reason, office
+            from v_audit_entry
+            where person_id = $1 and id = $2 and action in (select value from json_each($3))",
+    );
+    tx.one(sql, args![person, id, actions]).await
+}
+
 /// What is a look at a person's data, and changes nothing.
-pub(crate) const LOOKS: [Action; 27] = [
+pub(crate) const LOOKS: [Action; 28] = [
     Action::AnswerReplayed,
     Action::ApplicationRead,
     Action::ApplicationsListed,
@@ -155,6 +168,7 @@ pub(crate) const LOOKS: [Action; 27] = [
     Action::FollowsListed,
     Action::NoticesListed,
     Action::NumberRead,
+    Action::ObjectionRead,
     Action::PersonFound,
     Action::PersonHistoryRead,
     Action::PersonRead,

@@ -12,10 +12,10 @@ use zeroize::Zeroizing;
 
 use super::codes::{self, Chosen};
 use super::steps::{self, Count};
-use super::{CitizenError, Citizens, log_in, own};
+use super::{CitizenError, Citizens, log_in, objections_api, own};
 use crate::applications::OwnApplication;
 use crate::cards::model::{Card, Status, StatusName};
-use crate::exchange::LooksView;
+use crate::exchange::{Exchange, LooksView};
 use crate::ground::actor::Citizen;
 use crate::ground::ids::{CardId, EntryId, LogInId};
 use crate::ground::{OfficeCode, Officer, Permission};
@@ -27,6 +27,7 @@ pub fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
 where
     Desk: FromRef<S>,
     Citizens: FromRef<S>,
+    Exchange: FromRef<S>,
 {
     Routes::new()
         .add(Right::Anyone, routes!(begin))
@@ -40,6 +41,7 @@ where
         .add(Right::Citizen, routes!(looks))
         .add(Right::Citizen, routes!(applications))
         .add(Right::Officer(Permission::HandOver), routes!(set_code))
+        .merge(objections_api::routes())
 }
 
 /// Begins a log-in: what the agent read of the card, after PACE with the CAN. The answer is the first command for the
@@ -211,7 +213,7 @@ async fn show_code(
 
 /// What the register holds of the citizen.
 #[derive(Debug, Serialize, ToSchema)]
-struct OwnRecordView {
+pub(super) struct OwnRecordView {
     /// The number for life, once established.
     #[schema(value_type = Option<String>)]
     personal_number: Option<crypto::identity::PersonalNumber>,

@@ -7,6 +7,8 @@
 mod api;
 mod codes;
 mod log_in;
+mod objections;
+mod objections_api;
 mod own;
 mod problem;
 mod sessions;
@@ -18,7 +20,9 @@ use std::sync::Arc;
 pub use api::routes;
 use crypto::log_in::Refusal;
 use crypto::pki::CrlError;
+pub use objections::is_objection_overdue;
 use serde::{Deserialize, Serialize};
+pub use store::objections::OBJECTION;
 pub use store::{CITIZEN_CODE, MIGRATIONS};
 use thiserror::Error;
 use time::Duration;
@@ -53,6 +57,11 @@ pub struct Settings {
     pub begun_in_a_minute: u32,
     /// So many sessions are open at once.
     pub sessions: usize,
+    /// An objection is answered within this time; health complains from then on.
+    #[serde(with = "crate::ground::span")]
+    pub objection_answered_within: Duration,
+    /// So many objections of a citizen may wait for their answer; the next one is refused until then.
+    pub objections_open: u32,
 }
 
 impl Default for Settings {
@@ -66,6 +75,8 @@ impl Default for Settings {
             at_once_of_card: 3,
             begun_in_a_minute: 30,
             sessions: 10_000,
+            objection_answered_within: Duration::hours(72),
+            objections_open: 5,
         }
     }
 }
@@ -77,6 +88,7 @@ pub struct Citizens {
     cards: cards::Settings,
     signer: Signers,
     crl: CurrentCrl,
+    settings: Settings,
     sessions: Arc<Sessions>,
 }
 
@@ -84,7 +96,12 @@ impl Citizens {
     /// The office with these settings; no card is logged in.
     #[must_use]
     pub fn new(settings: Settings, access: Access, cards: cards::Settings, signer: Signers, crl: CurrentCrl) -> Self {
-        Self { access, cards, signer, crl, sessions: Arc::new(Sessions::new(settings)) }
+        Self { access, cards, signer, crl, settings, sessions: Arc::new(Sessions::new(settings)) }
+    }
+
+    /// Returns the settings.
+    const fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// Returns the sessions, for the gate.
@@ -136,10 +153,22 @@ pub enum CitizenError {
     /// The record.
     #[error(transparent)]
     Deed(#[from] DeedError),
+    /// A look of which the citizen was not told.
+    #[error("no such look was told")]
+    LookUnknown,
     /// The card is not known, not handed over, suspended, revoked or expired, or its holder is dead. Which of them is
     /// told at a counter.
     #[error("the card is not in force")]
     NotInForce,
+    /// The objection was answered.
+    #[error("the objection was answered before")]
+    ObjectionAnswered,
+    /// No such objection, or one that others answer.
+    #[error("no such objection waits for this officer")]
+    ObjectionUnknown,
+    /// Too many objections of the citizen wait.
+    #[error("objections of the citizen wait for their answer")]
+    ObjectionsOpen,
     /// The card.
     #[error(transparent)]
     Refused(#[from] Refusal),

@@ -11,7 +11,7 @@ use crate::population;
 use crate::population::model::Registered;
 
 /// Refuses a session in which the code was not shown.
-fn require_code(deed: &Deed<Citizen>) -> Result<(), CitizenError> {
+pub(super) fn require_code(deed: &Deed<Citizen>) -> Result<(), CitizenError> {
     if deed.actor().code_shown { Ok(()) } else { Err(CitizenError::CodeNeeded) }
 }
 

@@ -1,4 +1,6 @@
-//! SQL of the codes that citizens set.
+//! SQL of the codes that citizens set, and of their objections.
+
+pub(super) mod objections;
 
 use time::OffsetDateTime;
 
@@ -8,8 +10,9 @@ use crate::ground::{Decision, Id};
 use crate::store::{Kind, Migration, Record, Sealed, StoreError, Tx};
 use crate::{args, migration, sql};
 
-/// The table of codes.
-pub const MIGRATIONS: &[Migration] = &[migration!(240, "0240_citizens_codes")];
+/// The tables of codes and objections.
+pub const MIGRATIONS: &[Migration] =
+    &[migration!(240, "0240_citizens_codes"), migration!(253, "0253_citizens_objections")];
 
 /// Codes carry a MAC: one that another hand wrote would open a citizen's record.
 pub const CITIZEN_CODE: Sealed = Sealed {

@@ -9,8 +9,8 @@ use time::Date;
 
 use crate::ground::ids::{
     AgreementId, ApplicationId, BatchId, BookingId, BoxId, CardBatchId, CardId, CaseId, CountId, DelayId, DeliveryId,
-    DeputyId, DestructionId, EmergencyLookId, FindingId, FormId, HoldId, LeaseId, NoticeId, OfficerId, OrderId,
-    PartnerId, PartnerSystemId, PersonId, ProductionBatchId, QuarantinedId, RecallId, RequestId, StationId,
+    DeputyId, DestructionId, EmergencyLookId, FindingId, FormId, HoldId, LeaseId, NoticeId, ObjectionId, OfficerId,
+    OrderId, PartnerId, PartnerSystemId, PersonId, ProductionBatchId, QuarantinedId, RecallId, RequestId, StationId,
 };
 use crate::ground::{Caller, OfficeCode, Permission};
 
@@ -478,6 +478,14 @@ words! {
         QuarantineDropped = "quarantine-dropped",
         /// A second officer agreed that partners may ask for a purpose.
         PurposeConfirmed = "purpose-confirmed",
+        /// A citizen's objection was answered.
+        ObjectionAnswered = "objection-answered",
+        /// A citizen objected to a look, or to what the register holds.
+        ObjectionMade = "objection-made",
+        /// A citizen's objection was read.
+        ObjectionRead = "objection-read",
+        /// Citizens' objections that wait were listed.
+        ObjectionsListed = "objections-listed",
         /// An officer ended a purpose for which partners asked.
         PurposeEnded = "purpose-ended",
         /// An officer proposed a purpose for which partners may ask.
@@ -572,6 +580,8 @@ words! {
         LossByOther = "loss-by-other",
         /// The citizen is told in writing (Circular 60/2021/TT-BCA, Art. 7).
         Notice = "notice",
+        /// A citizen objects to what is done with the own data (Decree 13/2023/NĐ-CP, Art. 9(8), unverified).
+        Objection = "objection",
         /// The number for life (Decree 137/2015/NĐ-CP, Art. 13 and 14).
         Numbering = "numbering",
         /// The citizen's own matter, with the own card (Law 59/2014/QH13, Art. 5).
@@ -656,6 +666,8 @@ pub enum Object {
     ExchangeDelay(DelayId),
     /// A look in an emergency.
     EmergencyLook(EmergencyLookId),
+    /// A citizen's objection.
+    Objection(ObjectionId),
     /// A purpose for which partners ask, by its code.
     ExchangePurpose(String),
     /// What a reconciliation found.
@@ -737,6 +749,7 @@ impl fmt::Display for Object {
             Self::Destruction(id) => write!(f, "destruction/{id}"),
             Self::ExchangeDelay(id) => write!(f, "exchange-delay/{id}"),
             Self::EmergencyLook(id) => write!(f, "emergency-look/{id}"),
+            Self::Objection(id) => write!(f, "objection/{id}"),
             Self::ExchangePurpose(code) => write!(f, "exchange-purpose/{code}"),
             Self::ExchangeRequest(id) => write!(f, "exchange-request/{id}"),
             Self::Finding(id) => write!(f, "finding/{id}"),

@@ -151,7 +151,7 @@ async fn asked(
 }
 
 /// The answer, with its signature beside it.
-pub(super) fn signed(answered: Answered) -> Response {
+pub(crate) fn signed(answered: Answered) -> Response {
     let headers = [
         (header::CONTENT_TYPE.as_str(), "application/json".to_owned()),
         (header::CACHE_CONTROL.as_str(), "no-store".to_owned()),

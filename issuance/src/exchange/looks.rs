@@ -11,7 +11,7 @@ use super::store::{agreements, delays, requests};
 use crate::access::partners;
 use crate::deed::{Action, Deed, Entry, Object, Purpose as Why};
 use crate::ground::actor::{Actor, Citizen};
-use crate::ground::ids::{DelayId, EntryId, PartnerId, PersonId, RequestId};
+use crate::ground::ids::{DelayId, EntryId, OfficerId, PartnerId, PersonId, RequestId};
 use crate::ground::{Decision, Id, OfficeCode, Officer, Permission};
 use crate::store::StoreError;
 use crate::{audit, population};
@@ -83,6 +83,28 @@ pub(crate) async fn own_looks(
     Ok(looks)
 }
 
+/// A look of which the citizen was told.
+pub(crate) struct OwnLook {
+    /// The officer of the register who looked; none: another authority, or the citizen.
+    pub officer: Option<OfficerId>,
+}
+
+/// Returns a look at the citizen's data of which the citizen is told; none where there is none, or where a judge ordered
+/// that it is told later. The caller records what comes of it.
+///
+/// # Errors
+/// [`StoreError`]
+pub(crate) async fn own_look(
+    deed: &mut Deed<Citizen>,
+    person: PersonId,
+    id: EntryId,
+) -> Result<Option<OwnLook>, StoreError> {
+    let Some(row) = audit::look_about(deed.tx(), person, id).await? else { return Ok(None) };
+    let officer = row.actor.strip_prefix("officer/").and_then(|id| id.parse().ok());
+    let told = in_words(deed, person, vec![row]).await?;
+    Ok((!told.looks.is_empty()).then_some(OwnLook { officer }))
+}
+
 /// So many looks are a page for the citizen.
 const OWN: i64 = 100;
 
@@ -92,15 +114,22 @@ async fn put_together<A: Actor>(
     before: Option<EntryId>,
     most: i64,
 ) -> Result<Looks, StoreError> {
+    let mut rows = audit::looks_about(deed.tx(), person, before, most + 1).await?;
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    let more = rows.len() > most;
+    rows.truncate(most);
+    let before = rows.last().filter(|_| more).map(|row| row.id);
+    Ok(Looks { before, ..in_words(deed, person, rows).await? })
+}
+
+/// Puts records of looks into the words of those who were looked at.
+async fn in_words<A: Actor>(deed: &mut Deed<A>, person: PersonId, rows: Vec<audit::Row>) -> Result<Looks, StoreError> {
     let own = format!("citizen/{person}");
-    let rows = audit::looks_about(deed.tx(), person, before, most + 1).await?;
-    let more = rows.len() > usize::try_from(most).unwrap_or(usize::MAX);
-    let rows: Vec<_> = rows.into_iter().take(usize::try_from(most).unwrap_or(usize::MAX)).collect();
     let ids: Vec<RequestId> = rows.iter().filter_map(|row| request_of(&row.object)).collect();
     let told = requests::told(deed.tx(), &ids).await?;
     let delays = delays::of_person(deed.tx(), person).await?;
     let mut named = Named::default();
-    let mut looks = Looks { before: rows.last().filter(|_| more).map(|row| row.id), ..Looks::default() };
+    let mut looks = Looks::default();
     for row in rows {
         let asked = request_of(&row.object).and_then(|id| told.iter().find(|asked| asked.id == id));
         let Some(asked) = asked else {

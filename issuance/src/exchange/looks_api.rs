@@ -39,6 +39,8 @@ struct Before {
 /// One look.
 #[derive(Serialize, ToSchema)]
 struct LookView {
+    /// The record: an objection names it.
+    id: EntryId,
     /// The moment of the look.
     #[serde(with = "time::serde::rfc3339")]
     at: OffsetDateTime,
@@ -81,6 +83,7 @@ impl From<Look> for LookView {
             None => (None, None, None),
         };
         Self {
+            id: look.id,
             at: look.at,
             institution: look.institution,
             unit: look.unit,

@@ -32,11 +32,12 @@ mod turns;
 pub(crate) use adapters::{in_their_words, routes as adapters};
 pub use agreements::in_force_until;
 pub use api::routes;
+pub(crate) use api::signed;
 pub use ask::{Answered, Asked, ask, erase_answers};
 pub use emergencies::{Emergencies, emergencies, emergency_of};
 pub use feed::{erase_notices, place_changes};
 pub use looks::{Alert, alerts, trail_of};
-pub(crate) use looks::{Looks, own_looks};
+pub(crate) use looks::{Looks, own_look, own_looks};
 pub(crate) use looks_api::LooksView;
 pub use model::{Field, Grant, Service};
 pub use oauth::{TokenSigner, is_issuer};
@@ -138,6 +139,15 @@ impl Exchange {
         numbers: Numbers,
     ) -> Self {
         Self { settings, register, signer, tokens, numbers, quota: Quota::default(), turns: Turns::default() }
+    }
+
+    /// Signs a copy of what a citizen was told, a JSON object with members, by the key of answers.
+    ///
+    /// # Errors
+    /// [`AnswerSignerError::Signature`]
+    pub(crate) fn sign_copy(&self, copy: Vec<u8>) -> Result<Answered, AnswerSignerError> {
+        let (body, signature) = self.signer.sign(copy)?;
+        Ok(Answered { body, signature })
     }
 
     /// True where the people are invented, and partners try what they build.

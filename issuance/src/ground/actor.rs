@@ -159,6 +159,8 @@ const ADMIN_ALONE: &str = "an administrator appoints those who work, and sees no
 pub enum Permission {
     /// Make and disable officers, make and revoke stations, look after keys.
     Administer,
+    /// Answer what citizens object to.
+    AnswerObjections,
     /// Open and cancel applications.
     Apply,
     /// Keep the archive of papers, and say what it has.
@@ -216,6 +218,7 @@ impl Permission {
             Self::Administer => &[Admin],
             Self::Apply | Self::Capture => &[Capture],
             Self::Decide => &[Approver],
+            Self::AnswerObjections => &[DataProtection, Registrar],
             Self::Archive | Self::Declare | Self::Number => &[Registrar],
             Self::Exchange => &[Admin, DataProtection],
             Self::HandOver | Self::ReadCard => &[HandOver],

@@ -57,6 +57,8 @@ pub mod of {
         Destruction;
         /// A look in an emergency.
         EmergencyLook;
+        /// A citizen's objection.
+        Objection;
         /// The end of an office.
         Dissolution;
         /// A document in the making: the files of one card.
@@ -148,6 +150,8 @@ pub type CertificateId = Id<of::Certificate>;
 pub type DelayId = Id<of::Delay>;
 /// Identifier of a delivery.
 pub type DeliveryId = Id<of::Delivery>;
+/// Identifier of a citizen's objection.
+pub type ObjectionId = Id<of::Objection>;
 /// Identifier of a look in an emergency.
 pub type EmergencyLookId = Id<of::EmergencyLook>;
 /// Identifier of an officer's standing in for another.

@@ -66,6 +66,11 @@ pub enum Matter {
         /// The State's civil time of the day.
         at: Time,
     },
+    /// What the citizen objected to is answered.
+    ObjectionAnswered {
+        /// The day.
+        on: Date,
+    },
     /// The card was not fetched.
     NotFetched {
         /// The last day on which the citizen may still come.
@@ -157,6 +162,8 @@ pub enum NoticeKind {
     LoggedIn,
     /// The card was not fetched.
     NotFetched,
+    /// What the citizen objected to is answered.
+    ObjectionAnswered,
     /// Another office has the application from now on.
     OfficeMoved,
     /// The card can be fetched.
@@ -180,6 +187,7 @@ words! {
         Destroyed = "destroyed",
         LoggedIn = "logged-in",
         NotFetched = "not-fetched",
+        ObjectionAnswered = "objection-answered",
         OfficeMoved = "office-moved",
         Ready = "ready",
         Refused = "refused",
@@ -262,6 +270,7 @@ impl Matter {
             Self::Destroyed => NoticeKind::Destroyed,
             Self::LoggedIn { .. } => NoticeKind::LoggedIn,
             Self::NotFetched { .. } => NoticeKind::NotFetched,
+            Self::ObjectionAnswered { .. } => NoticeKind::ObjectionAnswered,
             Self::OfficeMoved { .. } => NoticeKind::OfficeMoved,
             Self::Ready { .. } => NoticeKind::Ready,
             Self::Refused { .. } => NoticeKind::Refused,

@@ -183,8 +183,9 @@ pub(super) async fn overtaken<A: Actor>(
     if believed(dead)? {
         return Ok(Some(NoticeState::RecipientDead));
     }
-    // Each log-in is told of, whatever came after it.
-    if notice.kind != NoticeKind::LoggedIn && store::has_newer(deed.tx(), notice).await? {
+    // Each log-in and each answer is told of, whatever came after it.
+    let each = matches!(notice.kind, NoticeKind::LoggedIn | NoticeKind::ObjectionAnswered);
+    if !each && store::has_newer(deed.tx(), notice).await? {
         return Ok(Some(NoticeState::Overtaken));
     }
     for teller in notices.tellers.iter() {

@@ -70,6 +70,8 @@ const fn title(matter: &Matter, vi: bool) -> &'static str {
         (Matter::LoggedIn { .. }, false) => "Your identity card was used to log in",
         (Matter::NotFetched { .. }, true) => "về việc chưa đến nhận thẻ Căn cước công dân",
         (Matter::NotFetched { .. }, false) => "Your identity card was not fetched",
+        (Matter::ObjectionAnswered { .. }, true) => "về việc trả lời ý kiến phản đối xử lý dữ liệu cá nhân",
+        (Matter::ObjectionAnswered { .. }, false) => "Your objection is answered",
         (Matter::OfficeMoved { .. }, true) => "về việc chuyển hồ sơ đến đơn vị khác",
         (Matter::OfficeMoved { .. }, false) => "Another office has your application for an identity card",
         (Matter::Ready { .. }, true) => "về việc đến nhận thẻ Căn cước công dân",
@@ -161,6 +163,16 @@ fn say(body: &mut String, matter: &Matter, vi: bool) {
             body,
             "Time: {} on {}\n\nYour identity card was used to log in. If it was not you, lock the card at once, or report it as lost at any office.\n",
             hour(*at),
+            day(*on)
+        ),
+        Matter::ObjectionAnswered { on } if vi => write!(
+            body,
+            "Ngày: {}\n\nÝ kiến phản đối của Ông/Bà về việc xử lý dữ liệu cá nhân đã được trả lời. Đề nghị đăng nhập bằng thẻ và mã để xem, hoặc hỏi tại đơn vị.\n",
+            day(*on)
+        ),
+        Matter::ObjectionAnswered { on } => write!(
+            body,
+            "Day: {}\n\nYour objection to what is done with your data is answered. Log in with card and code to read it, or ask the office.\n",
             day(*on)
         ),
         Matter::NotFetched { until } if vi => write!(
@@ -320,6 +332,15 @@ fn short(matter: &Matter, vi: bool, office: &OfficeCode, reference: &str) -> Str
         (Matter::NotFetched { until }, false) => {
             format!("CCCD {reference}: Your card was not fetched. Last day {} at {office}.", day(*until))
         }
+        (Matter::ObjectionAnswered { on }, true) => {
+            format!(
+                "CCCD {reference}: Y kien phan doi da duoc tra loi {}. Dang nhap bang the, hoac hoi {office}.",
+                day(*on)
+            )
+        }
+        (Matter::ObjectionAnswered { on }, false) => {
+            format!("CCCD {reference}: Your objection was answered on {}. Log in, or ask {office}.", day(*on))
+        }
         (Matter::OfficeMoved { until }, true) => {
             format!("CCCD {reference}: Ho so nay do {office} giai quyet. Moi den day den het {}.", day(*until))
         }
@@ -392,6 +413,7 @@ mod tests {
             Matter::Destroyed,
             Matter::LoggedIn { on: until, at: time!(07:30) },
             Matter::NotFetched { until },
+            Matter::ObjectionAnswered { on: until },
             Matter::OfficeMoved { until },
             Matter::Ready { until },
             Matter::Refused { reason: says.clone(), appeal_until: until },

@@ -114,7 +114,7 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 53] = [
+pub const SEALED: [&Sealed; 54] = [
     &access::OFFICER,
     &access::STATION,
     &cards::CARD,
@@ -168,6 +168,7 @@ pub const SEALED: [&Sealed; 53] = [
     &exchange::EXCHANGE_REPORT,
     &applications::FINGERPRINT_CARD,
     &citizens::CITIZEN_CODE,
+    &citizens::OBJECTION,
 ];
 
 /// Opens the keys of the folder, which must be the authority's that the settings name.

@@ -441,6 +441,9 @@ impl Config {
         must(short(citizens.log_in_within), "citizens.log_in_within", "must be 1s to 1h")?;
         must(short(citizens.answer_within), "citizens.answer_within", "must be 1s to 1h")?;
         must(short(citizens.session), "citizens.session", "must be 1s to 1h")?;
+        let answered = citizens.objection_answered_within.whole_hours() > 0;
+        must(answered, "citizens.objection_answered_within", "must be at least an hour")?;
+        must(citizens.objections_open > 0, "citizens.objections_open", "must be at least 1")?;
         must(self.retention.batch > 0, "retention.batch", "must be at least 1")?;
         let (answers, retention) = (self.retention.answers.term, &self.retention);
         must(answers.whole_days() >= 1, "retention.answers.term", "must be at least 1day: repeats come late")?;

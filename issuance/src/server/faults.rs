@@ -17,6 +17,8 @@ struct State {
     sung: u64,
     /// A look in an emergency waits too long for its review.
     unreviewed: bool,
+    /// An objection waits too long for its answer.
+    unanswered: bool,
     /// The end of the worker's last turn; none before the first one.
     turned: Option<Instant>,
 }
@@ -51,6 +53,11 @@ impl Faults {
         self.state().unreviewed = waits;
     }
 
+    /// Notes whether an objection waits too long for its answer.
+    pub(super) fn unanswered(&self, waits: bool) {
+        self.state().unanswered = waits;
+    }
+
     /// Notes that the worker has looked at all of its work.
     pub(super) fn turned(&self) {
         self.state().turned = Some(Instant::now());
@@ -74,8 +81,12 @@ impl Faults {
              /api/v1/emergency-looks"
                 .to_owned()
         });
+        let unanswered = state.unanswered.then(|| {
+            "an objection of a citizen waits too long for its answer: those who answer it see it at /api/v1/objections"
+                .to_owned()
+        });
         let fails = state.failing.iter().map(|work| format!("{work} fails, and is tried again; the log says why"));
-        fails.chain(stands).chain(sung).chain(unreviewed).collect()
+        fails.chain(stands).chain(sung).chain(unreviewed).chain(unanswered).collect()
     }
 }
 

@@ -21,7 +21,7 @@ use crate::production::dissolutions::{self, DissolutionError};
 use crate::retention::{self, RetentionError};
 use crate::store::{Db, StoreError, Tx};
 use crate::trust::{self, BundleError};
-use crate::{access, applications, bookings, cards, exchange, notices, population, production, web};
+use crate::{access, applications, bookings, cards, citizens, exchange, notices, population, production, web};
 
 /// Why a job failed.
 #[derive(Debug, Error)]
@@ -98,6 +98,7 @@ async fn canaries_sing(offices: Offices, tick: Duration) {
         let told = match offices.deeds().db().begin_read().await {
             Ok(mut tx) => {
                 glass_breaks(&mut tx, &offices, since, &mut broken).await;
+                objections_wait(&mut tx, &offices).await;
                 exchange::alerts(&mut tx, after).await
             }
             Err(error) => Err(error),
@@ -131,6 +132,15 @@ async fn glass_breaks(tx: &mut Tx, offices: &Offices, since: time::Duration, sai
         said.retain(|look| *look > first);
     }
     offices.faults.note(EMERGENCIES, &told.map(drop));
+}
+
+/// Notes whether an objection waits too long for its answer.
+async fn objections_wait(tx: &mut Tx, offices: &Offices) {
+    let overdue = citizens::is_objection_overdue(tx, offices.deeds().source().now()).await;
+    if let Ok(overdue) = &overdue {
+        offices.faults.unanswered(*overdue);
+    }
+    offices.faults.note(OBJECTIONS, &overdue.map(drop));
 }
 
 /// Gives what changed of persons its place in the feeds of those who follow, within seconds.
@@ -406,6 +416,8 @@ const AHEAD: &str = "made-ahead";
 const CANARIES: &str = "canaries";
 /// Looks in emergencies, and whether one waits too long for its review.
 const EMERGENCIES: &str = "looks in emergencies";
+/// Whether an objection of a citizen waits too long for its answer.
+const OBJECTIONS: &str = "objections";
 /// As [`WORKER`], of the places of changes.
 const CHANGES: &str = "changes";
 /// So many ticks lie between two looks for what is to be made ahead.

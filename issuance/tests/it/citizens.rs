@@ -487,20 +487,25 @@ async fn log_ins_are_bounded_by_place_and_by_card() {
 }
 
 /// An officer who hands cards over, at the office of the card.
-async fn at_the_counter(house: &House) -> Caller {
+pub async fn at_the_counter(house: &House) -> Caller {
     house.officer("counter", &[issuance::ground::Role::HandOver], "district-1").await
 }
 
-async fn sets(officer: &Caller, card: CardId, code: &str) -> Said {
+pub async fn sets(officer: &Caller, card: CardId, code: &str) -> Said {
     officer.post(&format!("/api/v1/cards/{card}/citizen-code"), code, json!({"code": code})).await
 }
 
-async fn shows(citizen: &Caller, code: &str) -> Said {
+pub async fn shows(citizen: &Caller, code: &str) -> Said {
     citizen.post("/api/v1/citizen/code", "code", json!({"code": code})).await
 }
 
-const OPENED_BY_THE_CODE: [&str; 3] =
-    ["/api/v1/citizen/record", "/api/v1/citizen/looks", "/api/v1/citizen/applications"];
+const OPENED_BY_THE_CODE: [&str; 5] = [
+    "/api/v1/citizen/record",
+    "/api/v1/citizen/looks",
+    "/api/v1/citizen/applications",
+    "/api/v1/citizen/copy",
+    "/api/v1/citizen/objections",
+];
 
 #[tokio::test]
 async fn what_tells_of_the_citizen_needs_the_code_too() {
@@ -540,7 +545,7 @@ async fn what_tells_of_the_citizen_needs_the_code_too() {
             assert_eq!((look["institution"].as_str(), look["purpose"].as_str()), (Some("yourself"), Some("own")));
         }
         assert!(own.iter().any(|look| look["institution"] != "yourself"), "officers looked too: {looks:?}");
-        assert_eq!(recorded(house, citizen.person, "person-read").await, 1);
+        assert_eq!(recorded(house, citizen.person, "person-read").await, 1, "what needs the code reads nothing before");
         // Another session of the card begins without the code.
         let again = logs_in(house, &mut AtReader::new(&citizen.chip)).await;
         assert_eq!(again.caller.get("/api/v1/citizen/record").await.code(), "citizen-code-needed");

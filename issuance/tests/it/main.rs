@@ -60,6 +60,7 @@ mod nation;
 mod not_fetched;
 mod notices;
 mod oauth;
+mod objections;
 mod offices;
 mod offline;
 mod openapi;

@@ -60,6 +60,13 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("GET", "/api/v1/citizen/record", Citizens),
     ("GET", "/api/v1/citizen/looks", Citizens),
     ("GET", "/api/v1/citizen/applications", Citizens),
+    ("GET", "/api/v1/citizen/copy", Citizens),
+    ("GET", "/api/v1/citizen/objections", Citizens),
+    ("POST", "/api/v1/citizen/objections", Citizens),
+    // Of looks the data protection officers, of the record the registrars of its office.
+    ("GET", "/api/v1/objections", Officers(&[DataProtection, Registrar])),
+    ("GET", "/api/v1/objections/{id}", Officers(&[DataProtection, Registrar])),
+    ("POST", "/api/v1/objections/{id}/answer", Officers(&[DataProtection, Registrar])),
     // The officer who returns cards has the citizen and the card at the counter.
     ("POST", "/api/v1/cards/{id}/citizen-code", Officers(&[HandOver])),
     ("DELETE", "/api/v1/sessions/current", SignedIn),
