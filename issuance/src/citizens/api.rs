@@ -190,7 +190,10 @@ async fn set_code(
     let chosen = Chosen::of(&Zeroizing::new(body.code))?;
     // Hashed before the deed, which waits for no turn.
     let hash = codes::hash(&citizens, desk.deeds(), (peer.origin, id), &chosen).await?;
-    desk.write(officer, stamp, async |deed| codes::set(deed, id, hash).await.map(|()| CodeView { code: "set" })).await
+    let set = async |deed: &mut crate::deed::Deed<Officer>| codes::set(deed, id, hash).await;
+    let answer = desk.write(officer, stamp, async |deed| set(deed).await.map(|()| CodeView { code: "set" })).await?;
+    citizens.sessions.code_changed(id);
+    Ok(answer)
 }
 
 /// Shows the code of the card. Each wrong one makes the wait for the next longer, and after ten a new one is set at the
