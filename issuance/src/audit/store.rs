@@ -131,7 +131,7 @@ pub(super) async fn looks_about(
 }
 
 /// What is a look at a person's data, and changes nothing.
-pub(crate) const LOOKS: [Action; 27] = [
+pub(crate) const LOOKS: [Action; 28] = [
     Action::AnswerReplayed,
     Action::ApplicationRead,
     Action::ApplicationsListed,
@@ -148,6 +148,7 @@ pub(crate) const LOOKS: [Action; 27] = [
     Action::ContactRead,
     Action::EmergencyLookOpened,
     Action::EmergencyLookRead,
+    Action::EmergencyLooksListed,
     Action::ExchangeAnswered,
     Action::ExchangeLooksRead,
     Action::ExchangeRefused,
