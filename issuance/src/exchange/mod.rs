@@ -31,7 +31,7 @@ mod turns;
 
 pub(crate) use adapters::{in_their_words, routes as adapters};
 pub use api::routes;
-pub use ask::{Answered, Asked, ask, erase_answers};
+pub use ask::{Answered, Asked, ask, erase_answers, erase_misses};
 pub use emergencies::{Emergencies, emergencies, emergency_of};
 pub use feed::{erase_notices, place_changes};
 pub use looks::{Alert, alerts, trail_of};
