@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use issuance::cards::steps as cards;
+use issuance::keys::{self, KeyStore};
 use issuance::{args, sql};
 use serde_json::{Value, json};
 use time::Duration;
@@ -129,6 +130,28 @@ async fn a_copy_of_a_card_is_told_nothing_of_it_and_a_locked_card_that_is_used_i
 }
 
 #[tokio::test]
+async fn no_code_stands_on_the_card_that_its_finder_has() {
+    on_both(async |house| {
+        let offices = Offices::of(house).await;
+        let citizen = in_hand(&offices, 1).await;
+        let officer = at_the_counter(house).await;
+        let number = sql!("select cast(personal_number as text) as number from person where id = $1");
+        let mut tx = offices.state.deeds().db().begin_read().await.unwrap();
+        let number: String = tx.one(number, args![citizen.person]).await.unwrap().unwrap().get("number").unwrap();
+        drop(tx);
+        let today = house.clock.today();
+        let issued = format!("{:02}{:02}{}", today.day(), u8::from(today.month()), today.year());
+        // The access number on the front is the end of the number for life; born on 05/01/2000.
+        for printed in [number.as_str(), &number[6..], &number[..8], "050100", "000105", "05012000", issued.as_str()] {
+            assert_eq!(sets(&officer, citizen.card, printed).await.code(), "citizen-code-unfit", "{printed}");
+        }
+        assert_eq!(recorded(house, citizen.person, "citizen-code-set").await, 0);
+        assert_eq!(sets(&officer, citizen.card, "280519").await.status, 200);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_new_code_is_shown_anew_also_in_a_session_that_is_open() {
     on_both(async |house| {
         let offices = Offices::of(house).await;
@@ -143,6 +166,45 @@ async fn a_new_code_is_shown_anew_also_in_a_session_that_is_open() {
         assert_eq!(caller.get("/api/v1/citizen/record").await.code(), "citizen-code-needed");
         assert_eq!(shows(&caller, "246802").await.status, 200);
         assert_eq!(caller.get("/api/v1/citizen/record").await.status, 200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_card_whose_signer_was_revoked_opens_nothing_and_a_locked_one_has_no_new_code() {
+    on_both(async |house| {
+        let offices = Offices::of(house).await;
+        let citizen = in_hand(&offices, 1).await;
+        let officer = at_the_counter(house).await;
+        within!(offices, offices.counter, deed => cards::report_loss(deed, citizen.card, crate::offices::LOST))
+            .unwrap();
+        assert_eq!(sets(&officer, citizen.card, "280519").await.code(), "card-not-in-force");
+
+        let citizen = in_hand(&offices, 2).await;
+        assert_eq!(begins(&house.anyone(), &citizen.chip).await.status, 200);
+        let store = KeyStore::open(&house.folder.path().join("data"), None).unwrap();
+        let signer = keys::issued(&store).unwrap().into_iter().find(|one| one.file == "ds").unwrap();
+        keys::issue_crl(&store, &[signer.certificate.serial().clone()], house.clock.now()).unwrap();
+        assert_eq!(begins(&house.anyone(), &citizen.chip).await.code(), "card-not-of-state");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_one_place_eight_log_ins_are_under_way_and_another_place_is_let_in() {
+    on_both(async |house| {
+        let offices = Offices::of(house).await;
+        let (agent, mut begun) = (house.anyone(), Vec::new());
+        for number in 1..=3 {
+            let citizen = in_hand(&offices, number).await;
+            for _ in 0..3 {
+                begun.push(begins(&agent, &citizen.chip).await.code().to_owned());
+            }
+            if number == 3 {
+                assert_eq!(begins(&elsewhere(house, 2), &citizen.chip).await.status, 200);
+            }
+        }
+        assert_eq!((begun[..8].concat(), begun[8].as_str()), (String::new(), "log-in-busy"), "{begun:?}");
     })
     .await;
 }

@@ -308,7 +308,7 @@ impl Guesses {
             limits::subject_named(deed, partner, person, line.target())
         };
         let subjects: Vec<_> = lines.iter().map(named).collect();
-        let of_each = BTreeSet::from_iter(subjects.iter().copied()).into_iter().collect();
+        let of_each = subjects.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
         let since = deed.at() - limits::COUNTED;
         let missed = lists::misses(deed.tx(), partner.id, of_each, since).await?;
         Ok(Self { subjects, missed, most: exchange.settings.misses_about_person, noted: Vec::new() })
