@@ -6,7 +6,6 @@ use zeroize::Zeroizing;
 
 use super::steps::own_card;
 use super::{CitizenError, Citizens, store};
-use crate::cards;
 use crate::cards::model::Card;
 use crate::deed::{Action, Deed, Deeds, Entry, Object, Purpose};
 use crate::ground::actor::Citizen;
@@ -14,9 +13,9 @@ use crate::ground::ids::CardId;
 use crate::ground::{Decision, Officer, Secrets};
 use crate::notices::model::Matter;
 use crate::notices::{self, Case};
-use crate::population;
 use crate::population::model::Registered;
 use crate::web::Origin;
+use crate::{cards, population};
 
 /// A code as it is kept.
 #[derive(Clone, Debug, Eq, PartialEq)]

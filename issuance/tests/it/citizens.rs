@@ -610,7 +610,7 @@ async fn codes_that_are_shown_at_once_are_no_more_tries_than_one_by_one() {
         assert!((1..=3).contains(&judged), "{judged} of twelve were judged before the first wait");
         assert!(
             said.iter()
-                .all(|said| ["citizen-code-wrong", "citizen-code-locked", "citizen-code-unfit"].contains(&said.code())),
+                .all(|said| ["citizen-code-wrong", "citizen-code-locked", "service-busy"].contains(&said.code())),
             "{said:?}"
         );
     })
