@@ -24,6 +24,11 @@ impl ReadFile {
         Self { file, most, bytes: Vec::new(), whole: None, ins: 0, commands: 0 }
     }
 
+    /// Returns whether something of the file was read.
+    pub(super) fn has_begun(&self) -> bool {
+        !self.bytes.is_empty()
+    }
+
     fn ask(mut self) -> Result<Turn<Self>, Fault> {
         self.commands += 1;
         if self.commands > MOST_COMMANDS {

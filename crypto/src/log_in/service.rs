@@ -66,6 +66,14 @@ impl LogIn {
         matches!(self.state, State::Proving(_))
     }
 
+    /// Returns whether the chip proved itself: an answer of its opened under the channel of this log-in.
+    pub fn has_proved(&self) -> bool {
+        match &self.state {
+            State::Proving(_) => false,
+            State::Reading(_, file, wanted) => *wanted == Wanted::Dg1 || file.has_begun(),
+        }
+    }
+
     /// Returns the document, whose signature was verified.
     pub fn document(&self) -> &Document {
         &self.document

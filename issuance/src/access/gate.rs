@@ -279,6 +279,7 @@ pub fn still_in<'a>(
 ) -> Pin<Box<dyn Future<Output = Result<bool, StoreError>> + Send + 'a>> {
     Box::pin(async move {
         match standing {
+            Standing::Citizen(citizen) => Ok(citizen.lasts.holds(now)),
             Standing::Free => Ok(true),
             Standing::Officer(officer) => store::is_still_in(tx, officer, now).await,
             Standing::Partner(partner) => store::partners::is_still_joined(tx, partner, now).await,

@@ -42,7 +42,7 @@ pub use store::dissolutions::DISSOLUTION;
 pub use store::partners::{PARTNER, PARTNER_SYSTEM, partner_systems_in_use};
 pub use store::proposals::PROPOSAL;
 pub use store::{MIGRATIONS, OFFICER, SESSION, STATION, close_all_sessions, posts_in_service, stations_in_use};
-pub(crate) use store::{purge_expired, purge_some_sessions, sessions_before};
+pub(crate) use store::{hold_officer, purge_expired, purge_some_sessions, sessions_before};
 use time::Duration;
 use zeroize::Zeroizing;
 

@@ -496,6 +496,15 @@ pub(super) async fn is_still_in(tx: &mut Tx, officer: &Officer, now: OffsetDateT
     Ok(now.is_some_and(|now| now.office == officer.office && now.roles == officer.roles))
 }
 
+/// Keeps the row of an officer from other writers until the transaction ends: what is counted of one officer is then
+/// counted by one at a time, also of several processes.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn hold_officer(tx: &mut Tx, id: OfficerId) -> Result<(), StoreError> {
+    tx.one_locked(sql!("select id from officer where id = $1"), args![id]).await.map(drop)
+}
+
 /// True if a station that the gate let in is not revoked since, and stands where it stood.
 pub(super) async fn is_still_enrolled(tx: &mut Tx, station: &Station) -> Result<bool, StoreError> {
     Ok(office_of_station_in_use(tx, station.id).await?.is_some_and(|office| office == station.office))

@@ -144,7 +144,7 @@ pub(super) async fn look_about(tx: &mut Tx, person: PersonId, id: EntryId) -> Re
 }
 
 /// What is a look at a person's data, and changes nothing.
-pub(crate) const LOOKS: [Action; 28] = [
+pub(crate) const LOOKS: [Action; 29] = [
     Action::AnswerReplayed,
     Action::ApplicationRead,
     Action::ApplicationsListed,
@@ -161,6 +161,7 @@ pub(crate) const LOOKS: [Action; 28] = [
     Action::ContactRead,
     Action::EmergencyLookOpened,
     Action::EmergencyLookRead,
+    Action::EmergencyLooksListed,
     Action::ExchangeAnswered,
     Action::ExchangeLooksRead,
     Action::ExchangeRefused,

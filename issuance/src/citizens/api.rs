@@ -159,7 +159,7 @@ async fn count_looks(State(desk): State<Desk>, citizen: Citizen) -> Looked<Count
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"code": "280519"}))]
 struct CitizenCode {
-    /// 6 to 12 digits, no row and no repetition.
+    /// 6 to 12 digits: no row, no repetition, and nothing that stands on the card.
     code: String,
 }
 
@@ -177,8 +177,8 @@ struct CodeView {
     code: &'static str,
 }
 
-/// Sets the code that the citizen chose, at the counter with the card in hand; in place of an earlier one, whose wrong
-/// tries are forgotten. The citizen is told in writing.
+/// Sets the code that the citizen chose, none that stands on the card, at the counter with the card in hand; in place
+/// of an earlier one, whose wrong tries are forgotten. The citizen is told in writing.
 #[utoipa::path(post, path = "/api/v1/cards/{id}/citizen-code", tag = "citizens", request_body = CitizenCode,
     params(("id" = String, Path)), responses((status = 200, body = CodeView)))]
 async fn set_code(
@@ -192,7 +192,10 @@ async fn set_code(
     let chosen = Chosen::of(&Zeroizing::new(body.code))?;
     // Hashed before the deed, which waits for no turn.
     let hash = codes::hash(&citizens, desk.deeds(), (peer.origin, id), &chosen).await?;
-    desk.write(officer, stamp, async |deed| codes::set(deed, id, hash).await.map(|()| CodeView { code: "set" })).await
+    let set = async |deed: &mut crate::deed::Deed<Officer>| codes::set(deed, id, (&chosen, hash)).await;
+    let answer = desk.write(officer, stamp, async |deed| set(deed).await.map(|()| CodeView { code: "set" })).await?;
+    citizens.sessions.code_changed(id);
+    Ok(answer)
 }
 
 /// Shows the code of the card. Each wrong one makes the wait for the next longer, and after ten a new one is set at the

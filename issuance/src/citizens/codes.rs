@@ -1,19 +1,21 @@
 //! The code that a citizen set at the counter, for what the card alone does not open: kept as a password is, and
 //! throttled by the service. The number on the front of the card is no secret, and the chip signs for any terminal.
 
-use time::Duration;
+use time::{Date, Duration};
 use zeroize::Zeroizing;
 
 use super::steps::own_card;
 use super::{CitizenError, Citizens, store};
-use crate::cards;
+use crate::cards::model::Card;
 use crate::deed::{Action, Deed, Deeds, Entry, Object, Purpose};
 use crate::ground::actor::Citizen;
 use crate::ground::ids::CardId;
 use crate::ground::{Decision, Officer, Secrets};
 use crate::notices::model::Matter;
 use crate::notices::{self, Case};
+use crate::population::model::Registered;
 use crate::web::Origin;
+use crate::{cards, population};
 
 /// A code as it is kept.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -49,6 +51,28 @@ impl Chosen {
             Err(CitizenError::CodeUnfit)
         }
     }
+
+    /// Refuses a code that stands on the card, where its finder reads it: a part of the number for life, of which the
+    /// access number may be the end, or a date.
+    ///
+    /// # Errors
+    /// [`CitizenError::CodeUnfit`]
+    fn require_unprinted(&self, card: &Card, holder: &Registered) -> Result<(), CitizenError> {
+        let number = holder.personal_number.map(|number| number.to_string()).unwrap_or_default();
+        let dates = [holder.person.birth.full(), Some(card.issued), card.expires];
+        let printed = number.contains(self.0.as_str()) || dates.into_iter().flatten().any(|date| self.says(date));
+        if printed { Err(CitizenError::CodeUnfit) } else { Ok(()) }
+    }
+
+    /// True for a date, in whichever order its parts are written.
+    fn says(&self, date: Date) -> bool {
+        let (day, month) = (format!("{:02}", date.day()), format!("{:02}", u8::from(date.month())));
+        let years = [format!("{:04}", date.year()), format!("{:02}", date.year().rem_euclid(100))];
+        years.iter().any(|year| {
+            let orders = [[&day, &month, year], [&month, &day, year], [year, &month, &day], [year, &day, &month]];
+            orders.iter().any(|parts| parts.map(String::as_str).concat() == self.0.as_str())
+        })
+    }
 }
 
 /// Returns what is hashed in place of a code: bound to the card and to a key that is not in the database, so that a
@@ -76,10 +100,17 @@ pub(super) async fn hash(
 /// The card must be in its holder's hand; the holder is told in writing.
 ///
 /// # Errors
-/// [`CitizenError::Card`] for an unknown or another office's card, [`CitizenError::NotInForce`]
-pub(super) async fn set(deed: &mut Deed<Officer>, id: CardId, hash: String) -> Result<(), CitizenError> {
+/// [`CitizenError::Card`] for an unknown or another office's card, [`CitizenError::NotInForce`],
+/// [`CitizenError::CodeUnfit`] for a code that stands on the card
+pub(super) async fn set(
+    deed: &mut Deed<Officer>,
+    id: CardId,
+    (chosen, hash): (&Chosen, String),
+) -> Result<(), CitizenError> {
     let card = cards::steps::of_office(deed, id).await?;
     let card = super::log_in::require_in_force(deed, card).await?;
+    let holder = population::store::person(deed, card.person).await?.ok_or(CitizenError::NotInForce)?;
+    chosen.require_unprinted(&card, &holder)?;
     let set = deed.decision();
     store::put(deed.tx(), &Code { card: id, hash, set, wrong: 0, not_before: None }).await?;
     let case = Case { application: card.application, person: card.person, office: &card.office };
@@ -178,6 +209,17 @@ mod tests {
         for unfit in ["", "12345", "123456", "654321", "000000", "1234567890123", "28051a", "２８０５１９", " 280519"]
         {
             assert!(matches!(Chosen::of(unfit), Err(CitizenError::CodeUnfit)), "{unfit}");
+        }
+    }
+
+    #[test]
+    fn a_date_is_known_in_whichever_order_it_is_written() {
+        let date = time::macros::date!(1990 - 05 - 17);
+        for said in ["170590", "051790", "900517", "901705", "17051990", "05171990", "19900517", "19901705"] {
+            assert!(Chosen::of(said).unwrap().says(date), "{said}");
+        }
+        for other in ["170591", "1705901", "175090", "280519"] {
+            assert!(!Chosen::of(other).unwrap().says(date), "{other}");
         }
     }
 

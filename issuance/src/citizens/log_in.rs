@@ -4,6 +4,7 @@ use crypto::apdu::Response;
 use crypto::conversation::{Conversation as _, Turn, step};
 use crypto::log_in::protocol::{Answer, Session, Under, Wanted};
 use crypto::log_in::{Files, LogIn, LoggedIn, Refusal};
+use crypto::perso::problem::ProblemCode;
 use crypto::pki::TrustStore;
 use rand::Rng as _;
 use sha2::{Digest as _, Sha256};
@@ -22,7 +23,8 @@ use crate::notices::{self, Case};
 use crate::population;
 use crate::web::Peer;
 
-/// Begins a log-in: the files are judged, the card must be in force, and the first command for the chip comes back.
+/// Begins a log-in: the files are judged, and the first command for the chip comes back. Whether the card is in force
+/// is told to the chip that proved itself only: a copy of its files says it to none.
 ///
 /// # Errors
 /// [`CitizenError`]; nothing is remembered then.
@@ -43,10 +45,6 @@ pub(super) async fn begin(
     trust.add_list(citizens.crl.read().await?.1)?;
     let document = files.verify(&trust, now)?;
     let fingerprint = *document.fingerprint();
-    // Nothing of what is read is answered, so that this deed is dropped without a record.
-    let mut deed = deeds.open(Anyone).await?;
-    in_force(&mut deed, &fingerprint).await?;
-    drop(deed);
     let talk = document.begin(&mut source.rng())?;
     let id: LogInId = source.id();
     let Turn::Ask(talk, command) = talk.open().map_err(Refusal::from)? else { return Err(CitizenError::Unknown) };
@@ -96,9 +94,15 @@ pub(super) async fn go_on(
             citizens.sessions.keep(id, Running { begun, peer, document, number, talk });
             Ok(wanted)
         }
-        Ok(Turn::Done(proved)) => open(citizens, deeds, (id, number), proved).await,
+        Ok(Turn::Done(proved)) => {
+            let opened = open(citizens, deeds, (id, number), proved).await;
+            if let Err(CitizenError::NotInForce) = &opened {
+                record_refusal(citizens, deeds, &document, ProblemCode::CardNotInForce).await?;
+            }
+            opened
+        }
         Err(refusal) => {
-            record_refusal(citizens, deeds, &document, &refusal).await?;
+            record_refusal(citizens, deeds, &document, code_of(&refusal)).await?;
             Err(refusal.into())
         }
     }
@@ -124,7 +128,8 @@ async fn open(
     let card = in_force(&mut deed, &fingerprint).await?;
     drop(deed);
     let session_hash = Sha256::digest(&token).into();
-    let citizen = Citizen { person: card.person, card: card.id, session: session_hash, code_shown: false };
+    let lasts = citizens.sessions.lasting(deeds.source().now());
+    let citizen = Citizen { person: card.person, card: card.id, session: session_hash, code_shown: false, lasts };
     let mut deed = deeds.open(citizen.clone()).await?;
     let card = in_force(&mut deed, &fingerprint).await?;
     let matter = Matter::LoggedIn { on: deed.today(), at: deed.time_of_day() };
@@ -163,20 +168,20 @@ pub(super) async fn require_in_force<A: Actor>(deed: &mut Deed<A>, card: Card) -
     if lives { Ok(card) } else { Err(CitizenError::NotInForce) }
 }
 
-/// Records about the holder that a card, or a copy of one, did not prove itself.
+/// Records about the holder that a card, or a copy of one, opened nothing, and why.
 async fn record_refusal(
     citizens: &Citizens,
     deeds: &Deeds,
     document: &[u8; 32],
-    refusal: &Refusal,
+    why: ProblemCode,
 ) -> Result<(), CitizenError> {
-    if !citizens.sessions.is_to_record(document, deeds.source().now()) {
+    if !citizens.sessions.is_to_record(document, why, deeds.source().now()) {
         return Ok(());
     }
     let mut deed = deeds.open(Anyone).await?;
     let Some(card) = cards::of_document(&mut deed, document).await? else { return Ok(()) };
     let entry = Entry::new(Action::CitizenLogInRefused, Object::Card(card.id), Purpose::Own).about(card.person);
-    deed.enter(entry.of(&card.office).refused(code_of(refusal))).await?;
+    deed.enter(entry.of(&card.office).refused(why)).await?;
     deed.commit().await?;
     Ok(())
 }

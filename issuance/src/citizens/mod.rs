@@ -135,8 +135,8 @@ pub enum CitizenError {
     /// The card alone does not open this.
     #[error("the code is needed too")]
     CodeNeeded,
-    /// Not 6 to 12 digits, or a row of them.
-    #[error("a code has 6 to 12 digits, and is no row")]
+    /// Not 6 to 12 digits, a row of them, or what stands on the card.
+    #[error("a code has 6 to 12 digits, is no row, and does not stand on the card")]
     CodeUnfit,
     /// The card has no code.
     #[error("no code was set for this card")]

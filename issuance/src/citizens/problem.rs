@@ -25,9 +25,11 @@ impl From<CitizenError> for Problem {
             E::CodeLocked { wait: None } => Self::new(Code::CitizenCodeLocked),
             E::CodeLocked { wait: Some(wait) } => Self::new(Code::CitizenCodeLocked).retry_after(wait),
             E::CodeNeeded => Self::new(Code::CitizenCodeNeeded),
-            E::CodeUnfit => {
-                Self::new(Code::CitizenCodeUnfit).field("/code", Code::CitizenCodeUnfit, "6 to 12 digits, no row")
-            }
+            E::CodeUnfit => Self::new(Code::CitizenCodeUnfit).field(
+                "/code",
+                Code::CitizenCodeUnfit,
+                "6 to 12 digits, no row, and nothing that stands on the card",
+            ),
             E::CodeUnset => Self::new(Code::CitizenCodeUnset),
             E::CodeWrong => Self::new(Code::CitizenCodeWrong),
             E::Crl(source) => source.into(),

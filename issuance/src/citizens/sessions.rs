@@ -1,16 +1,18 @@
 //! Log-ins under way and sessions that are open, in memory and bounded: by place, by card and in all.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crypto::apdu::Response;
 use crypto::conversation::Fault;
 use crypto::log_in::{LogIn, Presence};
+use crypto::perso::problem::ProblemCode;
 use time::{Duration, OffsetDateTime};
 
 use super::{CitizenError, Settings};
 use crate::access::CitizenSessions;
-use crate::ground::actor::Citizen;
+use crate::ground::actor::{Citizen, Lasting};
 use crate::ground::ids::{CardId, LogInId};
 use crate::web::{Origin, Peer};
 
@@ -28,8 +30,8 @@ struct Inner {
     open: HashMap<[u8; 32], Open>,
     /// When the minute of a place began, and how many log-ins began in it.
     begun: HashMap<Origin, (OffsetDateTime, u32)>,
-    /// When a card was last recorded as one that did not prove itself, by its document.
-    recorded: HashMap<[u8; 32], OffsetDateTime>,
+    /// When a card was last recorded as one that opened nothing, by its document and why.
+    recorded: HashMap<([u8; 32], ProblemCode), OffsetDateTime>,
 }
 
 /// A dialogue with a chip that has not proved itself yet.
@@ -98,17 +100,22 @@ impl Sessions {
         Ok(())
     }
 
-    /// Keeps a dialogue that waits for an answer. With one card a few are under way at most: who has a copy of its
-    /// files keeps its holder out for no longer than it takes to begin again.
+    /// Keeps a dialogue that waits for an answer. With one card a few are under way at most: the oldest of the same
+    /// place is given up, else the oldest. Those whose chip proved itself give way to such only, so that a copy of a
+    /// card's files keeps its holder out of nothing that the chip began.
     pub(super) fn keep(&self, id: LogInId, running: Running) {
         let mut inner = self.inner();
+        let proved = running.talk.has_proved();
         loop {
-            let of_card = inner.running.iter().filter(|(_, other)| other.document == running.document);
-            let others: Vec<_> = of_card.map(|(id, other)| (other.begun, *id)).collect();
-            let oldest = others.iter().min_by_key(|(begun, id)| (*begun, id.uuid()));
-            match oldest {
-                Some((_, oldest)) if others.len() >= self.settings.at_once_of_card.max(1) => {
-                    inner.running.remove(oldest);
+            let alike = |other: &Running| other.document == running.document && other.talk.has_proved() == proved;
+            let others: Vec<_> = inner.running.iter().filter(|(_, other)| alike(other)).collect();
+            let oldest = others.iter().min_by_key(|(id, other)| {
+                let elsewhere = other.peer.origin != running.peer.origin;
+                (elsewhere, other.begun, id.uuid())
+            });
+            match oldest.map(|(id, _)| **id) {
+                Some(oldest) if others.len() >= self.settings.at_once_of_card.max(1) => {
+                    inner.running.remove(&oldest);
                 }
                 _ => break,
             }
@@ -154,6 +161,7 @@ impl Sessions {
             return Err(CitizenError::Busy { wait: 30 });
         }
         let open = Open { citizen, log_in, opened: now, proved: now, number, presence };
+        open.citizen.lasts.goes_on(open.time(&self.settings));
         let left = open.left(&self.settings, now);
         inner.open.insert(open.citizen.session, open);
         Ok(left)
@@ -182,6 +190,7 @@ impl Sessions {
         open.presence.proved_by(answer).map_err(refused)?;
         let command = open.presence.ask().map_err(refused)?;
         (open.proved, open.number) = (now, number.wrapping_add(1));
+        open.citizen.lasts.goes_on(open.time(&self.settings));
         let (left, next) = (open.left(&self.settings, now), open.number);
         inner.open.insert(*token_hash, open);
         Ok((next, command, left))
@@ -204,15 +213,28 @@ impl Sessions {
         self.inner().open.retain(|_, open| open.citizen.card != card);
     }
 
-    /// Returns whether a card that did not prove itself is to be recorded now: once in a while, so that a copy of a
+    /// Notes that a card has another code from now on: sessions show it anew.
+    pub(super) fn code_changed(&self, card: CardId) {
+        for open in self.inner().open.values_mut().filter(|open| open.citizen.card == card) {
+            open.citizen.code_shown = false;
+        }
+    }
+
+    /// Returns how long a session lasts that begins now.
+    pub(super) fn lasting(&self, now: OffsetDateTime) -> Lasting {
+        Lasting::within(now..now + self.settings.answer_within.min(self.settings.session))
+    }
+
+    /// Returns whether a card that opened nothing is to be recorded now, with why: once in a while, so that a copy of a
     /// card's files does not fill its holder's log.
-    pub(super) fn is_to_record(&self, document: &[u8; 32], now: OffsetDateTime) -> bool {
+    pub(super) fn is_to_record(&self, document: &[u8; 32], why: ProblemCode, now: OffsetDateTime) -> bool {
         let mut inner = self.inner();
         inner.recorded.retain(|_, at| *at <= now && now - *at < RECORDED_AGAIN);
-        if inner.recorded.contains_key(document) || inner.recorded.len() >= PLACES {
+        let key = (*document, why);
+        if inner.recorded.contains_key(&key) || inner.recorded.len() >= PLACES {
             return false;
         }
-        inner.recorded.insert(*document, now);
+        inner.recorded.insert(key, now);
         true
     }
 }
@@ -236,10 +258,22 @@ impl Inner {
 }
 
 impl Open {
+    /// From the card's last answer until it must have answered again, or all ends.
+    fn time(&self, settings: &Settings) -> Range<OffsetDateTime> {
+        self.proved..(self.proved + settings.answer_within).min(self.opened + settings.session)
+    }
+
     fn left(&self, settings: &Settings, now: OffsetDateTime) -> Left {
         let seconds = |span: Duration| u32::try_from(span.whole_seconds()).unwrap_or(0);
         let ends_within = seconds(self.opened + settings.session - now);
         Left { answer_within: seconds(settings.answer_within).min(ends_within), ends_within }
+    }
+}
+
+/// What was let in by the session and has not begun is not done.
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.citizen.lasts.end();
     }
 }
 

@@ -71,6 +71,7 @@ impl Deeds {
             Ok(deed)
         } else {
             Err(DeedError::Dismissed(match deed.actor.standing() {
+                Standing::Citizen(_) => Dismissed::Citizen,
                 Standing::Partner(_) => Dismissed::Partner,
                 Standing::Station(_) => Dismissed::Station,
                 Standing::Free | Standing::Officer(_) => Dismissed::Officer,
@@ -348,6 +349,8 @@ impl Deed<Officer> {
 /// Which kind of caller was let in and may not come in any more.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Dismissed {
+    /// A citizen: the card was taken away, or the session ended.
+    Citizen,
     /// An officer: session, role or office ended.
     Officer,
     /// A partner, or its system.

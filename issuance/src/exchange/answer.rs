@@ -121,7 +121,7 @@ pub(super) async fn answer(
     };
     if asked.service == Service::Confirm && grant.tells_which && !holds {
         // Where no person has the number, or the agreement does not reach the person, nothing belongs together.
-        answer.differs = Some(if reached { differs } else { asked.subject.said() });
+        answer.differs = Some(if reached { asked.subject.told(differs) } else { asked.subject.said() });
     }
     let mut persons: Vec<PersonId> = found.map(|registered| registered.id).into_iter().collect();
     if let Some(registered) = found.filter(|_| holds && asked.service != Service::Confirm) {

@@ -6,6 +6,7 @@ use crypto::perso::problem::ProblemCode;
 use time::OffsetDateTime;
 
 use super::model::{Field, Grant, Service};
+use super::store::lists;
 use super::store::requests::{self, Kept};
 use super::subject::{By, Subject};
 use super::turns::{Of, Turn};
@@ -236,6 +237,17 @@ pub(super) async fn note_refusal(
 /// For what an answer is sealed.
 pub(super) fn sealed_as(partner: &Partner, request: &str) -> String {
     format!("exchange-answer/{}/{request}", partner.id)
+}
+
+/// Erases what lists missed that counts no more. Returns how many.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn erase_misses(deeds: &Deeds) -> Result<u64, StoreError> {
+    let mut tx = deeds.db().begin_upkeep().await?;
+    let erased = lists::erase_misses(&mut tx, deeds.source().now() - limits::COUNTED).await?;
+    tx.commit().await?;
+    Ok(erased)
 }
 
 /// Erases the answers that are kept no more. Their digests and signatures stay. Returns how many.

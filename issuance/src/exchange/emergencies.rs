@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use super::store::emergencies as store;
 use super::turns::Of;
 use super::{Exchange, ExchangeError};
-use crate::access::AccessError;
+use crate::access::{self, AccessError};
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
 use crate::ground::ids::{EmergencyLookId, OfficerId, PersonId};
 use crate::ground::{Decision, Id, OfficeCode, Officer};
@@ -113,6 +113,8 @@ pub(super) async fn open(
     Emergency { number, reason, case }: Emergency,
 ) -> Result<EmergencyLook, ExchangeError> {
     let (officer, office) = (deed.actor().id, deed.actor().office.clone());
+    // Several processes have turns of their own.
+    access::hold_officer(deed.tx(), officer).await?;
     let most = exchange.settings.emergencies_unreviewed;
     if store::waiting_of(deed.tx(), officer, most).await? >= usize::try_from(most).unwrap_or(usize::MAX) {
         return Err(ExchangeError::EmergenciesUnreviewed);
@@ -181,6 +183,11 @@ pub(super) async fn waiting(
     let rows = store::waiting(deed.tx(), after, most).await?;
     let asked = Object::Asked("emergency-looks".into());
     deed.enter(Entry::new(Action::EmergencyLooksListed, asked, Purpose::Audit)).await?;
+    // What befell a person stands in the officer's words: each who is told of has a record.
+    let about = |(look, _): &(EmergencyLook, bool)| Some(read_about(look.id, look.person?));
+    // The last row says only that there is a page more.
+    let shown = rows.iter().take(usize::try_from(most - 1).unwrap_or_default());
+    deed.enter_all(shown.filter_map(about).collect()).await?;
     Ok(rows)
 }
 
@@ -191,8 +198,14 @@ pub(super) async fn waiting(
 pub(super) async fn look(deed: &mut Deed<Officer>, id: EmergencyLookId) -> Result<EmergencyLook, ExchangeError> {
     deed.actor().may_act_for(&OfficeCode::national())?;
     let look = store::one(deed.tx(), id).await?.ok_or(ExchangeError::EmergencyUnknown)?;
-    deed.enter(Entry::new(Action::EmergencyLooksListed, Object::EmergencyLook(id), Purpose::Audit)).await?;
+    let entry = Entry::new(Action::EmergencyLooksListed, Object::EmergencyLook(id), Purpose::Audit);
+    deed.enter(look.person.map_or(entry, |person| read_about(id, person))).await?;
     Ok(look)
+}
+
+/// That it was read what an emergency was, of the person whom it befell.
+fn read_about(look: EmergencyLookId, person: PersonId) -> Entry {
+    Entry::new(Action::EmergencyLooksListed, Object::EmergencyLook(look), Purpose::Audit).about(person)
 }
 
 /// Judges a look: another officer than the one who looked.

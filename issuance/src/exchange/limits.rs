@@ -14,6 +14,7 @@ use crate::deed::Deed;
 use crate::ground::actor::Partner;
 use crate::ground::ids::AgreementId;
 use crate::ground::text::Login;
+use crate::population::model::Registered;
 
 /// What of the quotas this process has reserved and not spent yet. A process that ends loses it: of a day's quota less
 /// is then used than is counted, never more.
@@ -103,8 +104,18 @@ pub(super) fn fit_clock(exchange: &Exchange, asked: &Asked, now: OffsetDateTime)
 /// Returns by what guesses about one person are counted together, without saying whom: whichever of the numbers names
 /// the person.
 pub(super) fn subject_of(deed: &Deed<Partner>, partner: &Partner, asked: &Asked, found: &Found) -> [u8; 32] {
-    let person = found.registered().map(|registered| registered.id.to_string());
-    let target = person.as_deref().unwrap_or_else(|| asked.subject.target());
+    subject_named(deed, partner, found.registered(), asked.subject.target())
+}
+
+/// As [`subject_of`], of the person who was found, or of what names none.
+pub(super) fn subject_named(
+    deed: &Deed<Partner>,
+    partner: &Partner,
+    found: Option<&Registered>,
+    target: &str,
+) -> [u8; 32] {
+    let person = found.map(|registered| registered.id.to_string());
+    let target = person.as_deref().unwrap_or(target);
     deed.secrets().fingerprint(&format!("exchange-subject/{}", partner.id), target.as_bytes())
 }
 
@@ -117,7 +128,7 @@ pub(super) async fn no_guessing(
 ) -> Result<(), ExchangeError> {
     let Settings { misses_of_officer, misses_about_person, .. } = exchange.settings;
     let (of_officer, about_person) = (i64::from(misses_of_officer), i64::from(misses_about_person));
-    let bound = (deed.at() - Duration::hours(1), of_officer.max(about_person));
+    let bound = (deed.at() - COUNTED, of_officer.max(about_person));
     let (by_officer, by_person) = requests::misses(deed.tx(), partner.id, officer, subject, bound).await?;
     if by_officer >= of_officer || by_person >= about_person {
         tracing::warn!(partner = %partner.id, "a partner is refused: too many questions about what is not so");
@@ -129,6 +140,9 @@ pub(super) async fn no_guessing(
     }
     Ok(())
 }
+
+/// What missed counts for so long.
+pub(super) const COUNTED: Duration = Duration::hours(1);
 
 /// How one of the quota was spent.
 pub(super) enum Spent {

@@ -33,7 +33,7 @@ pub(crate) use adapters::{in_their_words, routes as adapters};
 pub use agreements::in_force_until;
 pub use api::routes;
 pub(crate) use api::signed;
-pub use ask::{Answered, Asked, ask, erase_answers};
+pub use ask::{Answered, Asked, ask, erase_answers, erase_misses};
 pub use emergencies::{Emergencies, emergencies, emergency_of};
 pub use feed::{erase_notices, place_changes};
 pub use looks::{Alert, alerts, trail_of};

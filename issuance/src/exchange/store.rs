@@ -17,6 +17,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(233, "0233_exchange_delays"),
     migration!(238, "0238_exchange_follows"),
     migration!(239, "0239_exchange_lists"),
+    migration!(245, "0245_exchange_misses"),
     migration!(250, "0250_exchange_request_cost"),
     migration!(251, "0251_exchange_emergencies"),
     migration!(252, "0252_exchange_purposes_ended"),

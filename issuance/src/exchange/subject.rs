@@ -112,6 +112,16 @@ impl Subject {
         said.into_iter().chain(more).filter(|(_, text)| !text.is_empty()).map(|(field, _)| field).collect()
     }
 
+    /// Returns the fields that are told to differ, of those in which the person differs. Where neither name nor date of
+    /// birth is that of the number nothing belongs together, as of a number that no person has: what is easily guessed
+    /// (sex, nationality) would else tell which numbers there are.
+    pub(super) fn told(&self, differs: BTreeSet<Field>) -> BTreeSet<Field> {
+        let said = self.said();
+        let by_number = said.contains(&Field::PersonalNumber) || said.contains(&Field::OldIdNumber);
+        let none_holds = [Field::FullName, Field::BirthDate].iter().all(|field| differs.contains(field));
+        if by_number && none_holds { said } else { differs }
+    }
+
     /// Returns the fields in which a person differs from what is said. What cannot be read differs. All are compared,
     /// also after the first that differs: the time tells nothing.
     pub(super) fn differs(&self, person: &Person) -> BTreeSet<Field> {

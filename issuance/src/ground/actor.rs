@@ -1,7 +1,9 @@
 //! The callers of this service and what they may do: pure.
 
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -340,7 +342,7 @@ pub struct Partner {
 }
 
 /// A citizen, by the card that is at a reader now and proved itself to the service.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Citizen {
     /// The holder of the card.
     pub person: PersonId,
@@ -350,6 +352,41 @@ pub struct Citizen {
     pub session: [u8; 32],
     /// True once the code was shown that the citizen set at the counter.
     pub code_shown: bool,
+    /// How long the session lasts: looked at again when a deed begins.
+    pub lasts: Lasting,
+}
+
+/// How long a citizen's session lasts. The session and the requests that it let in share it, so that a request whose
+/// body ends late finds the session as it is then.
+#[derive(Clone, Debug)]
+pub struct Lasting(Arc<Mutex<Option<Range<OffsetDateTime>>>>);
+
+impl Lasting {
+    /// A session that lasts for this time.
+    #[must_use]
+    pub fn within(time: Range<OffsetDateTime>) -> Self {
+        Self(Arc::new(Mutex::new(Some(time))))
+    }
+
+    fn time(&self) -> MutexGuard<'_, Option<Range<OffsetDateTime>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The session goes on, for this time.
+    pub fn goes_on(&self, time: Range<OffsetDateTime>) {
+        *self.time() = Some(time);
+    }
+
+    /// The session is over.
+    pub fn end(&self) {
+        *self.time() = None;
+    }
+
+    /// True while the session lasts. Before its time, as of a clock that was set back, it lasts no more.
+    #[must_use]
+    pub fn holds(&self, now: OffsetDateTime) -> bool {
+        self.time().as_ref().is_some_and(|time| time.contains(&now))
+    }
 }
 
 /// The caller of a verb, as the audit trail names it.
@@ -404,6 +441,8 @@ pub struct Service;
 /// Who must still be let in when a deed begins.
 #[derive(Clone, Copy, Debug)]
 pub enum Standing<'a> {
+    /// A citizen, by the session that the card opened.
+    Citizen(&'a Citizen),
     /// The service itself, or a caller who needs no right.
     Free,
     /// An officer, by session, roles and office.
@@ -467,9 +506,9 @@ impl Actor for Citizen {
         Caller::Citizen(self.person)
     }
 
-    /// The session is in memory, and the verb looks at the card itself in its own transaction.
+    /// The session; the verb looks at the card itself in its own transaction.
     fn standing(&self) -> Standing<'_> {
-        Standing::Free
+        Standing::Citizen(self)
     }
 }
 

@@ -371,6 +371,7 @@ async fn purge_expired(offices: &Offices) -> Result<(), JobError> {
     if erased > 0 {
         tracing::info!(erased, "answers to partners are kept no more");
     }
+    exchange::erase_misses(offices.deeds()).await?;
     let erased = exchange::erase_notices(offices.deeds(), offices.exchange.changes_kept()).await?;
     if erased > 0 {
         tracing::info!(erased, "what changed is kept no more for partners");

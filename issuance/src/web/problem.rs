@@ -318,6 +318,7 @@ impl From<DeedError> for Problem {
         match error {
             DeedError::Store(source) => source.into(),
             DeedError::Unrecorded { .. } => Self::internal(&error),
+            DeedError::Dismissed(Dismissed::Citizen) => Self::new(ProblemCode::CitizenSessionNeeded),
             DeedError::Dismissed(Dismissed::Partner) => Self::new(ProblemCode::PartnerCertificateUnfit)
                 .detail("the certificate or its authority ended while the request came in"),
             DeedError::Dismissed(Dismissed::Station) => Self::new(ProblemCode::StationRevoked),

@@ -147,3 +147,67 @@ async fn who_looked_does_not_judge_and_a_review_that_is_late_is_told() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_reviewer_who_reads_what_an_emergency_was_leaves_a_record_about_the_person() {
+    on_both(async |house| {
+        let (id, number) = person(house, "Nguyễn Thị Mẫu", "17/05/1990", json!({})).await;
+        let night = house.officer("night", &[Role::Registrar], "o-2").await;
+        let look = opens(&night, "e-1", &number).await;
+        opens(&night, "e-2", "000190000999").await;
+        let bao = house.officer("bao", &[Role::DataProtection], "national").await;
+        let about =
+            sql!("select count(*) as n from audit_entry where person_id = $1 and action = 'emergency-looks-listed'");
+        let person: issuance::ground::ids::PersonId = id.parse().unwrap();
+        // The list has the officer's words: what befell the person.
+        assert_eq!(bao.get(LOOKS).await.body["items"][0]["person_id"], json!(id));
+        assert_eq!(house.count(about, args![person]).await, 1);
+        assert_eq!(bao.get(&format!("{LOOKS}/{look}")).await.status, 200);
+        assert_eq!(house.count(about, args![person]).await, 2);
+        // The citizen is told of it.
+        let counter = house.officer("counter", &[Role::Capture], "o-1").await;
+        let told = counter.get(&format!("/api/v1/persons/{id}/looks")).await.body;
+        assert!(told.to_string().contains("emergency-looks-listed"), "{told}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_deputy_of_who_looked_does_not_judge_it() {
+    on_both(async |house| {
+        let (night, looked) = house.appointed("night", &[Role::Registrar], "national").await;
+        let (bao, deputy) = house.appointed("bao", &[Role::Auditor], "national").await;
+        let look = opens(&night, "e-1", "000190000999").await;
+        let day = |n: i64| (house.clock.today() + Duration::days(n)).to_string();
+        let body =
+            json!({"officer": deputy, "stands_for": looked, "from": day(0), "to": day(3), "reason": "nghỉ phép"});
+        let appointed = house.admin.post("/api/v1/deputies", "d-1", body).await;
+        assert!([200, 201].contains(&appointed.status), "{appointed:?}");
+        let review = format!("{LOOKS}/{look}/review");
+        let found = json!({"verdict": "justified", "remarks": "I was there"});
+        assert_eq!(bao.post(&review, "r-1", found.clone()).await.code(), "second-officer-needed");
+        let other = house.officer("other", &[Role::Auditor], "national").await;
+        assert_eq!(other.post(&review, "r-2", found).await.status, 200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_services_on_one_database_open_no_more_looks_than_one() {
+    for database in [Some(None), crate::tables::fresh_database().map(Some)].into_iter().flatten() {
+        let house = Box::pin(House::open(database.clone())).await;
+        let settings = house::settings(&house.folder, database);
+        let randomness = issuance::ground::Randomness::seeded(9);
+        let beside = issuance::server::Service::start(&settings, Some(house.clock.clone()), randomness).await.unwrap();
+        let night = house.officer("night", &[Role::Capture], "o-2").await;
+        let there = Caller { address: format!("https://{}", beside.address()), ..night.clone() };
+        let asked = (0..12).map(|n| {
+            let officer = if n % 2 == 0 { &night } else { &there };
+            async move { officer.post(LOOKS, &format!("e-{n}"), emergency("000190000999")).await }
+        });
+        let said = futures_util::future::join_all(asked).await;
+        assert_eq!(said.iter().filter(|said| said.status == 200).count(), 3, "{said:?}");
+        beside.stop().await;
+        house.service.stop().await;
+    }
+}

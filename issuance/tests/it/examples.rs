@@ -125,9 +125,17 @@ async fn own_matters(house: &House, walk: &mut Walk, counter: &Caller, (card, ch
         walk.get(&citizen, &own(what)).await;
     }
     walk.post(&citizen, &own("code"), json!({"code": "280519"})).await;
-    for what in ["record", "looks", "applications"] {
+    for what in ["record", "looks", "applications", "copy"] {
         walk.get(&citizen, &own(what)).await;
     }
+    let objection = json!({"words": "Ngày sinh của tôi ghi sai."});
+    let objection = text(&walk.post(&citizen, &own("objections"), objection).await, "id");
+    walk.get(&citizen, &own("objections")).await;
+    let registrar = house.officer("registrar-3", &[Role::Registrar], "national").await;
+    walk.get(&registrar, "/api/v1/objections").await;
+    walk.get(&registrar, &format!("/api/v1/objections/{objection}")).await;
+    let answer = json!({"verdict": "rejected", "words": "Giấy khai sinh ghi ngày như vậy."});
+    walk.post(&registrar, &format!("/api/v1/objections/{objection}/answer"), answer).await;
     Box::pin(walk.asks(&citizen, "DELETE", &own("session"), None)).await;
     let citizen = logged_in(house, walk, chip).await;
     walk.post(&citizen, &own("card/lock"), json!({})).await;

@@ -289,6 +289,16 @@ async fn which_field_differs_is_said_only_where_it_is_agreed() {
         // Of a number that no person has, nothing is right.
         let said = asks(&joined.system, "confirm", question("r-2", "003190999999", MAU.0, MAU.1)).await;
         assert_eq!(said.body["differs"], json!(["birth_date", "full_name", "personal_number"]));
+        // Where neither name nor date of birth is the person's the answer is that for a number that no person has: what
+        // is easily guessed (the sex) tells not which numbers there are.
+        let told = async |request: &str, number: &str| {
+            let mut guess = question(request, number, "Trần Văn Khác", "01/01/1970");
+            guess["subject"]["sex"] = json!("Nữ");
+            asks(&joined.system, "confirm", guess).await.body["differs"].clone()
+        };
+        let nobody = told("r-3", "003190999999").await;
+        assert_eq!(nobody, json!(["birth_date", "full_name", "personal_number", "sex"]));
+        assert_eq!(told("r-4", &number).await, nobody);
     })
     .await;
 }

@@ -385,15 +385,24 @@ async fn hours_begin_and_end_by_the_clock_of_the_state() {
     .await;
 }
 
-/// Settings of a client that shows this certificate, as PEM with its key.
-fn shows(house: &House, pem: &str) -> Arc<ClientConfig> {
+fn roots(house: &House) -> rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(house.folder.path().join("data/tls-ca.pem")).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let settings = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    settings.with_root_certificates(roots)
+}
+
+/// Settings of a client that shows no certificate.
+pub fn shows_none(house: &House) -> Arc<ClientConfig> {
+    Arc::new(roots(house).with_no_client_auth())
+}
+
+/// Settings of a client that shows this certificate, as PEM with its key.
+fn shows(house: &House, pem: &str) -> Arc<ClientConfig> {
     let chain = CertificateDer::pem_slice_iter(pem.as_bytes()).map(Result::unwrap).collect();
     let key = PrivateKeyDer::from_pem_slice(pem.as_bytes()).unwrap();
-    Arc::new(settings.with_root_certificates(roots).with_client_auth_cert(chain, key).unwrap())
+    Arc::new(roots(house).with_client_auth_cert(chain, key).unwrap())
 }
 
 async fn connects(house: &House, settings: &Arc<ClientConfig>) -> std::io::Result<TlsStream<TcpStream>> {
@@ -402,18 +411,19 @@ async fn connects(house: &House, settings: &Arc<ClientConfig>) -> std::io::Resul
     TlsConnector::from(Arc::clone(settings)).connect(ServerName::from(address.ip()), stream).await
 }
 
-/// Sends a question, the end of it after `meanwhile`. Returns status and code, and how the hands were shaken.
-async fn asks_slowly(
+/// Sends a request whose head is this (the length is added), the end of its body after `meanwhile`. Returns status and
+/// code, and how the hands were shaken.
+pub async fn sends_slowly(
     house: &House,
     settings: &Arc<ClientConfig>,
+    head: &str,
     body: &Value,
     meanwhile: impl AsyncFnOnce(),
 ) -> std::io::Result<(u16, String, Option<HandshakeKind>)> {
     let mut stream = connects(house, settings).await?;
     let body = body.to_string();
     let head = format!(
-        "POST /api/v1/exchange/confirm HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n\
-         Content-Length: {}\r\n\r\n",
+        "{head}\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
     let (first, rest) = body.split_at(body.len() / 2);
@@ -438,6 +448,16 @@ async fn asks_slowly(
     let end = body.rfind('}').map_or(start, |at| at + 1);
     let body: Value = serde_json::from_str(&body[start..end]).unwrap_or_default();
     Ok((status, body["code"].as_str().unwrap_or_default().to_owned(), kind))
+}
+
+/// Sends a question, the end of it after `meanwhile`.
+async fn asks_slowly(
+    house: &House,
+    settings: &Arc<ClientConfig>,
+    body: &Value,
+    meanwhile: impl AsyncFnOnce(),
+) -> std::io::Result<(u16, String, Option<HandshakeKind>)> {
+    sends_slowly(house, settings, "POST /api/v1/exchange/confirm HTTP/1.1", body, meanwhile).await
 }
 
 /// A system of the partner, as certificate and key.

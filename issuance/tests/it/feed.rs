@@ -291,6 +291,34 @@ async fn a_cursor_that_is_gone_says_so_and_the_list_of_follows_helps() {
 }
 
 #[tokio::test]
+async fn what_a_clock_that_was_ahead_left_in_a_feed_makes_no_gap_in_it() {
+    on_both(async |house| {
+        let joined = joined(house).await;
+        following(house, &joined, &["permanent_residence"]).await;
+        let (id, number) = person(house, MAU.0, MAU.1, json!({})).await;
+        follows(&joined.system, "f-1", &number, MAU).await;
+        let registrars = Registrars::of(house).await;
+        for n in 1..=4 {
+            let place = json!({"permanent_residence": {"province": "003", "detail": format!("Số {n}0, đường Thử")}});
+            registrars.change(&id, "moved", place, Some(&format!("0{n}/01/2026"))).await;
+            placed(house).await;
+        }
+        let first = feed(&joined.system, "&limit=1").await.body["next"].as_str().unwrap().to_owned();
+        // The first notice was placed under a clock that was a year ahead.
+        let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
+        let ahead = sql!("update exchange_notice set at = $1 where place = (select min(place) from exchange_notice)");
+        assert_eq!(tx.run(ahead, args![house.clock.now() + Duration::days(365)]).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+        house.clock.advance(Duration::days(91));
+        let deeds = house.service.offices().deeds();
+        assert_eq!(issuance::exchange::erase_notices(deeds, Duration::days(90)).await.unwrap(), 0);
+        let rest = feed(&joined.system, &format!("&after={first}")).await;
+        assert_eq!(rest.body["items"].as_array().map(Vec::len), Some(3), "told, or gone; never skipped: {rest:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn that_two_records_were_of_one_person_is_told_and_whom_a_partner_follows_no_more_is_not() {
     on_both(async |house| {
         let joined = joined(house).await;

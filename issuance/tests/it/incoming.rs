@@ -229,6 +229,30 @@ async fn a_birth_that_is_held_has_a_number_when_an_officer_answers_for_it() {
     .await;
 }
 
+#[tokio::test]
+async fn a_birth_that_is_held_has_no_number_once_its_partner_ended() {
+    on_both(async |house| {
+        let joined = with_births(house).await;
+        asks(&joined.system, "birth", born("ks-1", "Nguyễn Thị Thu Hà")).await;
+        let mut twin = born("ks-2", "Nguyễn Thị Hà Thu");
+        twin["birth"]["registration"] = json!("Số 13/2026");
+        let held = asks(&joined.system, "birth", twin).await;
+        assert_eq!(held.body["outcome"], "held", "{held:?}");
+        let end = format!("/api/v1/partners/{}/end", joined.partner);
+        assert_eq!(joined.bao.post(&end, "p", json!({"reason": "its desk was broken into"})).await.status, 200);
+        let registrar = house.officer("lan", &[Role::Registrar], "national").await;
+        let path = format!("/api/v1/held-births/{}", held.body["answer"].as_str().unwrap());
+        let said = registrar.post(&format!("{path}/registration"), "h-1", json!({"because": "twins"})).await;
+        assert_eq!((said.status, said.code()), (409, "partner-state-unfit"), "{said:?}");
+        assert_eq!(persons(house).await, 1);
+        // It is read and refused as before, so that it waits not for ever.
+        assert_eq!(registrar.get(&path).await.status, 200);
+        let refusal = json!({"reason": "message-wrong", "because": "the partner ended"});
+        assert_eq!(registrar.post(&format!("{path}/refusal"), "h-2", refusal).await.status, 204);
+    })
+    .await;
+}
+
 async fn asks_owned(joined: &Joined, question: Value) -> Said {
     asks(&joined.system, "report-status", question).await
 }

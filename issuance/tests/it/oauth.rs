@@ -13,6 +13,7 @@ use time::Duration;
 
 use crate::exchange::{Joined, agreed, grant, joined, partner, person, question, system_of};
 use crate::house::{Caller, House, on_both};
+use crate::incoming::{newborn, report};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -215,6 +216,45 @@ async fn a_token_that_is_shown_is_judged_and_gives_no_more_than_the_agreement() 
         assert_eq!(joined.bao.post(&revoke, "revoke", json!({"reason": "lost"})).await.status, 200);
         let said = confirms(system, "confirm", &given, "r-8", &number).await;
         assert_eq!(code(&said), (403, "partner-certificate-unfit".to_owned()));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_for_one_kind_of_report_does_not_tell_what_became_of_another() {
+    on_both(async |house| {
+        let joined = joined(house).await;
+        let grants = json!([grant("birth", &["personal_number"]), grant("death", &["life"])]);
+        agreed(house, &joined, &joined.partner, "TT-1", grants).await;
+        let (system, id) = (&joined.system, joined.system_id.as_str());
+        let asks = async |service: &str, scope: &str, body: Value| {
+            let given = token(system, id, scope).await;
+            heard(
+                system
+                    .client
+                    .post(format!("{}/api/v1/exchange/{service}", system.address))
+                    .bearer_auth(given)
+                    .json(&body),
+            )
+            .await
+        };
+        let born = asks("birth", "exchange.birth", report("ks-1", "birth", newborn("Nguyễn Thị Thu Hà", "20/11/2026")));
+        assert_eq!(born.await.body["outcome"], "numbered");
+        // A twin is held, and an officer answers for it.
+        let born = asks("birth", "exchange.birth", report("ks-2", "birth", newborn("Nguyễn Thị Hà Thu", "20/11/2026")));
+        let born = born.await;
+        assert_eq!(born.body["outcome"], "held", "{born:?}");
+        let lan = house.officer("lan", &[issuance::ground::Role::Registrar], "national").await;
+        let path = format!("/api/v1/held-births/{}/registration", born.body["answer"].as_str().unwrap());
+        assert_eq!(lan.post(&path, "h-1", json!({"because": "twins"})).await.status, 200);
+        let status = |n: u32| report(&format!("st-{n}"), "reference", born.body["answer"].clone());
+        let beyond = asks("report-status", "exchange.death", status(1)).await;
+        assert_eq!((beyond.status, &beyond.body["code"]), (403, &json!("exchange-scope-missing")), "{beyond:?}");
+        assert!(!String::from_utf8_lossy(&beyond.bytes).contains("003326"), "no number: {beyond:?}");
+        let none = report("st-2", "reference", json!(crate::house::NIL));
+        assert_eq!(asks("report-status", "exchange.death", none).await.body["code"], "exchange-report-unknown");
+        let own = asks("report-status", "exchange.birth", status(3)).await;
+        assert_eq!(own.body["outcome"], "numbered", "{own:?}");
     })
     .await;
 }

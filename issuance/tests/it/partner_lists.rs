@@ -145,6 +145,8 @@ async fn a_list_takes_two_officers_an_agreement_and_its_quota() {
         let ended = bao.post(&format!("/api/v1/agreements/{agreement}/end"), "end", json!({"reason": "over"})).await;
         assert_eq!(ended.body["state"], "ended", "{ended:?}");
         assert_eq!(stretch(&joined, &second, 1, &lines[..1]).await.code(), "exchange-not-agreed");
+        // Nor is what was answered before given again, as of any other question.
+        assert_eq!(stretch(&joined, &list, 7, &lines[..3]).await.code(), "exchange-not-agreed");
     })
     .await;
 }
@@ -190,6 +192,78 @@ async fn the_same_stretch_twice_at_once_has_one_answer_and_costs_once() {
             _ => house.count(sql!("select coalesce(sum(used), 0)::bigint as n from exchange_usage"), args![]).await,
         };
         assert_eq!(used, 4);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_list_is_no_way_to_try_out_what_is_so_of_one_person() {
+    on_both(async |house| {
+        let joined = joined(house).await;
+        let confirm = json!({"purpose": PURPOSE, "service": "confirm", "fields": ["full_name", "birth_date"],
+            "per_day": 1000});
+        let list = json!({"purpose": PURPOSE, "service": "confirm-list", "fields": ["full_name", "birth_date"],
+            "per_day": 1000});
+        agreed(house, &joined, &joined.partner, "TT-L", json!([confirm, list])).await;
+        let (_, number) = person(house, MAU.0, MAU.1, json!({"old_id_number": "012345678"})).await;
+        let (_, other) = person(house, "Trần Văn Khác", "02/03/1980", json!({})).await;
+        // Every day of the year, under both numbers: ten are judged, as of questions one by one.
+        let day = |n: i64| (time::macros::date!(1990 - 01 - 01) + Duration::days(n)).to_string();
+        let tries: Vec<Value> = (0..365)
+            .map(|n| match n % 2 {
+                0 => line(&number, MAU.0, &day(n)),
+                _ => json!({"old_id_number": "012345678", "full_name": MAU.0, "birth_date": day(n)}),
+            })
+            .chain([line(&other, "Trần Văn Khác", "02/03/1980")])
+            .collect();
+        let list = opens(&joined, "l-1", 1000).await;
+        let said = stretch(&joined, &list, 1, &tries).await;
+        let found = outcomes(&said);
+        let (judged, rest) = found[..365].split_at(10);
+        assert!(judged.iter().all(|outcome| *outcome == "not-confirmed"), "{judged:?}");
+        assert!(rest.iter().all(|outcome| *outcome == "unfit"), "also the right day: {rest:?}");
+        assert!(said.body["lines"][10]["why"].as_str().unwrap().contains("hour"), "{said:?}");
+        assert_eq!(found[365], "confirmed", "another person is judged");
+        // Another list, another stretch and a question of its own are no ways round it.
+        let right = [line(&number, MAU.0, MAU.1)];
+        assert_eq!(outcomes(&stretch(&joined, &list, 2, &right).await), ["unfit"]);
+        let second = opens(&joined, "l-2", 1000).await;
+        assert_eq!(outcomes(&stretch(&joined, &second, 1, &right).await), ["unfit"]);
+        let question = crate::exchange::question("q-1", &number, MAU.0, MAU.1);
+        assert_eq!(crate::exchange::asks(&joined.system, "confirm", question).await.code(), "exchange-guessing");
+        // A number that no person has is counted alike.
+        let none = vec![line("003190999999", MAU.0, MAU.1); 12];
+        assert_eq!(outcomes(&stretch(&joined, &second, 2, &none).await)[9..], ["not-confirmed", "unfit", "unfit"]);
+        house.clock.advance(Duration::minutes(61));
+        assert_eq!(outcomes(&stretch(&joined, &second, 3, &right).await), ["confirmed"]);
+        // What questions missed counts in lists too.
+        for n in 0..10 {
+            let miss = crate::exchange::question(&format!("q-{n}-m"), &number, MAU.0, "01/01/1991");
+            assert_eq!(crate::exchange::asks(&joined.system, "confirm", miss).await.body["outcome"], "not-confirmed");
+        }
+        assert_eq!(outcomes(&stretch(&joined, &second, 4, &right).await), ["unfit"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_number_of_an_old_card_that_two_have_confirms_none_and_stops_no_list() {
+    on_both(async |house| {
+        let joined = joined(house).await;
+        agrees(house, &joined, &["full_name", "birth_date"], json!({})).await;
+        let (one, _) = person(house, MAU.0, MAU.1, json!({"old_id_number": "012345678"})).await;
+        let (other, _) = person(house, "Trần Văn Khác", "02/03/1980", json!({"old_id_number": "012345678"})).await;
+        let list = opens(&joined, "l-1", 10).await;
+        let old =
+            |name: &str, birth: &str| json!({"old_id_number": "012345678", "full_name": name, "birth_date": birth});
+        let said = stretch(&joined, &list, 1, &[old(MAU.0, MAU.1), old("Trần Văn Khác", "02/03/1980")]).await;
+        assert_eq!(outcomes(&said), ["not-confirmed", "not-confirmed"]);
+        // Both were looked at, and both are told of it.
+        let about = sql!("select count(*) as n from audit_entry where person_id = $1 and action = 'exchange-answered'");
+        for id in [one, other] {
+            let person: PersonId = id.parse().unwrap();
+            assert_eq!(house.count(about, args![person]).await, 1, "{id}");
+        }
     })
     .await;
 }

@@ -217,7 +217,10 @@ async fn report_status(
     asking: Asking,
     Digested { sha256, body }: Digested<StatusQuestion>,
 ) -> Result<Response, Problem> {
-    let partner = asking.any_of(&[Service::Birth, Service::Death, Service::Change])?;
-    let asked = body.asked(sha256, Subject::default());
-    Ok(signed(civil::status(desk.deeds(), &exchange, &partner, asked, body.reference).await?))
+    asking.covers(&[Service::Birth, Service::Death, Service::Change])?;
+    let service = civil::service_of(desk.deeds(), asking.partner(), body.reference).await?;
+    // A token for deaths does not tell the number of a child.
+    let partner = asking.of(service)?;
+    let asked = Asked { service, ..body.asked(sha256, Subject::default()) };
+    Ok(signed(civil::status(desk.deeds(), &exchange, &partner, &asked, body.reference).await?))
 }

@@ -234,21 +234,28 @@ async fn proposed(
 /// another report `proposed`, `applied` or `refused`.
 ///
 /// # Errors
-/// As a problem; `exchange-report-unknown` for a reference that is none of the partner's.
+/// As a problem.
 pub(super) async fn status(
     deeds: &Deeds,
     exchange: &Exchange,
     partner: &Partner,
-    mut asked: Asked,
+    asked: &Asked,
     reference: RequestId,
 ) -> Result<Answered, Problem> {
-    asked.service = service_of(deeds, partner, reference).await?;
-    let done = told(deeds, exchange, partner, &asked, reference).await;
-    answered(deeds, partner, &asked, done).await
+    let done = told(deeds, exchange, partner, asked, reference).await;
+    answered(deeds, partner, asked, done).await
 }
 
-/// Returns the service by which a report came in: a grant of that one is needed to ask for it.
-async fn service_of(deeds: &Deeds, partner: &Partner, reference: RequestId) -> Result<Service, ExchangeError> {
+/// Returns the service by which a report came in: a grant, and of a token the scope, of that one
+/// is needed to ask for it.
+///
+/// # Errors
+/// [`ExchangeError::ReportUnknown`] for a reference that is none of the partner's.
+pub(super) async fn service_of(
+    deeds: &Deeds,
+    partner: &Partner,
+    reference: RequestId,
+) -> Result<Service, ExchangeError> {
     let mut tx = deeds.db().begin_read().await?;
     let report = reports::report(&mut tx, reference).await?.filter(|report| report.partner == partner.id);
     let service = report.and_then(|report| report.service.parse().ok());

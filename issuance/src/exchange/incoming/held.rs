@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use super::super::ExchangeError;
 use super::super::store::reports::{self, Brought, Report};
 use super::births::{Newborn, kept_by_unit, sealed_as};
+use crate::access::{AccessError, partners};
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
 use crate::ground::Officer;
 use crate::ground::ids::{PersonId, RequestId};
@@ -59,6 +60,11 @@ pub(super) async fn register(
     because: &str,
 ) -> Result<PersonId, HeldError> {
     let mut report = waiting(deed, id).await?;
+    // As of a death or a change: what a partner reported that has ended since is not done.
+    let partner = partners::partner(deed.tx(), report.partner).await?;
+    if !partner.is_some_and(|partner| partner.is_joined()) {
+        return Err(ExchangeError::Access(AccessError::PartnerState).into());
+    }
     let (brought, newborn) = opened(deed, &report).await?;
     let (declaration, kept_by) = (&newborn.declaration(), &kept_by_unit(report.partner, &brought.unit));
     let birth =

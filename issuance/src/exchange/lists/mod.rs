@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 use super::answer::{self, Said};
 use super::ask::{self, Answered, Asked};
 use super::model::{Field, Grant, Service};
-use super::store::lists::{self, List, Stretch};
+use super::store::lists::{self, List, Miss, Stretch};
 use super::store::requests;
 use super::subject::{By, Subject, province_of};
 use super::{Exchange, ExchangeError, limits};
@@ -171,11 +171,12 @@ pub(super) async fn answer(
     let request = format!("list/{id}/{number}");
     let mut deed = deeds.open(partner.clone()).await?;
     let list = lists::locked(deed.tx(), partner.id, id).await?.ok_or(ExchangeError::ListUnknown)?;
+    // As of any question: what no agreement in force allows any more is not answered again either.
+    let (agreement, place, grant) = limits::granted(&mut deed, Service::ConfirmList, &list.purpose).await?;
     if requests::before(deed.tx(), partner.id, &request).await?.is_some() {
         drop(deed);
         return ask::again(deeds, partner, (&request, &request_sha256, Service::ConfirmList)).await;
     }
-    let (agreement, place, grant) = limits::granted(&mut deed, Service::ConfirmList, &list.purpose).await?;
     let more = i64::try_from(subjects.len()).unwrap_or(i64::MAX);
     if lists::answered(deed.tx(), id).await? + more > list.announced {
         return Err(unfit("lines: there are more than were announced when the list was opened"));
@@ -187,8 +188,10 @@ pub(super) async fn answer(
     }
     limits::spend_all(&mut deed, (&agreement, place, &grant), more).await?;
     let found = Named::of(&mut deed, &subjects).await?;
+    let mut guesses = Guesses::of(&mut deed, exchange, partner, (&subjects, &found)).await?;
     let mut touched: BTreeMap<PersonId, bool> = BTreeMap::new();
-    let lines: Vec<Line> = subjects.iter().map(|subject| judged(subject, &found, &grant, &mut touched)).collect();
+    let lines: Vec<Line> =
+        (0_usize..).zip(&subjects).map(|line| judged(line, &found, &grant, (&mut touched, &mut guesses))).collect();
     let confirmed = lines.iter().filter(|line| line.outcome == Outcome::Confirmed).count();
     if lines.len() >= 100 && confirmed * 2 < lines.len() {
         tracing::warn!(partner = %partner.id, list = %id, "most lines of a list are not so");
@@ -218,6 +221,7 @@ pub(super) async fn answer(
     let stretch =
         Stretch { number: i64::from(number), lines: more, confirmed: i64::try_from(confirmed).unwrap_or(more) };
     lists::note(deed.tx(), id, stretch, answer).await?;
+    lists::note_misses(deed.tx(), partner.id, answer, &guesses.noted).await?;
     let (so, not): (Vec<_>, Vec<_>) = touched.into_iter().partition(|(_, holds)| *holds);
     for (persons, said, needed) in [(&so, "confirmed", false), (&not, "not-confirmed", so.is_empty())] {
         if needed || !persons.is_empty() {
@@ -263,19 +267,74 @@ impl Named {
 
     /// Returns the person whom a line names; none where two have the number of an old card.
     fn person(&self, by: &By<'_>) -> Option<&Registered> {
-        match by {
-            By::Number(number) => self.by_number.get(&number.to_string()),
-            By::OldNumber(old) => {
-                self.by_old_number.get(*old).filter(|found| found.len() == 1).and_then(|found| found.first())
-            }
-            By::Pseudonym(_) | By::Nothing => None,
+        match self.all(by) {
+            [one] => Some(one),
+            _ => None,
         }
+    }
+
+    /// Returns all who were looked at for it.
+    fn all(&self, by: &By<'_>) -> &[Registered] {
+        match by {
+            By::Number(number) => self.by_number.get(&number.to_string()).map_or(&[], std::slice::from_ref),
+            By::OldNumber(old) => self.by_old_number.get(*old).map_or(&[], Vec::as_slice),
+            By::Pseudonym(_) | By::Nothing => &[],
+        }
+    }
+}
+
+/// How often the partner missed about the persons of a stretch: in questions and lists of the last hour, and in the
+/// lines before. A list is no way to try out what is so of one person.
+struct Guesses {
+    /// Of each line whom it is about, as a keyed digest.
+    subjects: Vec<[u8; 32]>,
+    /// So often each was missed.
+    missed: BTreeMap<[u8; 32], u32>,
+    /// So often it may be.
+    most: u32,
+    /// Lines of this stretch that missed.
+    noted: Vec<Miss>,
+}
+
+impl Guesses {
+    async fn of(
+        deed: &mut Deed<Partner>,
+        exchange: &Exchange,
+        partner: &Partner,
+        (lines, found): (&[Subject], &Named),
+    ) -> Result<Self, ExchangeError> {
+        let named = |line: &Subject| {
+            let person = line.by().ok().and_then(|by| found.person(&by));
+            limits::subject_named(deed, partner, person, line.target())
+        };
+        let subjects: Vec<_> = lines.iter().map(named).collect();
+        let of_each = subjects.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
+        let since = deed.at() - limits::COUNTED;
+        let missed = lists::misses(deed.tx(), partner.id, of_each, since).await?;
+        Ok(Self { subjects, missed, most: exchange.settings.misses_about_person, noted: Vec::new() })
+    }
+
+    /// True if the line is judged no more.
+    fn are_spent(&self, line: usize) -> bool {
+        self.missed.get(&self.subjects[line]).is_some_and(|missed| *missed >= self.most)
+    }
+
+    /// Counts a line that was not so.
+    fn miss(&mut self, line: usize) {
+        let subject = self.subjects[line];
+        *self.missed.entry(subject).or_default() += 1;
+        self.noted.push(Miss { subject, line: i64::try_from(line).unwrap_or(i64::MAX) });
     }
 }
 
 /// Judges a line, and notes the person whom it touches. What is said of a person by any line that is so counts as
 /// confirmed for the person's log.
-fn judged(subject: &Subject, found: &Named, grant: &Grant, touched: &mut BTreeMap<PersonId, bool>) -> Line {
+fn judged(
+    (at, subject): (usize, &Subject),
+    found: &Named,
+    grant: &Grant,
+    (touched, guesses): (&mut BTreeMap<PersonId, bool>, &mut Guesses),
+) -> Line {
     let by = match subject.by() {
         Err(why) => return Line { outcome: Outcome::Unfit, differs: None, why: Some(why) },
         Ok(By::Pseudonym(_)) => {
@@ -284,6 +343,13 @@ fn judged(subject: &Subject, found: &Named, grant: &Grant, touched: &mut BTreeMa
         }
         Ok(by) => by,
     };
+    for looked_at in found.all(&by) {
+        touched.entry(looked_at.id).or_default();
+    }
+    if guesses.are_spent(at) {
+        let why = Some("too many lines about this person were not so: ask again in an hour, in a new stretch");
+        return Line { outcome: Outcome::Unfit, differs: None, why };
+    }
     let registered = found.person(&by);
     let differs = registered.map(|registered| subject.differs(&registered.person));
     let reached = registered.is_some_and(|registered| grant.reaches(province_of(registered).as_deref()));
@@ -291,9 +357,13 @@ fn judged(subject: &Subject, found: &Named, grant: &Grant, touched: &mut BTreeMa
     if let Some(registered) = registered {
         *touched.entry(registered.id).or_default() |= holds;
     }
+    if !holds {
+        guesses.miss(at);
+    }
     let outcome = if holds { Outcome::Confirmed } else { Outcome::NotConfirmed };
     let tells = grant.tells_which && !holds;
-    let differs = tells.then(|| differs.filter(|_| reached).unwrap_or_else(|| subject.said()));
+    let differs =
+        tells.then(|| differs.filter(|_| reached).map_or_else(|| subject.said(), |differs| subject.told(differs)));
     Line { outcome, differs, why: None }
 }
 

@@ -25,7 +25,8 @@ impl Asking {
     /// # Errors
     /// `exchange-scope-missing`
     pub fn of(self, service: Service) -> Result<Partner, Problem> {
-        self.any_of(&[service])
+        self.covers(&[service])?;
+        Ok(self.partner)
     }
 
     /// Returns the partner, whatever the token covers: for what tells a partner of itself.
@@ -33,14 +34,19 @@ impl Asking {
         self.partner
     }
 
-    /// As [`of`](Self::of), for what one of these services covers.
+    /// As [`itself`](Self::itself), to find out which service it is about.
+    pub const fn partner(&self) -> &Partner {
+        &self.partner
+    }
+
+    /// Refuses a token that covers none of these services.
     ///
     /// # Errors
     /// `exchange-scope-missing`
-    pub fn any_of(self, services: &[Service]) -> Result<Partner, Problem> {
-        match self.scope {
-            None => Ok(self.partner),
-            Some(scope) if services.iter().any(|service| holds(&scope, &scopes::of(*service))) => Ok(self.partner),
+    pub fn covers(&self, services: &[Service]) -> Result<(), Problem> {
+        match &self.scope {
+            None => Ok(()),
+            Some(scope) if services.iter().any(|service| holds(scope, &scopes::of(*service))) => Ok(()),
             Some(_) => {
                 let wanted: Vec<_> = services.iter().map(|service| scopes::of(*service)).collect();
                 Err(Problem::new(ProblemCode::ExchangeScopeMissing).detail(wanted.join(" or ")))

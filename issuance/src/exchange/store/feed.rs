@@ -224,22 +224,35 @@ pub(in crate::exchange) async fn erased(
     tx.one(sql, args![partner, purpose]).await?.map_or(Ok(false), |row| row.get("erased"))
 }
 
-/// Erases notices that got their place before this moment, at most so many; of each feed the last one stays, so that a
-/// cursor which names it is known. Returns how many.
+/// Erases notices that got their place before this moment, of each feed at most so many and never the last one, so that
+/// a cursor which names it is known. A feed is erased from its beginning on, without a gap: a notice that a clock which
+/// was ahead made younger keeps those after it. Returns how many.
 pub(in crate::exchange) async fn erase(tx: &mut Tx, before: OffsetDateTime, most: i64) -> Result<usize, StoreError> {
-    let sql = sql!(
-        "select n.partner_id, n.purpose, n.place from exchange_notice n
-         where n.at < $1 and exists (select 1 from exchange_notice later where later.partner_id = n.partner_id
-                                     and later.purpose = n.purpose and later.place > n.place)
-         order by n.at limit $2"
-    );
-    let rows = tx.all(sql, args![before, most]).await?;
-    for row in &rows {
-        let (partner, purpose): (PartnerId, String) = (Id::of(row, "partner_id")?, row.get("purpose")?);
-        let sql = sql!("delete from exchange_notice where partner_id = $1 and purpose = $2 and place = $3");
-        tx.run(sql, args![partner, &purpose, row.get::<i64>("place")?]).await?;
-        let sql = sql!("update exchange_feed set erased = $3 where partner_id = $1 and purpose = $2");
-        tx.run(sql, args![partner, &purpose, true]).await?;
+    let mut erased = 0;
+    for feed in
+        tx.all(sql!("select partner_id, purpose from exchange_feed order by partner_id, purpose"), args![]).await?
+    {
+        let (partner, purpose): (PartnerId, String) = (Id::of(&feed, "partner_id")?, feed.get("purpose")?);
+        let sql = sql!(
+            "select place, at from exchange_notice where partner_id = $1 and purpose = $2 order by place limit $3"
+        );
+        let first = tx.all(sql, args![partner, &purpose, most + 1]).await?;
+        let mut kept = None;
+        for row in &first {
+            let at: OffsetDateTime = row.get("at")?;
+            kept = Some(row.get::<i64>("place")?);
+            if at >= before {
+                break;
+            }
+        }
+        let Some(kept) = kept else { continue };
+        let sql = sql!("delete from exchange_notice where partner_id = $1 and purpose = $2 and place < $3");
+        let some = tx.run(sql, args![partner, &purpose, kept]).await?;
+        if some > 0 {
+            let sql = sql!("update exchange_feed set erased = $3 where partner_id = $1 and purpose = $2");
+            tx.run(sql, args![partner, &purpose, true]).await?;
+        }
+        erased += usize::try_from(some).unwrap_or(usize::MAX);
     }
-    Ok(rows.len())
+    Ok(erased)
 }

@@ -1,10 +1,12 @@
 //! SQL of lists that partners confirm.
 
+use std::collections::BTreeMap;
+
 use time::OffsetDateTime;
 
 use crate::ground::Id;
 use crate::ground::ids::{AgreementId, ListId, PartnerId, RequestId};
-use crate::store::{Record, StoreError, Tx};
+use crate::store::{Argument, Record, StoreError, Tx};
 use crate::{args, sql};
 
 /// A list that a partner opened.
@@ -156,4 +158,59 @@ pub(in crate::exchange) async fn stretches(tx: &mut Tx, list: ListId) -> Result<
 /// Returns how many lines of a list were answered.
 pub(in crate::exchange) async fn answered(tx: &mut Tx, list: ListId) -> Result<i64, StoreError> {
     Ok(stretches(tx, list).await?.iter().map(|stretch| stretch.lines).sum())
+}
+
+/// A line of a stretch that was not so.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::exchange) struct Miss {
+    /// Keyed digest of whom it is about.
+    pub subject: [u8; 32],
+    /// Its place in the stretch.
+    pub line: i64,
+}
+
+/// Returns of each of these subjects how often the partner missed since a moment, in questions and in lists.
+pub(in crate::exchange) async fn misses(
+    tx: &mut Tx,
+    partner: PartnerId,
+    subjects: Vec<[u8; 32]>,
+    since: OffsetDateTime,
+) -> Result<BTreeMap<[u8; 32], u32>, StoreError> {
+    let begin: RequestId = Id::first_at(since);
+    let sql = sql!(
+        pg "select r.subject from unnest($3::text[]) as asked (hex) join exchange_request r
+                 on r.partner_id = $1 and r.subject = decode(asked.hex, 'hex') and r.id > $2 and r.missed
+            union all
+            select m.subject from unnest($3::text[]) as asked (hex) join exchange_miss m
+                 on m.partner_id = $1 and m.subject = decode(asked.hex, 'hex') and m.request_id > $2",
+        lite "select r.subject from json_each($3) as asked join exchange_request r
+                   on r.partner_id = $1 and r.subject = unhex(asked.value) and r.id > $2 and r.missed
+              union all
+              select m.subject from json_each($3) as asked join exchange_miss m
+                   on m.partner_id = $1 and m.subject = unhex(asked.value) and m.request_id > $2",
+    );
+    let subjects = Argument::Texts(subjects.iter().map(hex::encode).collect());
+    let mut misses = BTreeMap::new();
+    for row in tx.all(sql, args![partner, begin, subjects]).await? {
+        *misses.entry(row.array("subject")?).or_default() += 1;
+    }
+    Ok(misses)
+}
+
+/// Notes the lines of a stretch that were not so.
+pub(in crate::exchange) async fn note_misses(
+    tx: &mut Tx,
+    partner: PartnerId,
+    request: RequestId,
+    misses: &[Miss],
+) -> Result<(), StoreError> {
+    let sql = sql!("insert into exchange_miss (partner_id, subject, request_id, line) values ($1, $2, $3, $4)");
+    let row = |miss: &Miss| args![partner, miss.subject, request, miss.line];
+    tx.insert_all(sql, &misses.iter().map(row).collect::<Vec<_>>()).await
+}
+
+/// Erases misses of requests before this moment. Returns how many.
+pub(in crate::exchange) async fn erase_misses(tx: &mut Tx, before: OffsetDateTime) -> Result<u64, StoreError> {
+    let begin: RequestId = Id::first_at(before);
+    tx.run(sql!("delete from exchange_miss where request_id < $1"), args![begin]).await
 }

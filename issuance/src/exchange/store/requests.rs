@@ -122,8 +122,8 @@ pub(in crate::exchange) async fn before(
     .transpose()
 }
 
-/// Returns how often since a moment an officer of a partner missed, and how often the partner missed about one person;
-/// each counted up to `most`.
+/// Returns how often since a moment an officer of a partner missed, and how often the partner missed about one person,
+/// in lists too; each counted up to `most`, or twice that.
 pub(in crate::exchange) async fn misses(
     tx: &mut Tx,
     partner: PartnerId,
@@ -136,7 +136,9 @@ pub(in crate::exchange) async fn misses(
         "select (select count(*) from (select id from exchange_request
                  where partner_id = $1 and officer = $2 and id > $4 and missed limit $5) of_officer) as of_officer,
                 (select count(*) from (select id from exchange_request
-                 where partner_id = $1 and subject = $3 and id > $4 and missed limit $5) of_subject) as of_subject"
+                 where partner_id = $1 and subject = $3 and id > $4 and missed limit $5) of_subject)
+                + (select count(*) from (select line from exchange_miss
+                   where partner_id = $1 and subject = $3 and request_id > $4 limit $5) of_lists) as of_subject"
     );
     let row = tx.one(sql, args![partner, officer, subject, begin, most]).await?;
     row.map_or(Ok((0, 0)), |row| Ok((row.get("of_officer")?, row.get("of_subject")?)))
