@@ -29,6 +29,7 @@ mod subject;
 mod told;
 mod turns;
 
+pub use adapters::NpdbSettings;
 pub(crate) use adapters::{in_their_words, routes as adapters};
 pub use api::routes;
 pub use ask::{Answered, Asked, ask, erase_answers};
@@ -91,6 +92,8 @@ pub struct Settings {
     /// An access token counts for so long.
     #[serde(with = "crate::ground::span")]
     pub token_life: Duration,
+    /// Messages of the national population database.
+    pub npdb: NpdbSettings,
 }
 
 impl Default for Settings {
@@ -107,6 +110,7 @@ impl Default for Settings {
             emergency_reviewed_within: Duration::days(3),
             issuer: "https://issuance.invalid:8443".to_owned(),
             token_life: Duration::minutes(10),
+            npdb: NpdbSettings::default(),
         }
     }
 }

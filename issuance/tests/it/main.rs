@@ -94,6 +94,7 @@ mod search;
 mod sessions;
 mod shards;
 mod smtp;
+mod soap;
 mod standing;
 mod statements;
 mod stations;
