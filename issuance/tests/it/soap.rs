@@ -260,7 +260,7 @@ async fn kin_are_told_as_todays_clients_ask_with_a_record_about_each() {
 }
 
 #[tokio::test]
-async fn an_unknown_number_and_anothers_particulars_have_one_answer() {
+async fn an_unknown_number_and_particulars_of_another_have_one_answer() {
     on_both(async |house| {
         let grants = json!([grant("confirm", &["full_name", "birth_date"]), grant("look-up", &["full_name", "sex"])]);
         let (joined, number, _) = family(house, grants).await;

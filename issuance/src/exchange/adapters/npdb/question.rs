@@ -108,8 +108,8 @@ fn is_xml(headers: &HeaderMap) -> Result<(), Problem> {
     Err(unfit("Content-Type is text/xml or application/xml, in UTF-8"))
 }
 
-/// Judges the header `SOAPAction`, by which a gateway before this service may decide: it may be empty, and else names the
-/// operation that the body has.
+/// Judges the header `SOAPAction`, by which a gateway before this service may decide: it may be empty, and else names
+/// the operation that the body has.
 fn means(headers: &HeaderMap, message: &Message) -> Result<(), Problem> {
     let wrong = || unfit(format!("SOAPAction: the body has {}", message.operation.name));
     for action in headers.get_all("soapaction") {

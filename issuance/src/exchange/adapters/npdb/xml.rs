@@ -1,5 +1,5 @@
-//! XML of a stranger, read into a small tree: UTF-8, well-formed, namespaces resolved; no DTD, no entity but the five of
-//! XML, no processing instruction; size, depth and counts bounded. What is wrong is told without a value.
+//! XML of a stranger, read into a small tree: UTF-8, well-formed, namespaces resolved; no DTD, no entity but the five
+//! of XML, no processing instruction; size, depth and counts bounded. What is wrong is told without a value.
 
 use quick_xml::XmlVersion;
 use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
