@@ -2,6 +2,7 @@
 //! what is no question; and the description that is published.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 use std::{env, fs};
 
 use base64::Engine as _;
@@ -556,7 +557,7 @@ async fn refusals_of_the_exchange_are_faults_with_our_codes() {
             fault(&posts(&house.anyone(), confirming("r", &number, MAU.0)).await).1,
             "partner-certificate-needed"
         );
-        assert_eq!(fault(&posts(&house.station("s-1").await.0, "x").await).1, "partner-certificate-needed");
+        assert_eq!(fault(&posts(&house.station("s-1").await.0, "x").await).1, "partner-certificate-unfit");
         let said = posts(system, looking_up("r-1", &number)).await;
         assert_eq!(fault(&said), ("Client".to_owned(), "exchange-not-agreed".to_owned()));
         assert!(text(&said).contains("<cc:Status>403</cc:Status>"));
@@ -611,7 +612,7 @@ async fn an_officer_may_have_to_be_named_by_number() {
     let (joined, number, _) = family(&house, json!([grant("confirm", &["full_name", "birth_date"])])).await;
     let said = posts(&joined.system, confirming("r-1", &number, MAU.0)).await;
     assert_eq!(fault(&said), unfit());
-    assert!(text(&said).contains("MaCanBo: the officer's number for life"));
+    assert!(text(&said).contains("MaCanBo: the officer"));
     let by_number = confirming("r-1", &number, MAU.0).replace("nguyen.van.thu", "000190000017");
     assert_eq!(between(&text(&posts(&joined.system, by_number).await), "dc:TonTai"), Some("true"));
     house.service.stop().await;
@@ -671,9 +672,10 @@ async fn a_client_that_zeep_makes_hears_what_rest_says() {
     ]);
     fs::write(&questions, asked.to_string()).unwrap();
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/interop/zeep/ask.py");
-    let mut command = tokio::process::Command::new(python);
+    let mut command = Command::new(python);
     command.arg(script).arg(&joined.system.address).arg(house.folder.path().join("data/tls-ca.pem"));
-    let output = command.args([&identity, &questions]).output().await.unwrap();
+    command.args([&identity, &questions]);
+    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let told: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
     let [yes, no, found, kinship, none, refused] = told.as_slice() else { panic!("{told:?}") };
@@ -687,7 +689,7 @@ async fn a_client_that_zeep_makes_hears_what_rest_says() {
     assert_eq!(citizen["SoDinhDanh"], json!(number));
     assert_eq!(citizen["HoVaTen"], json!({"Ho": "Nguyễn", "ChuDem": "Thị", "Ten": "Mẫu"}));
     assert_eq!((&citizen["GioiTinh"], &citizen["NgayThangNamSinh"]["NgayThangNam"]), (&json!("2"), &json!("19900517")));
-    assert_eq!(citizen["ThuongTru"]["ChiTiet"], json!("Số 2 & 4, Phường Phúc Xá, Quận Ba Đình, Thành phố Hà Nội"));
+    assert_eq!(citizen["ThuongTru"]["ChiTiet"], json!("Số 2 & 4, Phúc Xá, Ba Đình, Hà Nội"));
     assert_eq!((&citizen["Cha"]["HoVaTen"], &citizen["Me"]), (&json!("Nguyễn Văn Thử"), &Value::Null));
     let kin = &kinship["body"]["CongDan"][0];
     assert_eq!((&kin["Me"]["SoDinhDanh"], &kin["HoVaTen"]), (&json!(mother), &Value::Null), "{kinship}");

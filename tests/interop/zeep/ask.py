@@ -53,7 +53,7 @@ def main(address, authority, identity, questions):
             code = fault.detail.find(f".//{{{OWN}}}Code").text
             told.append({"fault": fault.code, "code": code})
             continue
-        signed = answer.header.SignedAnswer
+        signed = answer.header.signed
         content = bytes(signed.Content)
         verify(keys, signed.Signature, content)
         body = serialize_object(answer.body, dict)
