@@ -231,6 +231,10 @@ fn in_words(grant: &Value) -> String {
         }
         None => ", at every hour\n".to_owned(),
     };
+    let procedures = words("procedures");
+    if !procedures.is_empty() {
+        text += &format!("   messages without a purpose, of the procedures {}\n", procedures.join(", "));
+    }
     if grant["tells_which"] == json!(true) {
         text += "   a confirmation says which field differs\n";
     }

@@ -29,6 +29,7 @@ mod subject;
 mod told;
 mod turns;
 
+pub use adapters::NpdbSettings;
 pub(crate) use adapters::{in_their_words, routes as adapters};
 pub use agreements::in_force_until;
 pub use api::routes;
@@ -95,6 +96,8 @@ pub struct Settings {
     pub token_life: Duration,
     /// True for a service with invented people, where partners try what they build: every answer says so.
     pub sandbox: bool,
+    /// Messages of the national population database.
+    pub npdb: NpdbSettings,
 }
 
 impl Default for Settings {
@@ -112,6 +115,7 @@ impl Default for Settings {
             issuer: "https://issuance.invalid:8443".to_owned(),
             token_life: Duration::minutes(10),
             sandbox: false,
+            npdb: NpdbSettings::default(),
         }
     }
 }

@@ -235,6 +235,11 @@ pub struct Grant {
     /// the partner the number to work with.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub number_alone: bool,
+    /// Codes of the administrative procedures (MaDVC, Decision 362/QĐ-VPCP of 2019) that have this purpose: what a
+    /// message of the national population database names in its place. Without any, such a message is answered where
+    /// the service is granted for one purpose alone.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub procedures: BTreeSet<String>,
 }
 
 /// Most grants of an agreement.
@@ -271,6 +276,9 @@ impl Grant {
         if self.number_alone && !matches!(self.service, Service::CardStatus | Service::LookUp) {
             return Err(format!("{}: number_alone is for look-up and card-status", self.service));
         }
+        if let Some(why) = self.procedures.iter().find_map(|code| unfit_procedure(code)) {
+            return Err(format!("{}: procedures: {why}", self.service));
+        }
         match &self.hours {
             Some(hours) if hours.from >= hours.to || hours.to > 24 => Err("hours: from lies before to".to_owned()),
             Some(hours) if hours.days.is_empty() || hours.days.iter().any(|day| !(1..=7).contains(day)) => {
@@ -285,6 +293,12 @@ impl Grant {
     pub fn reaches(&self, province: Option<&str>) -> bool {
         self.provinces.is_empty() || province.is_some_and(|province| self.provinces.contains(province))
     }
+}
+
+/// Returns why this is no code of a procedure.
+fn unfit_procedure(code: &str) -> Option<&'static str> {
+    let fits = (1..=40).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_graphic());
+    (!fits).then_some("a code has 1 to 40 ASCII characters and no space")
 }
 
 /// What a partner may ask, as two officers signed it. Once signed it is never changed: another one takes its place.
@@ -362,11 +376,16 @@ impl Agreement {
         if self.grants.is_empty() || self.grants.len() > MOST_GRANTS {
             return unfit(format!("an agreement has 1 to {MOST_GRANTS} grants"));
         }
-        let mut pairs = BTreeSet::new();
+        let (mut pairs, mut procedures) = (BTreeSet::new(), BTreeSet::new());
         for grant in &self.grants {
             grant.check().map_err(AgreementUnfit)?;
             if !pairs.insert((&grant.purpose, grant.service)) {
                 return unfit(format!("{} for {} stands twice", grant.service, grant.purpose));
+            }
+            for code in &grant.procedures {
+                if !procedures.insert((code, grant.service)) {
+                    return unfit(format!("{}: the procedure {code} stands for two purposes", grant.service));
+                }
             }
         }
         Ok(())
@@ -454,6 +473,7 @@ mod tests {
             hours: None,
             tells_which: false,
             number_alone: false,
+            procedures: BTreeSet::new(),
         }
     }
 
@@ -493,6 +513,11 @@ mod tests {
         refused(vec![Grant { per_day: 0, ..confirm() }], "per_day");
         refused(vec![Grant { tells_which: true, ..grant(Service::LookUp, &[Field::Sex]) }], "for confirmations");
         refused(vec![Grant { number_alone: true, ..confirm() }], "for look-up and card-status");
+        let of = |codes: &[&str]| codes.iter().map(|code| (*code).to_owned()).collect::<BTreeSet<_>>();
+        refused(vec![Grant { procedures: of(&["1.000 656"]), ..confirm() }], "no space");
+        refused(vec![Grant { procedures: of(&[""]), ..confirm() }], "1 to 40");
+        let other = Grant { purpose: "other".to_owned(), procedures: of(&["1.000656"]), ..confirm() };
+        refused(vec![Grant { procedures: of(&["1.000656"]), ..confirm() }, other], "stands for two purposes");
         let hours = |from, to, days: &[u8]| Some(Hours { from, to, days: days.iter().copied().collect() });
         refused(vec![Grant { hours: hours(8, 8, &[1]), ..confirm() }], "from lies before to");
         refused(vec![Grant { hours: hours(8, 25, &[1]), ..confirm() }], "from lies before to");

@@ -42,6 +42,13 @@ pub fn new_partner(code: &str) -> Value {
 
 /// A system of a partner that two officers confirmed.
 pub async fn system_of(house: &House, bao: &Caller, partner: &str, name: &str) -> (Caller, String) {
+    let (pem, id) = certified(house, bao, partner, name).await;
+    let client = house::client(&house.folder, Some(&pem));
+    (Caller { client, address: house.admin.address.clone(), token: None }, id)
+}
+
+/// As [`system_of`]: its certificate with the key, and its identifier.
+pub async fn certified(house: &House, bao: &Caller, partner: &str, name: &str) -> (String, String) {
     let (key, csr_pem) = csr();
     let path = format!("/api/v1/partners/{partner}/systems");
     let drafted =
@@ -51,9 +58,7 @@ pub async fn system_of(house: &House, bao: &Caller, partner: &str, name: &str) -
     let confirmed =
         bao.post(&format!("/api/v1/partner-systems/{id}/confirmation"), &format!("c-{id}"), json!({})).await;
     assert_eq!(confirmed.status, 200, "{confirmed:?}");
-    let pem = format!("{}{}", confirmed.body["certificate_pem"].as_str().unwrap(), key.serialize_pem());
-    let client = house::client(&house.folder, Some(&pem));
-    (Caller { client, address: house.admin.address.clone(), token: None }, id)
+    (format!("{}{}", confirmed.body["certificate_pem"].as_str().unwrap(), key.serialize_pem()), id)
 }
 
 /// A partner that two officers confirmed.

@@ -99,6 +99,7 @@ mod search;
 mod sessions;
 mod shards;
 mod smtp;
+mod soap;
 mod standing;
 mod statements;
 mod stations;

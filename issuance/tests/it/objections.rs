@@ -54,7 +54,8 @@ async fn an_objection_to_a_look_is_answered_by_the_data_protection_officer_who_d
         assert_eq!(recorded(house, &in_hand, "objection-made").await, 1);
         // The words rest sealed.
         let mut tx = offices.state.deeds().db().begin_read().await.unwrap();
-        let kept: Vec<u8> = tx.one(sql!("select words from objection"), args![]).await.unwrap().unwrap().get("words").unwrap();
+        let kept: Vec<u8> =
+            tx.one(sql!("select words from objection"), args![]).await.unwrap().unwrap().get("words").unwrap();
         drop(tx);
         assert!(!String::from_utf8_lossy(&kept).contains("trung ương"));
 
@@ -143,8 +144,7 @@ async fn an_objection_to_the_record_is_the_registrars_and_one_that_waits_too_lon
         tx.run(sql!("update objection set verdict = 'rejected'"), args![]).await.unwrap();
         tx.commit().await.unwrap();
         let mut registrar = registrar;
-        registrar.token =
-            registrar.signs_in("registrar-o", PASSWORD).await.body["token"].as_str().map(str::to_owned);
+        registrar.token = registrar.signs_in("registrar-o", PASSWORD).await.body["token"].as_str().map(str::to_owned);
         let one = format!("{WAITING}/{}", made.body["id"].as_str().unwrap());
         assert_eq!(registrar.get(&one).await.code(), "record-tampered");
     })

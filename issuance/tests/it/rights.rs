@@ -489,6 +489,8 @@ const PAGES: &[(&str, &str, Who)] = &[
 /// Routes in the words of other interfaces, and who may call them.
 const ADAPTERS: &[(&str, &str, Who)] = &[
     ("GET", "/.well-known/oauth-authorization-server", Anyone),
+    ("GET", "/npdb/soap", Anyone),
+    ("POST", "/npdb/soap", Partners),
     ("GET", "/oauth2/keys", Anyone),
     ("POST", "/oauth2/token", Partners),
     ("GET", "/osia/dataaccess/v1/persons", Partners),
@@ -514,12 +516,24 @@ async fn each_route_of_another_interface_has_one_row_and_is_closed_to_officers_a
     for (method, path, who) in ADAPTERS {
         for caller in &callers {
             let path = path.replace("{uin}", "000000000000").replace("{identifier}", "000000000000");
+            let path = if *method == "GET" { path.replace("/npdb/soap", "/npdb/soap?wsdl") } else { path };
             let mut request = caller.client.request(method.parse().unwrap(), format!("{}{path}", caller.address));
             if let Some(token) = &caller.token {
                 request = request.bearer_auth(token);
             }
-            let status = request.send().await.unwrap().status().as_u16();
-            assert_eq!(status, if matches!(who, Anyone) { 200 } else { 401 }, "{method} {path}");
+            let response = request.send().await.unwrap();
+            let status = response.status().as_u16();
+            let expected = match who {
+                Anyone => 200,
+                // SOAP 1.1 has one status for faults.
+                _ if path.starts_with("/npdb/") => 500,
+                _ => 401,
+            };
+            assert_eq!(status, expected, "{method} {path}");
+            if status == 500 {
+                let said = response.text().await.unwrap();
+                assert!(said.contains("<cc:Code>partner-certificate-"), "{method} {path}: {said}");
+            }
         }
     }
 }

@@ -318,6 +318,7 @@ const AS_IT_CAME: &[(&str, &str, &str)] = &[
     ("FingerprintGiven", "image", "base64; decoded within the limit of a body"),
     ("CitizenCode", "code", "6 to 12 digits, and hashed"),
     ("Grant", "purpose", "one of the purposes that two officers confirmed"),
+    ("Grant", "procedures", "1 to 40 ASCII characters each"),
     ("Grant", "provinces", "three digits each"),
     ("AnswerKey", "", "read from our own folder, and answered"),
     ("Captured", "portrait", "base64; decoded within the limit of a body"),

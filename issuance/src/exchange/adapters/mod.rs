@@ -1,12 +1,14 @@
 //! The words of other interfaces: an adapter is a folder that reads them as the one internal question, and writes the
 //! one internal answer in them. This file is the one place that knows which there are.
 
+mod npdb;
 mod osia;
 
 use axum::extract::{FromRef, MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
 
+pub use self::npdb::Settings as NpdbSettings;
 use super::oauth::scopes::Scope;
 use super::{Exchange, oauth};
 use crate::web::{Desk, InTheirWords, Problem, Routes};
@@ -17,7 +19,7 @@ where
     Desk: FromRef<S>,
     Exchange: FromRef<S>,
 {
-    Routes::new().merge(oauth::routes()).merge(osia::routes())
+    Routes::new().merge(oauth::routes()).merge(npdb::routes()).merge(osia::routes())
 }
 
 /// The scopes of the adapters.
@@ -28,7 +30,11 @@ pub(super) fn scopes() -> impl Iterator<Item = Scope> {
 /// Tells a refusal in the words of the interface that was asked, also one of the gate.
 pub(crate) async fn in_their_words(request: Request, next: Next) -> Response {
     let path = request.extensions().get::<MatchedPath>().cloned();
-    let words = path.map(|path| if path.as_str().starts_with(osia::AT) { osia::in_words } else { oauth::in_words });
+    let words = path.map(|path| match path.as_str() {
+        path if path.starts_with(npdb::AT) => npdb::in_words as fn(&Problem) -> Response,
+        path if path.starts_with(osia::AT) => osia::in_words,
+        _ => oauth::in_words,
+    });
     let mut response = next.run(request).await;
     if let Some(words) = words
         && response.extensions().get::<Problem>().is_some()

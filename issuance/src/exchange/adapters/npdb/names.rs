@@ -1,0 +1,159 @@
+//! The names of the messages: operations, elements and namespaces, as public clients of today's service write them
+//! (docs/soap.md says what is known of them).
+
+use super::super::super::model::{Field, Service};
+use super::Settings;
+
+/// SOAP 1.1.
+pub(super) const SOAP: &str = "http://schemas.xmlsoap.org/soap/envelope/";
+/// Questions.
+pub(super) const ASKED: &str = "http://dancuquocgia.bca";
+/// The question about kin.
+pub(super) const ASKED_OF_KIN: &str = "http://gtel.vn/qldc";
+/// Answers: citizens, as QCVN 109:2017/BTTTT calls them.
+pub(super) const CITIZENS: &str = "http://www.mic.gov.vn/dancu/1.0";
+/// What this service adds: the signed answer, and what is wrong in a fault.
+pub(super) const OWN: &str = "https://citizen-card.invalid/exchange/1";
+
+/// An operation, named by the one element of the body.
+#[derive(Debug)]
+pub(super) struct Operation {
+    /// Its element.
+    pub name: &'static str,
+    /// The namespace of the element and of all in it.
+    pub namespace: &'static str,
+    /// The service that answers.
+    pub service: Service,
+    /// The integration codes that may stand in it; none: any.
+    pub integrations: fn(&Settings) -> &[String],
+    /// The fields of an agreement that the answer has elements for.
+    pub fields: &'static [Field],
+}
+
+/// All operations.
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation {
+        name: "XacThucThongTinCongDan",
+        namespace: ASKED,
+        service: Service::Confirm,
+        integrations: |settings| &settings.confirm,
+        fields: &[],
+    },
+    Operation {
+        name: "TraCuuThongTinCongDan",
+        namespace: ASKED,
+        service: Service::LookUp,
+        integrations: |settings| &settings.look_up,
+        fields: &[
+            Field::BirthDate,
+            Field::BirthRegistration,
+            Field::BloodGroup,
+            Field::CurrentResidence,
+            Field::EthnicGroup,
+            Field::Father,
+            Field::FullName,
+            Field::HeadOfHousehold,
+            Field::HouseholdBookNumber,
+            Field::MaritalStatus,
+            Field::Mother,
+            Field::Nationality,
+            Field::OldIdNumber,
+            Field::PermanentResidence,
+            Field::PersonalNumber,
+            Field::PlaceOfOrigin,
+            Field::RelationToHead,
+            Field::Religion,
+            Field::Representative,
+            Field::Sex,
+            Field::Spouse,
+        ],
+    },
+    Operation {
+        name: "XacMinhThongTinNhanThan",
+        namespace: ASKED_OF_KIN,
+        service: Service::Kinship,
+        integrations: |settings| &settings.kinship,
+        fields: &[
+            Field::Father,
+            Field::FullName,
+            Field::Mother,
+            Field::Nationality,
+            Field::OldIdNumber,
+            Field::PersonalNumber,
+            Field::Representative,
+            Field::Spouse,
+        ],
+    },
+];
+
+/// The request's identifier.
+pub(super) const REQUEST: &str = "MaYeuCau";
+/// Code of the administrative procedure.
+pub(super) const PROCEDURE: &str = "MaDVC";
+/// Code of the integration.
+pub(super) const INTEGRATION: &str = "MaTichHop";
+/// Another name of the same.
+pub(super) const INTEGRATION_OR: &str = "MaDichVu";
+/// The officer.
+pub(super) const OFFICER: &str = "MaCanBo";
+/// The officer's unit.
+pub(super) const UNIT: &str = "MaDonVi";
+/// The officer's account: read, and part of what is signed.
+pub(super) const ACCOUNT: &str = "TaiKhoan";
+/// Telephone: read, and part of what is signed.
+pub(super) const TELEPHONE: &str = "SoDienThoai";
+/// The number for life.
+pub(super) const NUMBER: &str = "SoDinhDanh";
+/// The number of the old card.
+pub(super) const OLD_NUMBER: &str = "SoCMND";
+/// Full name.
+pub(super) const NAME: &str = "HoVaTen";
+/// Date of birth; in it a year or a day, or a text that is one of them.
+pub(super) const BIRTH: &str = "NgayThangNamSinh";
+/// A year.
+pub(super) const YEAR: &str = "Nam";
+/// A day.
+pub(super) const DAY: &str = "NgayThangNam";
+
+/// The elements of a question, in the order in which clients write them; they are read in any.
+pub(super) const PARTS: &[&str] = &[
+    REQUEST,
+    PROCEDURE,
+    INTEGRATION,
+    INTEGRATION_OR,
+    OFFICER,
+    UNIT,
+    ACCOUNT,
+    TELEPHONE,
+    NUMBER,
+    OLD_NUMBER,
+    NAME,
+    BIRTH,
+];
+
+/// The elements of a synchronisation, which is known and refused.
+pub(super) const SYNCHRONISATION: &[&str] = &["TuNgay", "DenNgay", "Loai", "Trang", "SoBanGhi"];
+
+/// The elements of a citizen, in the order in which they are written.
+pub(super) const CITIZEN: &[&str] = &[
+    NUMBER,
+    OLD_NUMBER,
+    NAME,
+    "GioiTinh",
+    "DanToc",
+    "TonGiao",
+    "TinhTrangHonNhan",
+    "NhomMau",
+    BIRTH,
+    "NoiDangKyKhaiSinh",
+    "QuocTich",
+    "QueQuan",
+    "ThuongTru",
+    "NoiOHienTai",
+    "Cha",
+    "Me",
+    "VoChong",
+    "NguoiDaiDien",
+    "ChuHo",
+    "SoSoHoKhau",
+];
