@@ -4,7 +4,7 @@ use issuance::ground::Role;
 use issuance::{args, sql};
 use serde_json::{Value, json};
 
-use crate::exchange::{Joined, agreed, asks, grant, joined, person, posts, verifies};
+use crate::exchange::{Joined, agreed, asks, grant, joined, partner, person, posts, system_of, verifies};
 use crate::house::{House, Said, on_both};
 
 const PURPOSE: &str = "tax-number";
@@ -318,6 +318,36 @@ async fn a_death_that_a_partner_reports_is_proposed_and_an_officer_applies_it() 
         assert_eq!(history.body["events"][1]["reported_by"], json!(joined.partner), "{history:?}");
         let twice = death("kt-6", right(), "19/11/2026").await;
         assert_eq!(twice.code(), "change-unfit", "it is recorded: {twice:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_death_outside_the_agreement_is_not_found_and_another_partner_is_told_of_none() {
+    on_both(async |house| {
+        let joined = joined(house).await;
+        let mut there = grant("death", &["life"]);
+        there["provinces"] = json!(["004"]);
+        agreed(house, &joined, &joined.partner, "TT-KT", json!([there])).await;
+        let (_, number) = person(house, "Nguyễn Thị Mẫu", "17/05/1940", json!({})).await;
+        let away = json!({"permanent_residence": {"province": "004", "detail": "Số 9"}});
+        let (_, reached) = person(house, "Trần Thị Xa", "17/05/1941", away).await;
+        let dies = async |request: &str, subject: Value| {
+            let mut body = report(request, "death", json!({"died": "19/11/2026", "registration": "Số 12/2026"}));
+            body["subject"] = subject;
+            asks_to(&joined, "death", body).await.body
+        };
+        let outside = dies("kt-1", about(&number, "Nguyễn Thị Mẫu", "17/05/1940")).await;
+        assert_eq!(outside["outcome"], "not-found", "{outside}");
+        let received = dies("kt-2", about(&reached, "Trần Thị Xa", "17/05/1941")).await;
+        assert_eq!(received["outcome"], "received", "{received}");
+        // The reference of a partner is none of another's.
+        let other = partner(house, &joined.bao, "p-khac").await;
+        let (system, _) = system_of(house, &joined.bao, &other, "may-khac").await;
+        agreed(house, &joined, &other, "TT-K2", json!([grant("death", &["life"])])).await;
+        let status = || report("st-1", "reference", received["answer"].clone());
+        assert_eq!(asks(&system, "report-status", status()).await.code(), "exchange-report-unknown");
+        assert_eq!(asks(&joined.system, "report-status", status()).await.body["outcome"], "proposed");
     })
     .await;
 }
