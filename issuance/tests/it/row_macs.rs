@@ -158,10 +158,10 @@ mod tampered {
             ("exchange_delay", 0),
             ("exchange_canary", 0),
             ("emergency_look", 0),
-            ("objection", 0),
             ("exchange_report", 0),
             ("fingerprint_card", 0),
             ("citizen_code", 0),
+            ("objection", 0),
         ];
         assert_eq!(verified.tables, tables);
         let (code, said) = verify_command(offices, database.as_deref());
