@@ -29,6 +29,8 @@ mod subject;
 mod told;
 mod turns;
 
+use std::sync::Arc;
+
 pub use adapters::NpdbSettings;
 pub(crate) use adapters::{in_their_words, routes as adapters};
 pub use api::routes;
@@ -118,7 +120,7 @@ impl Default for Settings {
 /// What this office has.
 #[derive(Clone, Debug)]
 pub struct Exchange {
-    settings: Settings,
+    settings: Arc<Settings>,
     register: Register,
     signer: AnswerSigner,
     tokens: TokenSigner,
@@ -137,7 +139,15 @@ impl Exchange {
         tokens: TokenSigner,
         numbers: Numbers,
     ) -> Self {
-        Self { settings, register, signer, tokens, numbers, quota: Quota::default(), turns: Turns::default() }
+        Self {
+            settings: Arc::new(settings),
+            register,
+            signer,
+            tokens,
+            numbers,
+            quota: Quota::default(),
+            turns: Turns::default(),
+        }
     }
 
     /// So long what changed is kept for partners who follow.
