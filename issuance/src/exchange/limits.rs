@@ -126,7 +126,7 @@ pub(super) async fn no_guessing(
     partner: &Partner,
     (officer, subject): (&str, &[u8; 32]),
 ) -> Result<(), ExchangeError> {
-    let Settings { misses_of_officer, misses_about_person, .. } = exchange.settings;
+    let Settings { misses_of_officer, misses_about_person, .. } = *exchange.settings;
     let (of_officer, about_person) = (i64::from(misses_of_officer), i64::from(misses_about_person));
     let bound = (deed.at() - COUNTED, of_officer.max(about_person));
     let (by_officer, by_person) = requests::misses(deed.tx(), partner.id, officer, subject, bound).await?;

@@ -29,6 +29,8 @@ mod subject;
 mod told;
 mod turns;
 
+use std::sync::Arc;
+
 pub use adapters::NpdbSettings;
 pub(crate) use adapters::{in_their_words, routes as adapters};
 pub use agreements::in_force_until;
@@ -123,7 +125,7 @@ impl Default for Settings {
 /// What this office has.
 #[derive(Clone, Debug)]
 pub struct Exchange {
-    settings: Settings,
+    settings: Arc<Settings>,
     register: Register,
     signer: AnswerSigner,
     tokens: TokenSigner,
@@ -142,7 +144,15 @@ impl Exchange {
         tokens: TokenSigner,
         numbers: Numbers,
     ) -> Self {
-        Self { settings, register, signer, tokens, numbers, quota: Quota::default(), turns: Turns::default() }
+        Self {
+            settings: Arc::new(settings),
+            register,
+            signer,
+            tokens,
+            numbers,
+            quota: Quota::default(),
+            turns: Turns::default(),
+        }
     }
 
     /// Signs a copy of what a citizen was told, a JSON object with members, by the key of answers.

@@ -490,7 +490,7 @@ async fn what_is_no_question_is_a_fault_that_names_the_culprit_and_says_no_value
         assert_eq!(fault(&said), ("Client".to_owned(), "exchange-not-agreed".to_owned()));
         assert!(text(&said).contains("follow the persons"));
         // Ten million bytes, of text and of namespaces.
-        let spaces = (0..400_000).map(|n| format!(" xmlns:n{n}=\"urn:{n:07}\"")).collect::<String>();
+        let spaces = (0..400_000).map(|n| format!(" xmlns:n{n}=\"urn:{n:07}\"")).collect::<Vec<_>>().concat();
         for body in [with(MAU.0, &"x".repeat(10_000_000)), with("<s:Header/>", &format!("<s:Header{spaces}/>"))] {
             assert!(body.len() > 9_000_000);
             let said = posts(system, body).await;

@@ -157,3 +157,62 @@ pub(super) const CITIZEN: &[&str] = &[
     "ChuHo",
     "SoSoHoKhau",
 ];
+
+#[cfg(test)]
+mod tests {
+    use quick_xml::Reader;
+    use quick_xml::events::Event;
+
+    use super::*;
+
+    const DESCRIPTION: &str = include_str!("npdb.wsdl");
+
+    /// An element of the description: namespace, the type that it stands in, name.
+    fn described() -> Vec<[String; 3]> {
+        let mut reader = Reader::from_str(DESCRIPTION);
+        let (mut found, mut target, mut kind) = (Vec::new(), String::new(), String::new());
+        loop {
+            let event = reader.read_event().unwrap();
+            let start = match &event {
+                Event::Start(start) | Event::Empty(start) => start,
+                Event::Eof => return found,
+                _ => continue,
+            };
+            let of = |name: &str| start.try_get_attribute(name).unwrap().map(|one| one.value.into_owned());
+            match start.name().as_ref() {
+                "xs:schema" => target = of("targetNamespace").unwrap(),
+                "xs:complexType" => kind = of("name").unwrap_or_default(),
+                "xs:element" => found.push([target.clone(), kind.clone(), of("name").unwrap()]),
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn every_element_that_is_read_stands_in_the_description() {
+        let described = described();
+        let stands = |namespace: &str, name: &str| described.iter().any(|[of, _, one]| of == namespace && one == name);
+        for Operation { name, namespace, .. } in OPERATIONS {
+            for part in PARTS.iter().chain([name, &YEAR, &DAY]) {
+                assert!(stands(namespace, part), "{namespace} {part}");
+            }
+            assert_eq!(DESCRIPTION.matches(&format!("<wsdl:operation name=\"{name}\">")).count(), 2);
+        }
+        for name in SYNCHRONISATION {
+            assert!(DESCRIPTION.contains(name) && !stands(ASKED, name), "{name}");
+        }
+        assert!(!stands(ASKED, "GhiChu"));
+    }
+
+    #[test]
+    fn a_citizen_is_written_in_the_order_of_the_description() {
+        let described = described();
+        let order: Vec<_> = described
+            .iter()
+            .filter(|[of, kind, _]| of == CITIZENS && kind == "CongDan")
+            .map(|[.., name]| name)
+            .collect();
+        // What stands behind the type are the roots of answers.
+        assert_eq!(order[..CITIZEN.len()], CITIZEN.iter().collect::<Vec<_>>()[..]);
+    }
+}
