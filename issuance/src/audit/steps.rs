@@ -101,7 +101,8 @@ pub(crate) async fn looks_about(
     rows.iter().map(|row| Ok(Row { office: row.get("office")?, ..read(row)? })).collect()
 }
 
-/// Returns the record of one look at a person's data, by any caller. For what the person is told; the caller records it.
+/// Returns the record of one look at a person's data, by any caller. For what the person is
+/// told; the caller records it.
 ///
 /// # Errors
 /// [`StoreError`]

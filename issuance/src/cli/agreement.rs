@@ -1,6 +1,6 @@
 //! `issuance agreement`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
@@ -144,8 +144,8 @@ fn act(signing: &Signing, act: Act) -> Outcome {
 }
 
 /// Reads the terms of a file, as the service takes them.
-fn terms(file: &PathBuf) -> Result<Map<String, Value>, RemoteError> {
-    let unfit = |why: String| RemoteError::Unfit(file.clone(), why);
+fn terms(file: &Path) -> Result<Map<String, Value>, RemoteError> {
+    let unfit = |why: String| RemoteError::Unfit(file.to_owned(), why);
     let text = String::from_utf8(read(file)?).map_err(|_| unfit("it is not UTF-8: save it as UTF-8".to_owned()))?;
     let text = text.trim_start_matches('\u{feff}');
     let table: toml::Table = toml::from_str(text).map_err(|error| unfit(error.to_string()))?;
@@ -199,49 +199,47 @@ fn sheet(office: &SignedIn, agreement: &Value) -> Result<String, RemoteError> {
         let code = word(grant, "purpose");
         let mut all = purposes["purposes"].as_array().into_iter().flatten();
         let purpose = all.find(|one| word(one, "code") == code).cloned().unwrap_or_default();
-        text += &format!(
-            "\n{}. {} for {code}: {}, {}\n",
-            n + 1,
-            word(grant, "service"),
-            word(&purpose, "name_en"),
-            word(&purpose, "law")
-        );
-        text += &in_words(grant);
+        let (service, name, law) = (word(grant, "service"), word(&purpose, "name_en"), word(&purpose, "law"));
+        text.push_str(&in_words(&format!("{}. {service} for {code}: {name}, {law}", n + 1), grant));
     }
     Ok(text)
 }
 
-fn in_words(grant: &Value) -> String {
+fn in_words(title: &str, grant: &Value) -> String {
     let words = |member: &str| -> Vec<&str> {
         grant[member].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
     };
     let fields = words("fields");
     let service: Option<Service> = word(grant, "service").parse().ok();
     let of = service.map(|service| format!(" of the {} that the service has", service.fields().len()));
-    let mut text = format!("   fields: {}: {}{}\n", fields.len(), fields.join(", "), of.unwrap_or_default());
-    let provinces = words("provinces");
-    text += &match provinces.is_empty() {
-        true => "   about: residents of the whole country\n".to_owned(),
-        false => format!("   about: residents of the provinces {}\n", provinces.join(", ")),
+    let about = match words("provinces")[..] {
+        [] => "the whole country".to_owned(),
+        ref provinces => format!("the provinces {}", provinces.join(", ")),
     };
-    text += &format!("   at most {} persons a day", grant["per_day"]);
-    text += &match grant["hours"].as_object() {
+    let at = match grant["hours"].as_object() {
         Some(hours) => {
-            format!(", from {} to {} o'clock on the days {} (Monday is 1)\n", hours["from"], hours["to"], hours["days"])
+            let (from, to, days) = (&hours["from"], &hours["to"], &hours["days"]);
+            format!("from {from} to {to} o'clock on the days {days} (Monday is 1)")
         }
-        None => ", at every hour\n".to_owned(),
+        None => "at every hour".to_owned(),
     };
+    let mut lines = vec![
+        format!("\n{title}"),
+        format!("   fields: {}: {}{}", fields.len(), fields.join(", "), of.unwrap_or_default()),
+        format!("   about: residents of {about}"),
+        format!("   at most {} persons a day, {at}", grant["per_day"]),
+    ];
     let procedures = words("procedures");
     if !procedures.is_empty() {
-        text += &format!("   messages without a purpose, of the procedures {}\n", procedures.join(", "));
+        lines.push(format!("   messages without a purpose, of the procedures {}", procedures.join(", ")));
     }
     if grant["tells_which"] == json!(true) {
-        text += "   a confirmation says which field differs\n";
+        lines.push("   a confirmation says which field differs".to_owned());
     }
     if grant["number_alone"] == json!(true) {
-        text += "   the number alone names a person, without full name and date of birth\n";
+        lines.push("   the number alone names a person, without full name and date of birth".to_owned());
     }
-    text
+    lines.join("\n") + "\n"
 }
 
 /// A file of terms.
@@ -282,7 +280,7 @@ mod tests {
         assert_eq!(terms["valid_from"], json!("2026-12-01T00:00:00+07:00"));
         let grants: Vec<Grant> = serde_json::from_value(terms["grants"].clone()).unwrap();
         assert_eq!(grants.len(), 1);
-        let words = in_words(&terms["grants"][0]);
+        let words = in_words("1.", &terms["grants"][0]);
         for said in ["2: full_name, birth_date of the 7", "provinces 001", "20000 persons", "from 7 to 17"] {
             assert!(words.contains(said), "{said}: {words}");
         }

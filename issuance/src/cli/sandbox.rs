@@ -167,7 +167,7 @@ struct Team {
 impl Team {
     /// Appoints them: each has a password in a file of its own.
     fn appointed(data: &Path, base: reqwest::Url, first: &str) -> Result<Self, Box<dyn Error>> {
-        let http = remote::client(&data.join("tls-ca.pem"), None, Duration::from_secs(60))?;
+        let http = remote::client(&data.join("tls-ca.pem"), None, Duration::from_mins(1))?;
         let anyone = SignedIn::anyone(http, base);
         let folder = data.join("officers");
         files::private_folder(&folder)?;
@@ -248,7 +248,7 @@ impl Team {
     /// Gives a number to the first people of the file whom no other looks like, and writes what a partner may know of
     /// them.
     fn number_some(&self, people: &Path, file: &Path) -> Outcome {
-        let mut text = "personal_number,full_name,birth_date,sex\n".to_owned();
+        let mut text = b"personal_number,full_name,birth_date,sex\n".to_vec();
         let mut numbered = 0;
         for line in BufReader::new(File::open(people)?).lines() {
             let declared: Value = serde_json::from_str(&line?)?;
@@ -270,7 +270,7 @@ impl Team {
                 },
                 number => number.to_owned(),
             };
-            text += &format!("{number},{name},{birth},{sex}\n");
+            writeln!(text, "{number},{name},{birth},{sex}")?;
             numbered += 1;
             if numbered == EXAMPLES {
                 break;
@@ -279,7 +279,7 @@ impl Team {
         if numbered == 0 {
             return Err("none of the invented people could be given a number".into());
         }
-        Ok(write(file, text.as_bytes())?)
+        Ok(write(file, &text)?)
     }
 }
 

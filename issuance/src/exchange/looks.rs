@@ -89,8 +89,8 @@ pub(crate) struct OwnLook {
     pub officer: Option<OfficerId>,
 }
 
-/// Returns a look at the citizen's data of which the citizen is told; none where there is none, or where a judge ordered
-/// that it is told later. The caller records what comes of it.
+/// Returns a look at the citizen's data of which the citizen is told; none where there is none, or where a judge
+/// ordered that it is told later. The caller records what comes of it.
 ///
 /// # Errors
 /// [`StoreError`]

@@ -166,7 +166,7 @@ impl Exchange {
 
     /// True where the people are invented, and partners try what they build.
     #[must_use]
-    pub const fn is_sandbox(&self) -> bool {
+    pub fn is_sandbox(&self) -> bool {
         self.settings.sandbox
     }
 

@@ -63,6 +63,24 @@ fn a_citizen_opens_the_own_matters_with_the_card(world: &World) {
     let applications = told(&citizen(world, "applications", &[can, "280519"], &[]));
     assert_eq!(text(&applications["applications"][0], "stage"), "handed-over");
 
+    // A copy to keep, with its signature beside it; nothing that is there is written over.
+    let copy = world.dir.join("copy.json");
+    let out = copy.to_string_lossy().into_owned();
+    told(&citizen(world, "copy", &[can, "280519"], &["--out", &out]));
+    let kept: Value = serde_json::from_slice(&std::fs::read(&copy).unwrap()).unwrap();
+    assert_eq!(kept["record"]["personal_number"], issued.number.as_str(), "{kept:#}");
+    let signature = std::fs::read_to_string(world.dir.join("copy.json.jws")).unwrap();
+    assert_eq!(signature.split("..").count(), 2, "{signature}");
+    assert_eq!(refused(&citizen(world, "copy", &[can, "280519"], &["--out", &out])), "input-unusable");
+
+    // An objection to a look, with an owner and a due time.
+    let look = text(&looks[0], "id");
+    let words = ["--words", "Tôi không có hồ sơ nào ở đây.", "--look", &look];
+    let made = told(&citizen(world, "object", &[can, "280519"], &words));
+    assert!(text(&made, "state") == "waiting" && text(&made, "office") == "national", "{made:#}");
+    let mine = told(&citizen(world, "objections", &[can, "280519"], &[]));
+    assert_eq!(mine["objections"][0]["look"], look.as_str(), "{mine:#}");
+
     // Another CAN opens no chip, and the service hears nothing of it.
     let other = if can == "000000" { "000001" } else { "000000" };
     assert_eq!(refused(&citizen(world, "status", &[other], &[])), "wrong-password");

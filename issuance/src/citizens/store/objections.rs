@@ -99,7 +99,7 @@ pub(in crate::citizens) async fn waiting(
 ) -> Result<Vec<(CitizenObjection, bool)>, StoreError> {
     let roles = Argument::Texts(roles.iter().map(|role| role.name().to_owned()).collect());
     let all = i64::from(offices.is_none());
-    let offices = Argument::Texts(offices.unwrap_or_default().iter().map(|office| office.to_string()).collect());
+    let offices = Argument::Texts(offices.unwrap_or_default().iter().map(ToString::to_string).collect());
     let sql = sql!(
         pg "select id, person_id, card_id, look_id, looker_id, role, office, words, made_at, due_at, answered_by,
                    answered_at, verdict, answer, version, mac
