@@ -63,7 +63,15 @@ class Kit:
         # Each run has requests, officers and people of its own: what the last one asked, and guessed, is remembered.
         first = secrets.randbelow(len(people))
         self.people = people[first:] + people[:first]
-        self.run, self.asked = secrets.token_hex(6), 0
+        self.run, self.asked, self.servers = secrets.token_hex(6), 0, None
+
+    def certified(self):
+        """Returns the folder with the certificates of servers that are not the register, made once."""
+        if not self.servers:
+            self.servers = tempfile.TemporaryDirectory()
+            for name in ("relay", "stranger"):
+                certify(self.servers.name, name)
+        return Path(self.servers.name)
 
     def body(self, purpose="sandbox", person=0, **more):
         """Returns a question about one of the people."""
@@ -250,31 +258,27 @@ def birth(kit):
 
 def tried(kit, twist=None, before=None, name="relay", trusts="relay", body=None):
     """Runs the partner's client against a relay. Returns the exit code, what it wrote, and what the relay saw."""
-    body = body or kit.body()
-    with tempfile.TemporaryDirectory() as folder:
-        for one in {name, trusts}:
-            certify(folder, one)
-        relay = Relay(kit.service, folder, name)
-        relay.twist, relay.before = twist or relay.twist, before or relay.before
-        place = {"SERVICE": relay.address, "AUTHORITY": Path(folder) / f"{trusts}-ca.pem", "CERTIFICATE": kit.certificate,
-                 "KEY": kit.key, "ANSWER_KEYS": kit.folder / "answer-keys.json"}
-        environment = {**os.environ, **{f"PARTNER_{key}": str(Path(value).resolve()) if key != "SERVICE" else value
-                                        for key, value in place.items()}}
-        question = json.dumps({"service": "confirm", "body": body}, ensure_ascii=False)
-        try:
-            done = subprocess.run(kit.client, input=question.encode(), env=environment, capture_output=True, timeout=90,
-                                  check=False)
-        except subprocess.TimeoutExpired as error:
-            raise Failed("the client did not end within 90 s") from error
-        except OSError as error:
-            raise SystemExit(f"--client {kit.client[0]}: {error}") from error
-        finally:
-            relay.close()
-        try:
-            wrote = json.loads(done.stdout)
-        except ValueError:
-            wrote = {}
-        return done.returncode, wrote if isinstance(wrote, dict) else {}, relay.seen
+    body, folder = body or kit.body(), kit.certified()
+    relay = Relay(kit.service, folder, name)
+    relay.twist, relay.before = twist or relay.twist, before or relay.before
+    place = {"SERVICE": relay.address, "AUTHORITY": folder / f"{trusts}-ca.pem", "CERTIFICATE": kit.certificate.resolve(),
+             "KEY": kit.key.resolve(), "ANSWER_KEYS": (kit.folder / "answer-keys.json").resolve()}
+    environment = {**os.environ, **{f"PARTNER_{key}": str(value) for key, value in place.items()}}
+    question = json.dumps({"service": "confirm", "body": body}, ensure_ascii=False)
+    try:
+        done = subprocess.run(kit.client, input=question.encode(), env=environment, capture_output=True, timeout=90,
+                              check=False)
+    except subprocess.TimeoutExpired as error:
+        raise Failed("the client did not end within 90 s") from error
+    except OSError as error:
+        raise SystemExit(f"--client {kit.client[0]}: {error}") from error
+    finally:
+        relay.close()
+    try:
+        wrote = json.loads(done.stdout)
+    except ValueError:
+        wrote = {}
+    return done.returncode, wrote if isinstance(wrote, dict) else {}, relay.seen
 
 
 def not_believed(kit, twist, what):

@@ -187,7 +187,11 @@ fn act(office: &SignedIn, act: Act) -> Outcome {
             let done = office.post(&format!("partner-systems/{id}/confirmation"), &json!({})).inspect_err(|_| {
                 let _ = fs::remove_file(&out);
             })?;
-            write(file, &out, word(&done, "certificate_pem"))?;
+            let certificate = word(&done, "certificate_pem");
+            if certificate.is_empty() {
+                return Err(RemoteError::Unreadable("partner-systems".to_owned()).into());
+            }
+            write(file, &out, certificate)?;
             output::line(format_args!("{name}\t{}\t{}", word(&done, "state"), out.display()))?;
         }
         Act::RevokeSystem { partner, name, because, .. } => {

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::confirm::confirm;
 use super::partner::{tampered, word};
-use super::remote::{SignedIn, Signing};
+use super::remote::{SignedIn, Signing, segment};
 use super::{Outcome, output};
 
 /// What other authorities may ask for, with the law's article, for officers of the national office.
@@ -88,7 +88,7 @@ fn act(office: &SignedIn, act: Act) -> Outcome {
             ))?;
         }
         Act::Confirm { code } => {
-            office.post(&format!("exchange-purposes/{code}/confirmation"), &json!({}))?;
+            office.post(&format!("exchange-purposes/{}/confirmation", segment(&code)), &json!({}))?;
             output::line(format_args!("{code}\tconfirmed"))?;
         }
         Act::List { json } => {
@@ -107,7 +107,7 @@ fn act(office: &SignedIn, act: Act) -> Outcome {
             }
         }
         Act::End { code, because, .. } => {
-            office.post(&format!("exchange-purposes/{code}/end"), &json!({"reason": because}))?;
+            office.post(&format!("exchange-purposes/{}/end", segment(&code)), &json!({"reason": because}))?;
             output::line(format_args!("{code}\tended"))?;
         }
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use std::{fs, thread};
 
 use clap::Args;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rand::Rng as _;
 use reqwest::blocking::{Client, Response};
 use reqwest::{Certificate, Identity, Method, StatusCode, Url};
@@ -98,6 +99,11 @@ pub(super) fn address(typed: &str) -> Result<Url, RemoteError> {
         return Err(unfit("something stands behind host and port"));
     }
     Ok(url)
+}
+
+/// Writes what was typed as one segment of a path, so that it names nothing else.
+pub(super) fn segment(typed: &str) -> String {
+    utf8_percent_encode(typed, NON_ALPHANUMERIC).to_string()
 }
 
 /// Reads a file.

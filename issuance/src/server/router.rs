@@ -368,7 +368,8 @@ async fn answered(state: Offices, mut request: Request, next: Next, id: RequestI
     let dress = (state.pages.enabled && is_page(request.uri().path())).then(|| {
         let mut random = [0; 16];
         state.deeds().source().rng().fill_bytes(&mut random);
-        Dress::of(request.method(), request.uri(), request.headers(), Nonce::of(random))
+        let sandbox = state.exchange.is_sandbox();
+        Dress::of(request.method(), request.uri(), request.headers(), Nonce::of(random), sandbox)
     });
     if let Some(dress) = &dress {
         request.extensions_mut().insert(dress.clone());

@@ -195,6 +195,9 @@ async fn what_a_command_cannot_do_it_says_and_leaves_no_session() {
         assert_eq!(house.count(open, args![]).await, before, "the command signs out");
         assert!(desks.may_not("bao", &["partner", "show", "p-none"]).await.contains("partner-unknown"));
         assert!(desks.may_not("bao", &["agreement", "show", "TT-none"]).await.contains("agreement-unknown"));
+        // What is typed names a purpose, and nothing beside it.
+        let end = ["purpose", "end", "../partners/x", "--because", "typed so", "--yes"];
+        assert!(desks.may_not("bao", &end).await.contains("refused (identifier-malformed)"));
         // An officer of another role.
         house.officer("capture", &[Role::Capture], "national").await;
         let refused = desks.may_not("capture", &["partner", "list"]).await;

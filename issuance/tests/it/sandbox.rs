@@ -142,6 +142,8 @@ fn every_answer_of_a_sandbox_says_so_and_its_keys_sign_nothing_else() {
         let answer = client.get(format!("{}{path}", sandbox.address)).send().unwrap();
         assert_eq!(answer.headers()["x-sandbox"], "true", "{path}");
     }
+    let page = client.get(format!("{}/pages/sign-in", sandbox.address)).header("accept-language", "en").send().unwrap();
+    assert!(page.text().unwrap().contains("Citizen Card: sandbox with invented people"));
     let keys = |text: &Path| serde_json::from_slice::<Value>(&fs::read(text).unwrap()).unwrap();
     assert_eq!(keys(&data.join("partner/answer-keys.json"))["keys"], keys(&data.join("sandbox-keys.json")));
     assert!(!data.join("exchange-keys.json").exists() && !data.join("admin-password").exists());

@@ -69,6 +69,8 @@ pub(crate) struct Dress {
     wants: Wants,
     /// True for a question, false for an act.
     reads: bool,
+    /// True where all people are invented.
+    pub(crate) sandbox: bool,
 }
 
 /// True for a path of the pages.
@@ -89,7 +91,7 @@ pub(crate) fn local(place: &str) -> Option<&str> {
 
 impl Dress {
     /// What the request of a page says, with a nonce for its answer.
-    pub(crate) fn of(method: &Method, uri: &Uri, headers: &HeaderMap, nonce: Nonce) -> Self {
+    pub(crate) fn of(method: &Method, uri: &Uri, headers: &HeaderMap, nonce: Nonce, sandbox: bool) -> Self {
         let reads = matches!(*method, Method::GET | Method::HEAD);
         let asked = uri.path_and_query().map_or(HOME, |whole| whole.as_str()).to_owned();
         let said = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -106,7 +108,7 @@ impl Dress {
             true if accepts.contains("text/event-stream") => Wants::Stream,
             true => Wants::Part,
         };
-        Self { language, theme, keys, nonce, here, asked, wants, reads }
+        Self { language, theme, keys, nonce, here, asked, wants, reads, sandbox }
     }
 
     /// True if a script asks, which goes on with the page that it has.
@@ -227,7 +229,7 @@ mod tests {
         if !look.is_empty() {
             headers.insert(header::COOKIE, HeaderValue::try_from(format!("__Host-look={look}")).unwrap());
         }
-        Dress::of(&Method::GET, &Uri::from_static(path), &headers, Nonce::of([1; 16]))
+        Dress::of(&Method::GET, &Uri::from_static(path), &headers, Nonce::of([1; 16]), false)
     }
 
     #[test]

@@ -79,6 +79,7 @@ pub(crate) struct Frame {
     pub(crate) visitor: Option<Visitor>,
     pub(crate) roles: String,
     pub(crate) tabs: Vec<Tab>,
+    sandbox: bool,
 }
 
 impl Frame {
@@ -129,7 +130,14 @@ impl Frame {
             visitor: visitor.cloned(),
             roles: roles.join(", "),
             tabs,
+            sandbox: dress.sandbox,
         }
+    }
+
+    /// Returns whose page it is; in a sandbox, that its people are invented.
+    pub(crate) fn brand(&self) -> String {
+        let layout = &self.t.layout;
+        if self.sandbox { format!("{}: {}", layout.brand, layout.sandbox) } else { layout.brand.clone() }
     }
 
     /// Returns the address of a file that the page loads.

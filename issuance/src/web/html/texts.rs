@@ -33,7 +33,7 @@ macro_rules! texts {
 texts! {
     sections {
         layout: LayoutTexts {
-            brand unit skip main_pages home approvals language theme light dark contrast sign_out design
+            brand unit sandbox skip main_pages home approvals language theme light dark contrast sign_out design
         }
         door: DoorTexts { title lead username password submit left ended }
         password: PasswordTexts { title lead old new new_hint submit changed }
