@@ -8,7 +8,7 @@ use super::leases::OfLease;
 use super::{EstablishError, Numbers, steps};
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
 use crate::ground::actor::Registers;
-use crate::ground::ids::PersonId;
+use crate::ground::ids::{PartnerId, PersonId};
 use crate::ground::text::SomeWords;
 use crate::population::history::{Confidence, Evidence, FactSource, Form};
 use crate::population::model::{Declaration, Finding, Registered, Relative};
@@ -25,6 +25,8 @@ pub(crate) struct Birth<'a> {
     pub kept_by: &'a str,
     /// Why a number is right although a namesake of the day is in the register, if an officer says so.
     pub acknowledged: Option<&'a str>,
+    /// The partner whose report it is, where an officer decided about it.
+    pub reported_by: Option<PartnerId>,
     /// The number that a birth desk or an offline station gave the child, of its lease.
     pub leased: Option<OfLease>,
 }
@@ -90,7 +92,7 @@ pub(crate) async fn register<A: Registers>(
             }
         }
     }
-    let entered = population::steps::enter(deed, register, &person, findings, evidence).await?;
+    let entered = population::steps::enter(deed, register, &person, (findings, evidence), birth.reported_by).await?;
     let (id, mut all) = (entered.id, entered.findings);
     // Of a child the law asks no more than the eight groups.
     all.retain(|finding| !EXPECTED.contains(&finding.code.as_str()));

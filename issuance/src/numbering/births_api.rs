@@ -129,7 +129,7 @@ async fn born(
             let declaration = &body.declaration();
             let office = deed.actor().office.clone();
             let (registration, kept_by) = (&body.registration, office.as_str());
-            let birth = Birth { declaration, registration, kept_by, acknowledged, leased };
+            let birth = Birth { declaration, registration, kept_by, acknowledged, reported_by: None, leased };
             let born = births::register(deed, &numbers, &register, &birth).await;
             told = born.as_ref().err().and_then(BirthError::tells_of);
             born.map(|(person_id, personal_number, findings)| Born { person_id, personal_number, findings })

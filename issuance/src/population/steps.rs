@@ -12,7 +12,7 @@ use super::quality::Mark;
 use super::{Register, duplicates, store};
 use crate::deed::{Action, Deed, DeedError, Deeds, Object, Occasion, Purpose};
 use crate::ground::actor::Registers;
-use crate::ground::ids::{OfficerId, PersonId};
+use crate::ground::ids::{OfficerId, PartnerId, PersonId};
 use crate::ground::{OfficeCode, Officer, OtherOffice};
 use crate::store::StoreError;
 
@@ -39,7 +39,7 @@ pub async fn enter_declaration(
     declaration: &Declaration,
 ) -> Result<Entered, PopulationError> {
     let (person, findings) = check::examine(declaration, register.reference(), deed.today())?;
-    enter(deed, register, &person, findings, Evidence::of_declaration()).await
+    enter(deed, register, &person, (findings, Evidence::of_declaration()), None).await
 }
 
 /// A person who entered the register.
@@ -53,7 +53,8 @@ pub struct Entered {
     pub duplicates: Vec<Alike>,
 }
 
-/// Enters a person who was examined, with the declaration as the first event.
+/// Enters a person who was examined, with the declaration as the first event; it names the partner whose report an
+/// officer decided about, else the one that reports.
 ///
 /// # Errors
 /// [`PopulationError::Store`]
@@ -61,10 +62,11 @@ pub async fn enter<A: Registers>(
     deed: &mut Deed<A>,
     register: &Register,
     person: &Person,
-    findings: Vec<Finding>,
-    evidence: Evidence,
+    (findings, evidence): (Vec<Finding>, Evidence),
+    reported_by: Option<PartnerId>,
 ) -> Result<Entered, PopulationError> {
-    Ok(enter_as(deed, register, person, Declared::new(findings, evidence)).await?)
+    let declared = Declared { reported_by, ..Declared::new(findings, evidence) };
+    Ok(enter_as(deed, register, person, declared).await?)
 }
 
 /// What is known of a declaration that enters the register, beside the person.
@@ -85,13 +87,15 @@ pub(super) struct Declared {
     pub form: Option<String>,
     /// The day on the form: as of that day the person is confirmed.
     pub declared_on: Option<Date>,
+    /// The partner whose report it is, where an officer decided about it.
+    pub reported_by: Option<PartnerId>,
 }
 
 impl Declared {
     /// Returns a declaration of today that the acting officer enters at the officer's own office.
     pub fn new(findings: Vec<Finding>, evidence: Evidence) -> Self {
         let (id, office, proposed_by, other, form, declared_on) = (None, None, None, None, None, None);
-        Self { findings, evidence, id, office, proposed_by, other, form, declared_on }
+        Self { findings, evidence, id, office, proposed_by, other, form, declared_on, reported_by: None }
     }
 }
 
@@ -126,7 +130,7 @@ pub(super) async fn enter_as<A: Registers>(
         changes: vec![],
         file: None,
         other,
-        partner: deed.actor().partner(),
+        partner: declared.reported_by.or_else(|| deed.actor().partner()),
     };
     store::history::add(deed.tx(), id, &event).await?;
     deed.settle(id, &office).await?;

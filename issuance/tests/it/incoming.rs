@@ -209,6 +209,13 @@ async fn a_birth_that_is_held_has_a_number_when_an_officer_answers_for_it() {
         assert!(number(&said).starts_with("003326"));
         assert_ne!(number(&said), number(&first));
         assert_eq!(persons(house).await, 2);
+        // An officer answers for the child, and the register still knows whose report it was.
+        let mut tx = house.service.offices().deeds().db().begin_read().await.unwrap();
+        let row = tx.one(sql!("select id from person order by id desc limit 1"), args![]).await.unwrap().unwrap();
+        let child: issuance::ground::ids::PersonId = issuance::ground::Id::of(&row, "id").unwrap();
+        drop(tx);
+        let history = registrar.get(&format!("/api/v1/persons/{child}/history")).await;
+        assert_eq!(history.body["events"][0]["reported_by"], json!(joined.partner), "{history:?}");
         let kept = sql!("select count(*) as n from exchange_report where message is not null");
         assert_eq!(house.count(kept, args![]).await, 0, "the message is erased with the decision");
 

@@ -160,7 +160,7 @@ async fn number(
         let mut deed = deed.reporting(office, admitted.answers());
         let (declaration, kept_by) = (&newborn.declaration(), &kept_by_unit(partner.id, &asked.unit));
         let (registration, acknowledged, leased) = (&newborn.registration, None, None);
-        let birth = Birth { declaration, registration, kept_by, acknowledged, leased };
+        let birth = Birth { declaration, registration, kept_by, acknowledged, reported_by: None, leased };
         let registered = births::register(&mut deed, &exchange.numbers, &exchange.register, &birth).await;
         let (id, _, findings) = registered.map_err(against)?;
         let child = register::person(&mut deed, id).await?.ok_or(ExchangeError::Repeated)?;

@@ -67,8 +67,14 @@ pub(super) async fn register(
     }
     let (brought, newborn) = opened(deed, &report).await?;
     let (declaration, kept_by) = (&newborn.declaration(), &kept_by_unit(report.partner, &brought.unit));
-    let birth =
-        Birth { declaration, registration: &newborn.registration, kept_by, acknowledged: Some(because), leased: None };
+    let birth = Birth {
+        declaration,
+        registration: &newborn.registration,
+        kept_by,
+        acknowledged: Some(because),
+        reported_by: Some(report.partner),
+        leased: None,
+    };
     let (child, ..) = births::register(deed, numbers, known, &birth).await?;
     report.person = Some(child);
     "numbered".clone_into(&mut report.state);
