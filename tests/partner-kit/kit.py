@@ -20,6 +20,7 @@ import sys
 import tempfile
 import unicodedata
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 from answers import Service, Untrusted, believed, decoded, verified
 from relay import Relay, certify, problem
@@ -256,6 +257,24 @@ def birth(kit):
     expect(again.body == said.body, "the same report has another answer")
 
 
+@check("soap", "the messages of the national population database are answered as over REST")
+def soap(kit):
+    one = kit.people[0]
+    day, month, year = one["birth_date"].split("/")
+    kit.asked += 1
+    parts = {"MaYeuCau": f"KIT-{kit.run}-{kit.asked}", "MaDVC": "1.000656", "MaTichHop": "003", "MaCanBo": f"nguyen.van.{kit.run}",
+             "SoDinhDanh": one["personal_number"], "HoVaTen": one["full_name"]}
+    inside = "".join(f"<dan:{name}>{escape(value)}</dan:{name}>" for name, value in parts.items())
+    born = f"<dan:NgayThangNamSinh><dan:NgayThangNam>{year}{month}{day}</dan:NgayThangNam></dan:NgayThangNamSinh>"
+    message = ('<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" '
+               'xmlns:dan="http://dancuquocgia.bca"><soapenv:Header/><soapenv:Body><dan:XacThucThongTinCongDan>'
+               f"{inside}{born}</dan:XacThucThongTinCongDan></soapenv:Body></soapenv:Envelope>")
+    said = kit.service.send("POST", "/npdb/soap", message.encode(), {"content-type": "text/xml; charset=utf-8"})
+    expect(said.status == 200 and said.headers.get("x-sandbox") == "true", f"{said.status}: {said.body[:400]!r}")
+    expect(b"TonTai>true<" in said.body, "right particulars are not confirmed")
+    expect(verified(said.body, said.signature(), kit.keys).get("sandbox") is True, "the signature does not say sandbox")
+
+
 def tried(kit, twist=None, before=None, name="relay", trusts="relay", body=None):
     """Runs the partner's client against a relay. Returns the exit code, what it wrote, and what the relay saw."""
     body, folder = body or kit.body(), kit.certified()
@@ -388,6 +407,21 @@ def main():
         kit = Kit(arguments)
     except (OSError, ValueError) as error:
         raise SystemExit(f"--folder {arguments.folder}: {error}") from error
+    if not any(name.startswith(arguments.only) for name, *_ in CHECKS):
+        raise SystemExit(f"--only {arguments.only}: no check is called so: {', '.join(name for name, *_ in CHECKS)}")
+    if arguments.client == []:
+        raise SystemExit("--client: the program is missing; it is the last of the options")
+    if arguments.report:
+        try:
+            Path(arguments.report).touch()
+        except OSError as error:
+            raise SystemExit(f"--report {arguments.report}: {error}") from error
+    try:
+        said = kit.ask("confirm", kit.body())[1]
+    except OSError as error:
+        raise SystemExit(f"--service {kit.address}: {error}") from error
+    if said.status in (401, 403):
+        raise SystemExit(f"--folder {arguments.folder}: the service refuses this certificate ({said.code()})")
     results = []
     for name, says, client, function in CHECKS:
         if not name.startswith(arguments.only):

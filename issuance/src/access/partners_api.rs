@@ -1,6 +1,8 @@
 //! Partners and their systems over HTTP, for officers of the national office.
 
 use axum::extract::{FromRef, State};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use crypto::perso::problem::ProblemCode;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -119,7 +121,7 @@ struct SystemView {
     expires_at: Option<OffsetDateTime>,
     /// True for a record that was changed by another hand: it opens nothing.
     tampered: bool,
-    /// Client certificate (PEM); only in the answer that issues it.
+    /// Client certificate (PEM); in the answer that issues it, and in the partner's file.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     certificate_pem: Option<String>,
@@ -233,10 +235,21 @@ async fn read_partner(State(desk): State<Desk>, officer: Officer, Named(id): Nam
         let systems = partners::systems_of(deed.tx(), id).await?;
         deed.record(Action::PartnersListed, Object::Partner(id), None, Purpose::Administration).await?;
         let now = deed.at();
-        let systems = systems.into_iter().map(|(row, holds)| SystemView::new(row, now, !holds)).collect();
+        let view = |(mut row, holds): (SystemRow, bool)| {
+            let certificate_pem = row.certificate.take().map(|certificate| pem(&certificate));
+            SystemView { certificate_pem, ..SystemView::new(row, now, !holds) }
+        };
+        let systems = systems.into_iter().map(view).collect();
         Ok::<_, AccessError>(PartnerFile { partner: PartnerView::new(row, false), systems })
     })
     .await
+}
+
+/// A certificate as text (RFC 7468).
+fn pem(certificate: &[u8]) -> String {
+    let text = BASE64_STANDARD.encode(certificate);
+    let lines: String = text.as_bytes().chunks(64).flat_map(|line| [line, b"\n"].concat()).map(char::from).collect();
+    format!("-----BEGIN CERTIFICATE-----\n{lines}-----END CERTIFICATE-----\n")
 }
 
 /// Confirms a partner that another officer proposed.

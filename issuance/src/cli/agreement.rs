@@ -3,14 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use serde_json::{Map, Value, json};
+use serde::Deserialize;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::confirm::confirm;
 use super::partner::{none, partner_id, tampered, word};
 use super::remote::{RemoteError, SignedIn, Signing, read};
 use super::{Outcome, output};
-use crate::exchange::Service;
+use crate::exchange::{Grant, Service};
 
 /// What a partner may ask, for officers of the national office: drafted by one, signed by two, one of them a data
 /// protection officer.
@@ -34,7 +35,7 @@ enum Act {
         /// The file.
         file: PathBuf,
     },
-    /// Lists the agreements: number, state, until when, grants.
+    /// Lists the agreements: number, state, partner, until when, grants.
     List {
         /// Those of this partner only: its code or its identifier.
         #[arg(long)]
@@ -90,12 +91,9 @@ fn act(signing: &Signing, act: Act) -> Outcome {
     match act {
         Act::Example => {}
         Act::Draft { file } => {
-            let mut terms = terms(&file)?;
+            let terms = Terms::of(&file)?;
             let office = signing.sign_in()?;
-            if let Some(code) = terms.remove("partner") {
-                terms.insert("partner_id".to_owned(), json!(partner_id(&office, code.as_str().unwrap_or_default())?));
-            }
-            let drafted = office.post("agreements", &Value::Object(terms))?;
+            let drafted = office.post("agreements", &terms.body(&partner_id(&office, &terms.partner)?))?;
             let number = word(&drafted, "number");
             output::line(format_args!(
                 "Drafted. An administrator and a data protection officer sign it: issuance agreement sign {number}"
@@ -111,10 +109,16 @@ fn act(signing: &Signing, act: Act) -> Outcome {
             if json {
                 return Ok(output::line(format_args!("{}", serde_json::to_string_pretty(&agreements)?))?);
             }
+            let partners = office.list("partners")?;
             for one in &agreements {
+                let of = partners.iter().find(|partner| partner["id"] == one["partner_id"]);
+                let code = of.map_or("?", |partner| word(partner, "code"));
                 let [number, state, until] = ["number", "state", "valid_to"].map(|member| word(one, member));
                 let grants = one["grants"].as_array().map_or(0, Vec::len);
-                output::line(format_args!("{number}\t{state}\tuntil {until}\t{grants} grants{}", tampered(one)))?;
+                output::line(format_args!(
+                    "{number}\t{state}\t{code}\tuntil {until}\t{grants} grants{}",
+                    tampered(one)
+                ))?;
             }
         }
         Act::Show { agreement, json } => {
@@ -129,7 +133,10 @@ fn act(signing: &Signing, act: Act) -> Outcome {
             let office = signing.sign_in()?;
             let id = agreement_id(&office, &agreement)?;
             let one = office.get(&format!("agreements/{id}"))?;
-            confirm(&format!("{}\nYou sign this.", sheet(&office, &one)?), yes)?;
+            // What cannot be signed is refused by the service, and not shown as if it could.
+            if word(&one, "state") == "drafted" {
+                confirm(&format!("{}\nYou sign this.", sheet(&office, &one)?), yes)?;
+            }
             let signed = office.post(&format!("agreements/{id}/signature"), &json!({}))?;
             output::line(format_args!("{}\t{}", word(&signed, "number"), word(&signed, "state")))?;
         }
@@ -143,28 +150,49 @@ fn act(signing: &Signing, act: Act) -> Outcome {
     Ok(())
 }
 
-/// Reads the terms of a file, as the service takes them.
-fn terms(file: &Path) -> Result<Map<String, Value>, RemoteError> {
-    let unfit = |why: String| RemoteError::Unfit(file.to_owned(), why);
-    let text = String::from_utf8(read(file)?).map_err(|_| unfit("it is not UTF-8: save it as UTF-8".to_owned()))?;
-    let text = text.trim_start_matches('\u{feff}');
-    let table: toml::Table = toml::from_str(text).map_err(|error| unfit(error.to_string()))?;
-    if !table.contains_key("partner") && !table.contains_key("partner_id") {
-        return Err(unfit("it does not say `partner`, the code of the partner".to_owned()));
-    }
-    Ok(table.into_iter().map(|(name, value)| (name, as_json(value))).collect())
+/// The terms of a file: what is wrong in it is told with its line.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Terms {
+    partner: String,
+    number: String,
+    basis: String,
+    valid_from: toml::value::Datetime,
+    valid_to: toml::value::Datetime,
+    kept_days: u32,
+    grants: Vec<Grant>,
 }
 
-fn as_json(value: toml::Value) -> Value {
-    match value {
-        // A moment is written as in the service's own answers.
-        toml::Value::Datetime(at) => json!(at.to_string()),
-        toml::Value::Array(all) => all.into_iter().map(as_json).collect(),
-        toml::Value::Table(all) => Value::Object(all.into_iter().map(|(name, one)| (name, as_json(one))).collect()),
-        toml::Value::String(text) => json!(text),
-        toml::Value::Integer(number) => json!(number),
-        toml::Value::Float(number) => json!(number),
-        toml::Value::Boolean(yes) => json!(yes),
+impl Terms {
+    /// Reads a file.
+    fn of(file: &Path) -> Result<Self, RemoteError> {
+        let unfit = |why: String| RemoteError::Unfit(file.to_owned(), why);
+        let text = String::from_utf8(read(file)?).map_err(|_| unfit("it is not UTF-8: save it as UTF-8".to_owned()))?;
+        let text = text.trim_start_matches('\u{feff}');
+        let terms: Self = toml::from_str(text).map_err(|error| unfit(error.to_string()))?;
+        for (name, at) in [("valid_from", terms.valid_from), ("valid_to", terms.valid_to)] {
+            if at.offset.is_none() {
+                let why =
+                    format!("{name} has no time, or does not say how far it is from UTC: 2026-12-01T00:00:00+07:00");
+                return Err(unfit(why));
+            }
+        }
+        // Without the line the grant is for the whole country: an empty one was meant otherwise.
+        let table: toml::Table = toml::from_str(text).map_err(|error| unfit(error.to_string()))?;
+        let grants = table["grants"].as_array().into_iter().flatten();
+        let empty =
+            |grant: &toml::Value| grant.get("provinces").is_some_and(|all| all.as_array().is_some_and(Vec::is_empty));
+        if grants.into_iter().any(empty) {
+            return Err(unfit("provinces = []: name some, or leave the line out for the whole country".to_owned()));
+        }
+        Ok(terms)
+    }
+
+    /// As the service takes them.
+    fn body(&self, partner: &str) -> Value {
+        let Self { number, basis, valid_from, valid_to, kept_days, grants, .. } = self;
+        json!({"partner_id": partner, "number": number, "basis": basis, "valid_from": valid_from.to_string(),
+            "valid_to": valid_to.to_string(), "kept_days": kept_days, "grants": grants})
     }
 }
 
@@ -183,7 +211,7 @@ fn sheet(office: &SignedIn, agreement: &Value) -> Result<String, RemoteError> {
     let of = |member| word(&partner["partner"], member);
     let said = |member| word(agreement, member);
     let mut text = format!(
-        "Agreement {}{}\npartner: {} ({}), {}\nstate: {}\nlegal basis: {}\nfrom {} until before {}\nanswers are kept for {} days\n",
+        "Agreement {}{}\npartner: {} ({}), {}\nstate: {}\nlegal basis: {}\nfrom {} until before {}\nanswers are kept for {} days\nsigned for the register: {}, for the persons: {}\n",
         said("number"),
         tampered(agreement),
         of("name"),
@@ -194,6 +222,8 @@ fn sheet(office: &SignedIn, agreement: &Value) -> Result<String, RemoteError> {
         said("valid_from"),
         said("valid_to"),
         agreement["kept_days"],
+        yes_or_no(&agreement["signed_by"]),
+        yes_or_no(&agreement["protected_by"]),
     );
     for (n, grant) in agreement["grants"].as_array().into_iter().flatten().enumerate() {
         let code = word(grant, "purpose");
@@ -203,6 +233,10 @@ fn sheet(office: &SignedIn, agreement: &Value) -> Result<String, RemoteError> {
         text.push_str(&in_words(&format!("{}. {service} for {code}: {name}, {law}", n + 1), grant));
     }
     Ok(text)
+}
+
+fn yes_or_no(by: &Value) -> &'static str {
+    if by.is_null() { "no" } else { "yes" }
 }
 
 fn in_words(title: &str, grant: &Value) -> String {
@@ -269,24 +303,34 @@ hours = { from = 7, to = 17, days = [1, 2, 3, 4, 5] }
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::Grant;
 
     #[test]
-    fn the_example_has_terms_that_the_service_takes() {
+    fn the_example_has_terms_that_the_service_takes_and_what_is_wrong_is_told_with_its_line() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("terms.toml");
-        std::fs::write(&file, EXAMPLE).unwrap();
-        let terms = terms(&file).unwrap();
-        assert_eq!(terms["valid_from"], json!("2026-12-01T00:00:00+07:00"));
-        let grants: Vec<Grant> = serde_json::from_value(terms["grants"].clone()).unwrap();
-        assert_eq!(grants.len(), 1);
-        let words = in_words("1.", &terms["grants"][0]);
+        let read = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            Terms::of(&file).map(|terms| terms.body("p")).map_err(|error| error.to_string())
+        };
+        let body = read(EXAMPLE).unwrap();
+        assert_eq!(body["valid_from"], json!("2026-12-01T00:00:00+07:00"));
+        let words = in_words("1.", &body["grants"][0]);
         for said in ["2: full_name, birth_date of the 7", "provinces 001", "20000 persons", "from 7 to 17"] {
             assert!(words.contains(said), "{said}: {words}");
         }
-        std::fs::write(&file, "number = 'TT-1'").unwrap();
-        assert!(super::terms(&file).unwrap_err().to_string().contains("does not say `partner`"));
-        std::fs::write(&file, "number = ").unwrap();
-        assert!(super::terms(&file).is_err());
+        for (from, to, why) in [
+            ("partner = \"p-finance\"\n", "", "missing field `partner`"),
+            ("\"confirm\"", "\"confrim\"", "unknown variant `confrim`"),
+            ("full_name", "fullname", "unknown variant `fullname`"),
+            ("kept_days = 90", "kept_days = -1", "line"),
+            ("kept_days = 90", "keptdays = 90", "unknown field `keptdays`"),
+            ("T00:00:00+07:00", "", "how far it is from UTC"),
+            ("[\"001\"]", "[]", "leave the line out"),
+            ("number = ", "number ", "line"),
+        ] {
+            assert!(EXAMPLE.contains(from), "{from}");
+            let said = read(&EXAMPLE.replace(from, to)).unwrap_err();
+            assert!(said.contains(why), "{to}: {said}");
+        }
     }
 }

@@ -82,6 +82,17 @@ enum Act {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
+    /// Writes the client certificate of a system that was confirmed, once more.
+    Certificate {
+        /// Code of the partner, or its identifier.
+        partner: String,
+        /// What the system is called.
+        #[arg(long)]
+        name: String,
+        /// File of the certificate (PEM); it must not exist.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
     /// Revokes a system: its next request is refused, also on a connection that is open.
     RevokeSystem {
         /// Code of the partner, or its identifier.
@@ -181,21 +192,33 @@ fn act(office: &SignedIn, act: Act) -> Outcome {
             ))?;
         }
         Act::ConfirmSystem { partner, name, out } => {
-            // The certificate is shown in this one answer: the file is there before it is asked for.
-            let id = system_id(office, &partner, &name)?;
+            // The file is there before the certificate is asked for.
+            let system = system(office, &partner, &name)?;
             let file = File::create_new(&out).map_err(|error| RemoteError::File(out.clone(), error))?;
-            let done = office.post(&format!("partner-systems/{id}/confirmation"), &json!({})).inspect_err(|_| {
+            let path = format!("partner-systems/{}/confirmation", word(&system, "id"));
+            let done = office.post(&path, &json!({})).inspect_err(|_| {
                 let _ = fs::remove_file(&out);
             })?;
-            let certificate = word(&done, "certificate_pem");
-            if certificate.is_empty() {
-                return Err(RemoteError::Unreadable("partner-systems".to_owned()).into());
+            if let Err(error) = write(file, &out, word(&done, "certificate_pem")) {
+                let _ = fs::remove_file(&out);
+                let again = format!("issuance partner certificate {partner} --name {name} --out FILE");
+                return Err(format!("confirmed, but the certificate is not written: {error}; then {again}").into());
             }
-            write(file, &out, certificate)?;
             output::line(format_args!("{name}\t{}\t{}", word(&done, "state"), out.display()))?;
         }
+        Act::Certificate { partner, name, out } => {
+            let system = system(office, &partner, &name)?;
+            let certificate = word(&system, "certificate_pem");
+            if certificate.is_empty() {
+                return Err(format!("{name} has no certificate: another officer confirms the system first").into());
+            }
+            let file = File::create_new(&out).map_err(|error| RemoteError::File(out.clone(), error))?;
+            write(file, &out, certificate)?;
+            output::line(format_args!("{name}\t{}\t{}", word(&system, "state"), out.display()))?;
+        }
         Act::RevokeSystem { partner, name, because, .. } => {
-            let id = system_id(office, &partner, &name)?;
+            let system = system(office, &partner, &name)?;
+            let id = word(&system, "id");
             let done = office.post(&format!("partner-systems/{id}/revocation"), &json!({"reason": because}))?;
             output::line(format_args!("{name}\t{}", word(&done, "state")))?;
         }
@@ -227,8 +250,9 @@ fn show(file: &Value) -> Outcome {
     }
     for system in file["systems"].as_array().into_iter().flatten() {
         let ends = OffsetDateTime::parse(word(system, "expires_at"), &Rfc3339).ok();
-        let lasts = ends.map(|ends| format!("\tcertificate ends in {} days", (ends - now()).whole_days()));
         let (name, state) = (word(system, "name"), word(system, "state"));
+        let ends = ends.filter(|_| state == "joined");
+        let lasts = ends.map(|ends| format!("\tcertificate ends in {} days", (ends - now()).whole_days()));
         output::line(format_args!("system {name}\t{state}{}{}", lasts.unwrap_or_default(), tampered(system)))?;
     }
     Ok(())
@@ -265,9 +289,9 @@ pub(super) fn none(code: &str, kind: &str, named: &str) -> RemoteError {
     }
 }
 
-fn system_id(office: &SignedIn, partner: &str, name: &str) -> Result<String, RemoteError> {
+fn system(office: &SignedIn, partner: &str, name: &str) -> Result<Value, RemoteError> {
     let file = office.get(&format!("partners/{}", partner_id(office, partner)?))?;
     let mut systems = file["systems"].as_array().into_iter().flatten();
     let found = systems.find(|one| word(one, "name") == name);
-    found.map(|one| word(one, "id").to_owned()).ok_or_else(|| none("partner-system-unknown", "system", name))
+    found.cloned().ok_or_else(|| none("partner-system-unknown", "system", name))
 }

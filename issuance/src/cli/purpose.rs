@@ -5,8 +5,9 @@ use serde_json::json;
 
 use super::confirm::confirm;
 use super::partner::{tampered, word};
-use super::remote::{SignedIn, Signing, segment};
+use super::remote::{SignedIn, Signing};
 use super::{Outcome, output};
+use crate::exchange::PurposeCode;
 
 /// What other authorities may ask for, with the law's article, for officers of the national office.
 ///
@@ -27,6 +28,7 @@ enum Act {
     /// Confirms a purpose that another officer proposed.
     Confirm {
         /// Its code.
+        #[arg(value_parser = code)]
         code: String,
     },
     /// Lists the purposes: code, state, name, law.
@@ -38,6 +40,7 @@ enum Act {
     /// Ends a purpose: no agreement can be drafted or signed for it any more. Refused while an agreement has it.
     End {
         /// Its code; it is never given again.
+        #[arg(value_parser = code)]
         code: String,
         /// Why, for the trail.
         #[arg(long, value_name = "WORDS")]
@@ -51,6 +54,7 @@ enum Act {
 #[derive(Args)]
 struct New {
     /// 2 to 40 lower-case letters, digits and hyphens.
+    #[arg(value_parser = code)]
     code: String,
     /// In Vietnamese: what the citizen reads.
     #[arg(long, value_name = "WORDS")]
@@ -88,7 +92,7 @@ fn act(office: &SignedIn, act: Act) -> Outcome {
             ))?;
         }
         Act::Confirm { code } => {
-            office.post(&format!("exchange-purposes/{}/confirmation", segment(&code)), &json!({}))?;
+            office.post(&format!("exchange-purposes/{code}/confirmation"), &json!({}))?;
             output::line(format_args!("{code}\tconfirmed"))?;
         }
         Act::List { json } => {
@@ -107,9 +111,15 @@ fn act(office: &SignedIn, act: Act) -> Outcome {
             }
         }
         Act::End { code, because, .. } => {
-            office.post(&format!("exchange-purposes/{}/end", segment(&code)), &json!({"reason": because}))?;
+            office.post(&format!("exchange-purposes/{code}/end"), &json!({"reason": because}))?;
             output::line(format_args!("{code}\tended"))?;
         }
     }
     Ok(())
+}
+
+/// Refuses what is no code of a purpose.
+fn code(text: &str) -> Result<String, &'static str> {
+    let code = PurposeCode::try_from(text.to_owned());
+    code.map(|code| code.as_str().to_owned()).map_err(|_| "2 to 40 lower-case letters, digits and hyphens")
 }

@@ -1,14 +1,14 @@
 //! How a command reaches a service over HTTPS: as a partner's system, or as an officer who signs in.
 
 use std::error::Error;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
-use std::{fs, thread};
 
 use clap::Args;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rand::Rng as _;
 use reqwest::blocking::{Client, Response};
 use reqwest::{Certificate, Identity, Method, StatusCode, Url};
@@ -17,6 +17,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use thiserror::Error;
 use zeroize::Zeroizing;
+
+use super::output;
 
 /// Why a service cannot be asked, or what it refused.
 #[derive(Debug, Error)]
@@ -39,6 +41,11 @@ pub(super) enum RemoteError {
     /// The service did not answer.
     #[error("{service}: no answer ({why}); nothing is lost: start the command again")]
     Unanswered { service: String, why: String },
+    /// The server is not the one that is trusted.
+    #[error(
+        "{service}: not to be trusted ({why}); is --authority the tls-ca.pem of this service, and its name in the address?"
+    )]
+    Stranger { service: String, why: String },
     /// The service said no.
     #[error("refused ({code}): {detail}{remedy}")]
     Refused { code: String, detail: String, remedy: String },
@@ -101,17 +108,18 @@ pub(super) fn address(typed: &str) -> Result<Url, RemoteError> {
     Ok(url)
 }
 
-/// Writes what was typed as one segment of a path, so that it names nothing else.
-pub(super) fn segment(typed: &str) -> String {
-    utf8_percent_encode(typed, NON_ALPHANUMERIC).to_string()
-}
-
-/// Reads a file.
+/// Reads a file of at most a mebibyte.
 ///
 /// # Errors
 /// [`RemoteError::File`]
 pub(super) fn read(file: &Path) -> Result<Vec<u8>, RemoteError> {
-    fs::read(file).map_err(|error| RemoteError::File(file.to_owned(), error))
+    let mut bytes = Vec::new();
+    let read = File::open(file).and_then(|open| open.take(LONGEST + 1).read_to_end(&mut bytes));
+    read.map_err(|error| RemoteError::File(file.to_owned(), error))?;
+    if bytes.len() as u64 > LONGEST {
+        return Err(RemoteError::Unfit(file.to_owned(), format!("it is longer than {LONGEST} bytes")));
+    }
+    Ok(bytes)
 }
 
 /// An error with what lies under it.
@@ -203,11 +211,12 @@ fn prompted(officer: &str) -> Result<Zeroizing<Vec<u8>>, RemoteError> {
         stdin.read_line(&mut typed).map_err(failed)?;
         return Ok(Zeroizing::new(typed.as_bytes().to_vec()));
     }
-    let _ = write!(io::stderr(), "Password of {officer}: ");
     let shown = tcgetattr(stdin.as_fd()).map_err(|error| failed(error.into()))?;
     let mut hidden = shown.clone();
     hidden.local_modes.remove(LocalModes::ECHO);
-    tcsetattr(stdin.as_fd(), OptionalActions::Flush, &hidden).map_err(|error| failed(error.into()))?;
+    tcsetattr(stdin.as_fd(), OptionalActions::Now, &hidden).map_err(|error| failed(error.into()))?;
+    // Asked for once nothing is shown any more.
+    let _ = write!(io::stderr(), "Password of {officer}: ");
     let done = stdin.read_line(&mut typed);
     let _ = tcsetattr(stdin.as_fd(), OptionalActions::Now, &shown);
     let _ = writeln!(io::stderr());
@@ -280,6 +289,7 @@ impl SignedIn {
         let mut why = String::new();
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
+                output::complain(format_args!("issuance: {why}; the same request is sent again …"));
                 thread::sleep(Duration::from_millis(500) * 2_u32.pow(attempt));
             }
             let mut request = self.http.request(method.clone(), url.clone());
@@ -294,7 +304,16 @@ impl SignedIn {
                     Err(Again(said)) => why = said,
                     Ok(done) => return done,
                 },
-                Err(error) => why = chain(&error),
+                Err(error) => {
+                    why = chain(&error);
+                    // Asked again it is the same server.
+                    if why.contains("certificate") {
+                        return Err(RemoteError::Stranger {
+                            service: self.base.as_str().trim_end_matches('/').to_owned(),
+                            why,
+                        });
+                    }
+                }
             }
         }
         Err(RemoteError::Unanswered { service: self.base.as_str().trim_end_matches('/').to_owned(), why })
@@ -323,25 +342,29 @@ fn judged(response: Response, path: &str) -> Result<Result<Value, RemoteError>, 
         return Ok(if body.is_empty() { Ok(Value::Null) } else { read(&body) });
     }
     let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let said = |member: &str| problem[member].as_str().unwrap_or_default().trim().to_owned();
+    // A server is not believed to write to the terminal.
+    let plain = |text: &str| text.replace(char::is_control, " ").trim().to_owned();
+    let said = |member: &str| plain(problem[member].as_str().unwrap_or_default());
     let code = said("code");
     if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS && code.is_empty() {
         return Err(Again(format!("{status} {code}")));
     }
     let detail = [said("detail"), said("title")].into_iter().find(|text| !text.is_empty()).unwrap_or_default();
     let at = problem["errors"].as_array().into_iter().flatten().filter_map(|error| {
-        Some(format!(" [{}: {}]", error["pointer"].as_str()?, error["detail"].as_str().unwrap_or("unfit")))
+        Some(plain(&format!("[{}: {}]", error["pointer"].as_str()?, error["detail"].as_str().unwrap_or("unfit"))))
     });
-    let detail = detail + &at.collect::<String>();
+    let detail = std::iter::once(detail).chain(at).collect::<Vec<_>>().join(" ");
     let remedy = Some(said("remedy")).filter(|text| !text.is_empty()).map(|text| format!(". {text}"));
     let code = if code.is_empty() { status.to_string() } else { code };
     Ok(Err(RemoteError::Refused { code, detail, remedy: remedy.unwrap_or_default() }))
 }
 
+/// A file that is read is at most so long, bytes.
+const LONGEST: u64 = 1 << 20;
 /// For so long one attempt waits.
-const WAITS: Duration = Duration::from_secs(30);
+const WAITS: Duration = Duration::from_secs(15);
 /// So often a request is sent whose answer does not come.
-const ATTEMPTS: u32 = 4;
+const ATTEMPTS: u32 = 3;
 
 #[cfg(test)]
 mod tests {

@@ -21,7 +21,7 @@ use super::import::registrar;
 use super::partner::word;
 use super::remote::{self, RemoteError, SignedIn};
 use super::{Folder, Outcome, configuration, now, output, rng};
-use crate::exchange::Service as Question;
+use crate::exchange::{self, Service as Question};
 use crate::ground::{Randomness, files};
 use crate::keys::InitOptions;
 use crate::population::import::{self, Ended, Wanted};
@@ -37,7 +37,7 @@ use crate::server::{self, Service, Settings};
 pub(super) struct Sandbox {
     #[command(flatten)]
     folder: Folder,
-    /// People of its nation.
+    /// People of its nation, at least 100.
     #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(100..=10_000_000))]
     people: u64,
     /// Another seed makes another nation.
@@ -57,14 +57,28 @@ impl Sandbox {
             return Err("a sandbox has a configuration of its own: leave --config out".into());
         }
         let data = self.folder.data.clone().ok_or("--data DIR is missing: the new folder of the sandbox")?;
-        if data.join(configuration::IN_DATA).exists() {
-            let begun =
-                "a service stands there already, or a sandbox that was cut while it was made: name a new folder";
-            return Err(format!("{}: {begun}", data.display()).into());
+        if data.symlink_metadata().is_ok() {
+            return Err(format!("{}: it is there already: name a new folder", data.display()).into());
         }
-        files::private_folder(&data).map_err(|error| format!("{}: {error}", data.display()))?;
-        self.configure(&data)?;
-        let settings = self.folder.settings()?;
+        let host = self.host.first().map_or("localhost", String::as_str);
+        for host in self.host.iter().map(String::as_str) {
+            if !exchange::is_issuer(&format!("https://{host}")) || host.contains(':') {
+                return Err(format!("--host {host:?}: the name alone by which partners reach it, without port").into());
+            }
+        }
+        // Made beside its place, so that one that was cut is never served.
+        let mut beside = data.as_os_str().to_owned();
+        beside.push(".unfinished");
+        let making = PathBuf::from(beside);
+        let failed = |error| format!("{}: {error}", making.display());
+        if making.symlink_metadata().is_ok() {
+            let cut = "a sandbox was cut while it was made, or is being made: if none is, remove the folder";
+            return Err(format!("{}: {cut}", making.display()).into());
+        }
+        files::private_folder(&making).map_err(failed)?;
+        let folder = Folder { config: None, data: Some(making.clone()), key_file: self.folder.key_file.clone() };
+        self.configure(&making, host)?;
+        let settings = folder.settings()?;
         let defaults = InitOptions::default();
         // By the address it is reached while it is made.
         let hosts = self.host.iter().cloned().chain(defaults.hosts.clone()).collect();
@@ -72,9 +86,11 @@ impl Sandbox {
         let options = InitOptions { hosts, organization, ..defaults };
         let made = server::init(&settings, &options, "admin", now(), &mut rng())?;
         output::complain(format_args!("{} people are invented …", self.people));
-        let file = data.join("people.ndjson");
-        self.invent(&file, &data.join("people-truth.ndjson"))?;
-        tokio::runtime::Runtime::new()?.block_on(Box::pin(fill(&settings, &data, &made.admin_password, file)))?;
+        let file = making.join("people.ndjson");
+        self.invent(&file, &making.join("people-truth.ndjson"))?;
+        let filled = Box::pin(fill(&settings, &making, &made.admin_password, file));
+        tokio::runtime::Runtime::new()?.block_on(filled)?;
+        fs::rename(&making, &data).map_err(failed)?;
         let data = data.display();
         output::line(format_args!("Founded in {data}, with {} invented people.", self.people))?;
         output::line(format_args!(
@@ -86,14 +102,13 @@ impl Sandbox {
     }
 
     /// Writes the configuration that every later command reads.
-    fn configure(&self, data: &Path) -> Outcome {
+    fn configure(&self, data: &Path, host: &str) -> Outcome {
         let text = |text: &str| toml::Value::String(text.to_owned());
         let mut all = toml::Table::new();
         if let Some(key_file) = &self.folder.key_file {
             all.insert("key_file".to_owned(), text(&std::path::absolute(key_file)?.to_string_lossy()));
         }
         all.insert("listen".to_owned(), text(&self.listen.to_string()));
-        let host = self.host.first().map_or("localhost", String::as_str);
         let mut exchange = toml::Table::new();
         exchange.insert("sandbox".to_owned(), toml::Value::Boolean(true));
         exchange.insert("issuer".to_owned(), text(&format!("https://{host}:{}", self.listen.port())));
@@ -219,8 +234,13 @@ impl Team {
         let path = format!("partner-systems/{}/confirmation", word(&system, "id"));
         let certified = self.protector.post(&path, &json!({}))?;
         let all: Vec<Value> = Question::ALL.iter().map(|service| grant(PURPOSE, *service, MANY)).collect();
+        let once = json!([grant(ONCE, Question::Confirm, 1)]);
+        // With these another partner is joined that brings a key of its own.
+        for (number, grants) in [(1, &json!(all)), (2, &once)] {
+            write(&folder.join(format!("terms-{number}.toml")), terms(number, grants)?.as_bytes())?;
+        }
         self.agree(&partner, "SANDBOX-1", &json!(all))?;
-        self.agree(&partner, "SANDBOX-2", &json!([grant(ONCE, Question::Confirm, 1)]))?;
+        self.agree(&partner, "SANDBOX-2", &once)?;
         let over = self.agree(&partner, "SANDBOX-3", &json!([grant(OVER, Question::Confirm, MANY)]))?;
         self.admin
             .post(&format!("agreements/{over}/end"), &json!({"reason": "so that partners see one that ended"}))?;
@@ -288,7 +308,29 @@ fn grant(purpose: &str, service: Question, per_day: u32) -> Value {
     let confirms = matches!(service, Question::Confirm | Question::ConfirmList);
     let alone = matches!(service, Question::LookUp | Question::CardStatus);
     json!({"purpose": purpose, "service": service, "fields": service.fields(), "per_day": per_day,
-        "tells_which": confirms, "number_alone": alone})
+        "tells_which": confirms, "number_alone": alone, "procedures": [procedure(purpose)]})
+}
+
+/// The code of the administrative procedure by which messages without a purpose are asked for this one.
+fn procedure(purpose: &str) -> &'static str {
+    match purpose {
+        ONCE => "9.000002",
+        OVER => "9.000003",
+        _ => "1.000656",
+    }
+}
+
+/// Terms of an agreement with these grants, as `issuance agreement draft` reads them.
+fn terms(number: u8, grants: &Value) -> Result<String, Box<dyn Error>> {
+    let from = now().replace_nanosecond(0)?;
+    let until = from + time::Duration::days(365 * 4);
+    let grants = toml::to_string(&json!({ "grants": grants }))?;
+    Ok(format!(
+        "# Terms for a partner that brings a key of its own: put its code, and a number of your own.\npartner = \"CODE\"\n\
+         number = \"CODE-{number}\"\nbasis = \"none: a sandbox\"\nvalid_from = {}\nvalid_to = {}\nkept_days = 30\n\n{grants}",
+        from.format(&Rfc3339)?,
+        until.format(&Rfc3339)?
+    ))
 }
 
 /// Invents a password, and writes it into a file that only its owner reads.

@@ -1,7 +1,7 @@
 //! What another authority may ask: purposes and agreements, drafted by one officer of the national office and signed by
 //! two, one of them the data protection officer.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use time::OffsetDateTime;
 
@@ -80,7 +80,7 @@ pub(super) async fn end_purpose(deed: &mut Deed<Officer>, code: &str, reason: &s
         return Err(ExchangeError::State);
     }
     let at = deed.at();
-    let in_use: Vec<String> = store::not_over(deed.tx(), at)
+    let in_use: Vec<String> = not_over(deed.tx(), at)
         .await?
         .into_iter()
         .filter(|agreement| agreement.grants.iter().any(|grant| grant.purpose == code))
@@ -204,13 +204,32 @@ pub(super) async fn end(deed: &mut Deed<Officer>, id: AgreementId, reason: &str)
     Ok(agreement)
 }
 
+/// Returns the agreements that were not ended and whose time is not over, of partners that did not end either.
+async fn not_over(tx: &mut Tx, now: OffsetDateTime) -> Result<Vec<Agreement>, StoreError> {
+    let (mut going, mut known) = (Vec::new(), BTreeMap::new());
+    for agreement in store::not_over(tx, now).await? {
+        let ended = match known.get(&agreement.partner) {
+            Some(ended) => *ended,
+            None => {
+                let partner = partners::partner(tx, agreement.partner).await?;
+                let ended = partner.is_none_or(|partner| partner.ended.is_some());
+                *known.entry(agreement.partner).or_insert(ended)
+            }
+        };
+        if !ended {
+            going.push(agreement);
+        }
+    }
+    Ok(going)
+}
+
 /// Returns number and end of each agreement that is signed by both and not over, by that end; without those of which
 /// others of the partner grant everything for longer.
 ///
 /// # Errors
 /// [`StoreError`]
 pub async fn in_force_until(tx: &mut Tx, now: OffsetDateTime) -> Result<Vec<(String, OffsetDateTime)>, StoreError> {
-    let mut all = store::not_over(tx, now).await?;
+    let mut all = not_over(tx, now).await?;
     all.retain(|agreement| agreement.signed.is_some() && agreement.protected.is_some());
     let goes_on = |one: &Agreement, grant: &Grant| {
         all.iter().any(|other| {

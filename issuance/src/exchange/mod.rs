@@ -42,7 +42,7 @@ pub use feed::{erase_notices, place_changes};
 pub use looks::{Alert, alerts, trail_of};
 pub(crate) use looks::{Looks, own_look, own_looks};
 pub(crate) use looks_api::LooksView;
-pub use model::{Field, Grant, Service};
+pub use model::{Field, Grant, PurposeCode, Service};
 pub use oauth::{TokenSigner, is_issuer};
 pub(crate) use pages::pages;
 use serde::{Deserialize, Serialize};

@@ -440,7 +440,7 @@ impl Offices {
                 settings.exchange.clone(),
                 register.clone(),
                 AnswerSigner::open(&store, deeds.source().now(), settings.exchange.sandbox)?,
-                TokenSigner::open(&store, deeds.source().now())?,
+                TokenSigner::open(&store, deeds.source().now(), settings.exchange.sandbox)?,
                 numbers,
             ),
             citizens: Citizens::new(settings.citizens, access, settings.cards.clone(), signer.clone(), crl.clone()),

@@ -108,6 +108,11 @@ async fn an_authority_is_joined_with_commands_of_two_officers_and_let_out_by_one
         let pem = fs::read_to_string(out).unwrap();
         let shown = desks.does("bao", &["partner", "show", "p-thue"]).await;
         assert!(shown.contains("system may-1\tjoined\tcertificate ends in "), "{shown}");
+        // Lost, it is written once more.
+        let again = desks.at("again.pem");
+        let once_more = ["partner", "certificate", "p-thue", "--name", "may-1", "--out", again.to_str().unwrap()];
+        desks.does("admin", &once_more).await;
+        assert_eq!(fs::read_to_string(&again).unwrap().replace('\r', ""), pem.replace('\r', ""));
         // A certificate that is there is not written over.
         assert!(desks.may_not("bao", &confirm).await.contains("system.pem: File exists"));
         assert_eq!(fs::read_to_string(out).unwrap(), pem);
@@ -168,6 +173,9 @@ async fn an_authority_is_joined_with_commands_of_two_officers_and_let_out_by_one
         let text = fs::read_to_string(&file).unwrap().replace("TT-1", "TT-2");
         fs::write(&file, text).unwrap();
         assert!(desks.may_not("admin", &draft).await.contains("or ended"));
+        let refused = desks.may_not("admin", &["agreement", "sign", "TT-1"]).await;
+        assert!(refused.contains("agreement-state-unfit") && !refused.contains("You sign this"), "{refused}");
+        assert!(desks.does("bao", &["agreement", "list"]).await.starts_with("TT-1\tended\tp-thue\t"));
         let left = ["partner", "end", "p-thue", "--because", "left", "--yes"];
         assert_eq!(desks.does("bao", &left).await, "p-thue\tended\n");
         assert_eq!(ask(3).await.code(), "partner-certificate-unfit");
@@ -196,8 +204,11 @@ async fn what_a_command_cannot_do_it_says_and_leaves_no_session() {
         assert!(desks.may_not("bao", &["partner", "show", "p-none"]).await.contains("partner-unknown"));
         assert!(desks.may_not("bao", &["agreement", "show", "TT-none"]).await.contains("agreement-unknown"));
         // What is typed names a purpose, and nothing beside it.
-        let end = ["purpose", "end", "../partners/x", "--because", "typed so", "--yes"];
-        assert!(desks.may_not("bao", &end).await.contains("refused (identifier-malformed)"));
+        for typed in ["../partners/x", "..", "a?b=c"] {
+            let output = run(desks.command("bao", &["purpose", "end", typed, "--because", "typed so", "--yes"])).await;
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(output.status.code() == Some(2) && said.contains("2 to 40 lower-case letters"), "{typed}: {said}");
+        }
         // An officer of another role.
         house.officer("capture", &[Role::Capture], "national").await;
         let refused = desks.may_not("capture", &["partner", "list"]).await;

@@ -93,7 +93,7 @@ fn the_smallest_client_passes_the_kit_and_one_that_believes_too_much_does_not() 
     let kit = root().join("tests/partner-kit");
     let (output, report) = sandbox.kit("", Some(&kit.join("client.py")));
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success() && results(&report, "passed").len() >= 22, "{said}");
+    assert!(output.status.success() && results(&report, "passed").len() >= 23, "{said}");
     assert!(results(&report, "failed").is_empty() && results(&report, "skipped").is_empty(), "{said}");
     // Nothing that the register told of people stands in the report.
     let people = fs::read_to_string(sandbox.folder.path().join("sandbox/partner/people.csv")).unwrap();
@@ -151,10 +151,30 @@ fn every_answer_of_a_sandbox_says_so_and_its_keys_sign_nothing_else() {
         use std::os::unix::fs::PermissionsExt as _;
         assert_eq!(fs::metadata(data.join(file)).unwrap().permissions().mode() & 0o777, 0o600, "{file}");
     }
-    // A folder in which a service stands is left alone.
-    let again = issuance(sandbox.folder.path(), &["sandbox", "--data", "sandbox"]).output().unwrap();
-    let said = String::from_utf8_lossy(&again.stderr).into_owned();
-    assert!(!again.status.success() && said.contains("name a new folder"), "{said}");
+    // A folder that is there is left alone, whatever is in it; one that was cut is never served.
+    fs::create_dir(sandbox.folder.path().join("empty")).unwrap();
+    std::os::unix::fs::symlink("nowhere", sandbox.folder.path().join("link")).unwrap();
+    for there in ["sandbox", "empty", "link"] {
+        let again = issuance(sandbox.folder.path(), &["sandbox", "--data", there]).output().unwrap();
+        let said = String::from_utf8_lossy(&again.stderr).into_owned();
+        assert!(!again.status.success() && said.contains("name a new folder"), "{there}: {said}");
+    }
+    let mut making = issuance(sandbox.folder.path(), &["sandbox", "--data", "cut", "--people", "1000"]);
+    let mut making = making.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while !sandbox.folder.path().join("cut.unfinished/people.ndjson").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    making.kill().unwrap();
+    making.wait().unwrap();
+    assert!(!sandbox.folder.path().join("cut").exists());
+    let again = issuance(sandbox.folder.path(), &["sandbox", "--data", "cut"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&again.stderr).contains("remove the folder"));
+    for host in ["", "a b", "partner.example:8443"] {
+        let unfit = issuance(sandbox.folder.path(), &["sandbox", "--data", "host", "--host", host]).output().unwrap();
+        let said = String::from_utf8_lossy(&unfit.stderr).into_owned();
+        assert!(!unfit.status.success() && said.contains("--host"), "{said}");
+        assert!(!sandbox.folder.path().join("host.unfinished").exists());
+    }
     let nowhere = issuance(sandbox.folder.path(), &["sandbox"]).output().unwrap();
     assert!(String::from_utf8_lossy(&nowhere.stderr).contains("--data DIR is missing"));
 }

@@ -115,8 +115,8 @@ impl TokenSigner {
     ///
     /// # Errors
     /// [`AnswerSignerError`]
-    pub fn open(store: &KeyStore, now: OffsetDateTime) -> Result<Self, AnswerSignerError> {
-        let (pair, keys) = OF_TOKENS.open(store, now)?;
+    pub fn open(store: &KeyStore, now: OffsetDateTime, sandbox: bool) -> Result<Self, AnswerSignerError> {
+        let (pair, keys) = if sandbox { OF_SANDBOX } else { OF_TOKENS }.open(store, now)?;
         Ok(Self { pair: Arc::new(pair), keys: keys.into() })
     }
 
@@ -187,6 +187,8 @@ const LONGEST: usize = 8 * 1024;
 const APART: Duration = Duration::minutes(1);
 /// The keys of tokens.
 const OF_TOKENS: Ring = Ring { prefix: "exchange-token-", file: "exchange-token-keys.json" };
+/// The keys of a sandbox's tokens.
+const OF_SANDBOX: Ring = Ring { prefix: "sandbox-token-", file: "sandbox-token-keys.json" };
 
 #[cfg(test)]
 mod tests {
@@ -203,7 +205,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let rng = &mut crate::ground::Randomness::seeded(1).draw();
         let store = KeyStore::init(folder.path(), None, rng).unwrap();
-        let signer = TokenSigner::open(&store, NOW).unwrap();
+        let signer = TokenSigner::open(&store, NOW, false).unwrap();
         (folder, signer)
     }
 
