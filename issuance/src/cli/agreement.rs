@@ -320,7 +320,7 @@ mod tests {
         }
         for (from, to, why) in [
             ("partner = \"p-finance\"\n", "", "missing field `partner`"),
-            ("\"confirm\"", "\"confrim\"", "unknown variant `confrim`"),
+            ("\"confirm\"", "\"telepathy\"", "unknown variant `telepathy`"),
             ("full_name", "fullname", "unknown variant `fullname`"),
             ("kept_days = 90", "kept_days = -1", "line"),
             ("kept_days = 90", "keptdays = 90", "unknown field `keptdays`"),
