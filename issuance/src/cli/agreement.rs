@@ -315,7 +315,7 @@ mod tests {
         let body = read(EXAMPLE).unwrap();
         assert_eq!(body["valid_from"], json!("2026-12-01T00:00:00+07:00"));
         let words = in_words("1.", &body["grants"][0]);
-        for said in ["2: full_name, birth_date of the 7", "provinces 001", "20000 persons", "from 7 to 17"] {
+        for said in ["2: birth_date, full_name of the 7", "provinces 001", "20000 persons", "from 7 to 17"] {
             assert!(words.contains(said), "{said}: {words}");
         }
         for (from, to, why) in [
