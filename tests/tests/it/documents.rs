@@ -39,6 +39,11 @@ const OF_OTHERS: &[&str] = &[
     "hostile-truncated",
     "hostile-wrong-macs",
     "opentelemetry-otlp",
+    "PARTNER_ANSWER_KEYS",
+    "PARTNER_AUTHORITY",
+    "PARTNER_CERTIFICATE",
+    "PARTNER_KEY",
+    "PARTNER_SERVICE",
     "pg_basebackup",
     "pg_stats",
     "restore_command",
@@ -46,6 +51,7 @@ const OF_OTHERS: &[&str] = &[
     "sqlite_stat1",
     "tone-placement",
     "tracing-opentelemetry",
+    "xml-sec",
     "tests/unittests/test_globalplatform.py",
 ];
 
