@@ -1,9 +1,8 @@
 //! Partners and their systems over HTTP, for officers of the national office.
 
 use axum::extract::{FromRef, State};
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use crypto::perso::problem::ProblemCode;
+use crypto::pki;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -236,20 +235,14 @@ async fn read_partner(State(desk): State<Desk>, officer: Officer, Named(id): Nam
         deed.record(Action::PartnersListed, Object::Partner(id), None, Purpose::Administration).await?;
         let now = deed.at();
         let view = |(mut row, holds): (SystemRow, bool)| {
-            let certificate_pem = row.certificate.take().map(|certificate| pem(&certificate));
+            let certificate_pem =
+                row.certificate.take().map(|certificate| pki::pem::write("CERTIFICATE", &certificate).to_string());
             SystemView { certificate_pem, ..SystemView::new(row, now, !holds) }
         };
         let systems = systems.into_iter().map(view).collect();
         Ok::<_, AccessError>(PartnerFile { partner: PartnerView::new(row, false), systems })
     })
     .await
-}
-
-/// A certificate as text (RFC 7468).
-fn pem(certificate: &[u8]) -> String {
-    let text = BASE64_STANDARD.encode(certificate);
-    let lines: String = text.as_bytes().chunks(64).flat_map(|line| [line, b"\n"].concat()).map(char::from).collect();
-    format!("-----BEGIN CERTIFICATE-----\n{lines}-----END CERTIFICATE-----\n")
 }
 
 /// Confirms a partner that another officer proposed.

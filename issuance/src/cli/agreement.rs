@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::confirm::confirm;
-use super::partner::{none, partner_id, tampered, word};
-use super::remote::{RemoteError, SignedIn, Signing, read};
+use super::partner::partner_id;
+use super::remote::{RemoteError, SignedIn, Signing, none, read, tampered, word};
 use super::{Outcome, output};
 use crate::exchange::{Grant, Service};
 

@@ -11,7 +11,7 @@ use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 use super::confirm::confirm;
-use super::remote::{RemoteError, SignedIn, Signing, read};
+use super::remote::{RemoteError, SignedIn, Signing, none, read, tampered, word};
 use super::{Outcome, now, output};
 
 /// Authorities that may ask the register, and their systems, for officers of the national office.
@@ -258,16 +258,6 @@ fn show(file: &Value) -> Outcome {
     Ok(())
 }
 
-/// Returns a text of an answer; empty where there is none.
-pub(super) fn word<'a>(answer: &'a Value, member: &str) -> &'a str {
-    answer[member].as_str().unwrap_or_default()
-}
-
-/// Says of a row of a list that another hand changed it.
-pub(super) fn tampered(row: &Value) -> &'static str {
-    if row["tampered"] == json!(true) { "\tchanged by another hand than the service's" } else { "" }
-}
-
 /// Returns the identifier of the partner that is named by its code or its identifier.
 ///
 /// # Errors
@@ -278,15 +268,6 @@ pub(super) fn partner_id(office: &SignedIn, named: &str) -> Result<String, Remot
     }
     let found = office.list("partners")?.into_iter().find(|one| word(one, "code") == named);
     found.map(|one| word(&one, "id").to_owned()).ok_or_else(|| none("partner-unknown", "partner", named))
-}
-
-/// Nothing is called so.
-pub(super) fn none(code: &str, kind: &str, named: &str) -> RemoteError {
-    RemoteError::Refused {
-        code: code.to_owned(),
-        detail: format!("no {kind} is called {named}"),
-        remedy: ". See the list".to_owned(),
-    }
 }
 
 fn system(office: &SignedIn, partner: &str, name: &str) -> Result<Value, RemoteError> {

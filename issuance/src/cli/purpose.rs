@@ -4,8 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::confirm::confirm;
-use super::partner::{tampered, word};
-use super::remote::{SignedIn, Signing};
+use super::remote::{SignedIn, Signing, tampered, word};
 use super::{Outcome, output};
 use crate::exchange::PurposeCode;
 

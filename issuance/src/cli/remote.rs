@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fs::File;
-use std::io::{self, IsTerminal as _, Read as _, Write as _};
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -12,7 +12,7 @@ use clap::Args;
 use rand::Rng as _;
 use reqwest::blocking::{Client, Response};
 use reqwest::{Certificate, Identity, Method, StatusCode, Url};
-use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, tcgetattr, tcsetattr};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -206,23 +206,30 @@ impl Signing {
 fn prompted(officer: &str) -> Result<Zeroizing<Vec<u8>>, RemoteError> {
     let stdin = io::stdin();
     let failed = |error: io::Error| RemoteError::File("standard input".into(), error);
-    let mut typed = Zeroizing::new(String::new());
     if !stdin.is_terminal() {
-        stdin.read_line(&mut typed).map_err(failed)?;
-        return Ok(Zeroizing::new(typed.as_bytes().to_vec()));
+        let mut typed = Zeroizing::new(Vec::new());
+        stdin.lock().read_until(b'\n', &mut typed).map_err(failed)?;
+        return Ok(typed);
     }
     let shown = tcgetattr(stdin.as_fd()).map_err(|error| failed(error.into()))?;
     let mut hidden = shown.clone();
-    hidden.local_modes.remove(LocalModes::ECHO);
+    // Ctrl-C ends the line instead of the program, which would leave the terminal without its echo.
+    hidden.local_modes.remove(LocalModes::ECHO | LocalModes::ISIG);
+    hidden.special_codes[SpecialCodeIndex::VEOL] = CTRL_C;
     tcsetattr(stdin.as_fd(), OptionalActions::Now, &hidden).map_err(|error| failed(error.into()))?;
     // Asked for once nothing is shown any more.
     let _ = write!(io::stderr(), "Password of {officer}: ");
-    let done = stdin.read_line(&mut typed);
+    let mut lines = stdin.lock();
+    let done = lines.fill_buf().map(|line| Zeroizing::new(line.to_vec()));
     let _ = tcsetattr(stdin.as_fd(), OptionalActions::Now, &shown);
     let _ = writeln!(io::stderr());
-    done.map_err(failed)?;
-    Ok(Zeroizing::new(typed.as_bytes().to_vec()))
+    let typed = done.map_err(failed)?;
+    lines.consume(typed.len());
+    if typed.contains(&CTRL_C) { Err(failed(io::ErrorKind::Interrupted.into())) } else { Ok(typed) }
 }
+
+/// What the terminal sends for Ctrl-C.
+const CTRL_C: u8 = 3;
 
 impl SignedIn {
     /// A caller without session.
@@ -328,6 +335,25 @@ impl Drop for SignedIn {
         {
             let _ = self.http.delete(url).bearer_auth(&*self.token).timeout(Duration::from_secs(5)).send();
         }
+    }
+}
+
+/// Returns a text of an answer; empty where there is none.
+pub(super) fn word<'a>(answer: &'a Value, member: &str) -> &'a str {
+    answer[member].as_str().unwrap_or_default()
+}
+
+/// Says of a row of a list that another hand changed it.
+pub(super) fn tampered(row: &Value) -> &'static str {
+    if row["tampered"] == json!(true) { "\tchanged by another hand than the service's" } else { "" }
+}
+
+/// Nothing is called so.
+pub(super) fn none(code: &str, kind: &str, named: &str) -> RemoteError {
+    RemoteError::Refused {
+        code: code.to_owned(),
+        detail: format!("no {kind} is called {named}"),
+        remedy: ". See the list".to_owned(),
     }
 }
 

@@ -18,8 +18,7 @@ use time::{Date, OffsetDateTime};
 use zeroize::Zeroizing;
 
 use super::import::registrar;
-use super::partner::word;
-use super::remote::{self, RemoteError, SignedIn};
+use super::remote::{self, RemoteError, SignedIn, word};
 use super::{Folder, Outcome, configuration, now, output, rng};
 use crate::exchange::{self, Service as Question};
 use crate::ground::{Randomness, files};

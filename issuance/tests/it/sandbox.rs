@@ -162,6 +162,7 @@ fn every_answer_of_a_sandbox_says_so_and_its_keys_sign_nothing_else() {
     let mut making = issuance(sandbox.folder.path(), &["sandbox", "--data", "cut", "--people", "1000"]);
     let mut making = making.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     while !sandbox.folder.path().join("cut.unfinished/people.ndjson").exists() {
+        assert_eq!(making.try_wait().unwrap(), None, "it ended before it was cut");
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     making.kill().unwrap();

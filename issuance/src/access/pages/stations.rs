@@ -5,9 +5,8 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use crypto::perso::problem::ProblemCode;
+use crypto::pki;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use time::{Duration, OffsetDateTime, UtcOffset};
@@ -379,7 +378,7 @@ pub(super) async fn revoke(
 /// `GET /pages/administration/stations/{id}/certificate.pem`: the certificate in use, which is no secret.
 pub(super) async fn certificate(State(desk): State<Desk>, visitor: Visitor, Named(id): Named<StationId>) -> Shown {
     let one = account(&desk, &visitor.officer, id).await?;
-    Ok(pem("station.pem", &written(&one.certificate)))
+    Ok(pem("station.pem", &pki::pem::write("CERTIFICATE", &one.certificate)))
 }
 
 /// `GET /pages/administration/stations/tls-ca.pem`: the authority that stations trust.
@@ -392,13 +391,6 @@ fn pem(name: &str, text: &str) -> axum::response::Response {
     let named = HeaderValue::try_from(format!("attachment; filename=\"{name}\""));
     let named = named.unwrap_or_else(|_| HeaderValue::from_static("attachment"));
     ([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, named)], text.to_owned()).into_response()
-}
-
-/// Returns a certificate as text (RFC 7468).
-fn written(der: &[u8]) -> String {
-    let text = STANDARD.encode(der);
-    let lines: Vec<&str> = (0..text.len()).step_by(64).filter_map(|at| text.get(at..text.len().min(at + 64))).collect();
-    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
 }
 
 /// Stations that are shown.
