@@ -18,6 +18,7 @@ use super::{Access, AccessError, store};
 use crate::deed::{Action, DeedError, Deeds, Entry, Object, Purpose};
 use crate::ground::actor::{Actor, Anyone, Citizen, Partner, Standing};
 use crate::ground::ids::RequestId;
+use crate::ground::together::Together;
 use crate::ground::{Officer, Permission, Station};
 use crate::store::{StoreError, Tx};
 use crate::web::html::{Visitor, asked_here, cookie_token_hash, has_session};
@@ -30,6 +31,9 @@ pub struct Gate {
     deeds: Deeds,
     citizens: Arc<dyn CitizenSessions>,
     rights: Arc<BTreeMap<(String, String), Right>>,
+    /// Certificates of partners that are looked up, by fingerprint. A look that began before a question came does not
+    /// answer it.
+    partners: Together<[u8; 32], (), Option<Partner>>,
 }
 
 /// Knows the citizens who are logged in: an office above this one, which has the cards.
@@ -47,7 +51,7 @@ impl Gate {
         citizens: Arc<dyn CitizenSessions>,
         rights: BTreeMap<(String, String), Right>,
     ) -> Self {
-        Self { access, deeds, citizens, rights: Arc::new(rights) }
+        Self { access, deeds, citizens, rights: Arc::new(rights), partners: Together::default() }
     }
 
     fn right(&self, method: &Method, path: &str) -> Option<Right> {
@@ -298,20 +302,48 @@ fn citizen(gate: &Gate, headers: &HeaderMap) -> Result<Citizen, Problem> {
 
 /// Returns the partner whose system has this certificate.
 async fn partner(gate: &Gate, fingerprint: [u8; 32]) -> Result<Partner, Problem> {
-    let now = gate.deeds.source().now();
-    let mut tx = gate.deeds.db().begin_read().await?;
-    let partner = store::partners::by_certificate(&mut tx, &fingerprint, now).await?;
+    let work = {
+        let deeds = gate.deeds.clone();
+        move |asked: Vec<()>| {
+            let deeds = deeds.clone();
+            async move {
+                let found = joined(&deeds, &fingerprint).await.ok();
+                asked.into_iter().map(|()| found.clone()).collect()
+            }
+        }
+    };
+    let partner = match gate.partners.answer(fingerprint, (), work).await.flatten() {
+        Some(partner) => partner,
+        // Each caller hears for itself what is the matter.
+        None => joined(&gate.deeds, &fingerprint).await?,
+    };
     tracing::Span::current().record("partner", tracing::field::display(partner.id));
     Ok(partner)
+}
+
+async fn joined(deeds: &Deeds, fingerprint: &[u8; 32]) -> Result<Partner, AccessError> {
+    let (db, now) = (deeds.db(), deeds.source().now());
+    match store::partners::by_certificate(&mut db.begin_look().await?, fingerprint, now).await {
+        // As of a session.
+        Err(AccessError::Store(StoreError::Unreachable(_))) => {
+            store::partners::by_certificate(&mut db.begin_read().await?, fingerprint, now).await
+        }
+        found => found,
+    }
 }
 
 /// Returns the station that has this certificate. One that has ended is good for its own renewal only, for a while.
 async fn station(gate: &Gate, fingerprint: [u8; 32], renews: bool) -> Result<Station, Problem> {
     let now = gate.deeds.source().now();
-    let mut tx = gate.deeds.db().begin_read().await?;
-    let shown = store::station_by_certificate(&mut tx, &fingerprint).await?;
-    drop(tx);
-    let store::Shown { station, expires_at, is_next } = shown;
+    let db = gate.deeds.db();
+    let shown = match store::station_by_certificate(&mut db.begin_look().await?, &fingerprint).await {
+        // As of a session.
+        Err(AccessError::Store(StoreError::Unreachable(_))) => {
+            store::station_by_certificate(&mut db.begin_read().await?, &fingerprint).await
+        }
+        shown => shown,
+    };
+    let store::Shown { station, expires_at, is_next } = shown?;
     tracing::Span::current().record("station", tracing::field::display(station.id));
     let grace = if renews { gate.access.settings.station_renewal_grace } else { time::Duration::ZERO };
     if expires_at + grace <= now {

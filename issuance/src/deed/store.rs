@@ -61,6 +61,9 @@ pub(super) async fn insert(
     Ok(())
 }
 
+/// So many records go with one statement.
+const FEW: usize = 16;
+
 /// Inserts many records at once, each with its identifier.
 pub(super) async fn insert_all(
     tx: &mut Tx,
@@ -69,6 +72,9 @@ pub(super) async fn insert_all(
     entries: &[(EntryId, Entry)],
 ) -> Result<(), StoreError> {
     let rows: Vec<_> = entries.iter().map(|(id, entry)| row(*id, at, by, entry)).collect();
+    if rows.len() <= FEW {
+        return tx.insert_few(INSERT, rows).await.map(drop);
+    }
     tx.insert_all(INSERT, &rows).await
 }
 

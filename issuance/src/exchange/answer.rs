@@ -94,15 +94,50 @@ pub(super) async fn answer(
     (agreement, grant, fields): (&Agreement, &Grant, &BTreeSet<Field>),
     subject: [u8; 32],
 ) -> Result<Answered, ExchangeError> {
+    if asked.service == Service::Confirm {
+        let said = confirmed(deed, asked, found, (agreement, grant), subject)?;
+        return keep(deed, exchange, partner, asked, agreement, said, &found.persons()).await;
+    }
+    let (mut answer, holds) = judged(deed, asked, found, (agreement, grant));
+    let id = answer.answer;
+    let found = found.registered();
+    let mut persons: Vec<PersonId> = found.map(|registered| registered.id).into_iter().collect();
+    if let Some(registered) = found.filter(|_| holds) {
+        persons.extend(tell(deed, exchange, &mut answer, registered, (grant, fields)).await?);
+        let pseudonym = pseudonym(deed, partner, registered.id);
+        requests::note_pseudonym(deed.tx(), partner.id, &pseudonym, registered.id).await?;
+        answer.pseudonym = Some(pseudonym);
+    }
+    let followed = answer.pseudonym.clone().filter(|_| asked.service == Service::Follow);
+    let outcome = answer.outcome;
+    let body = serde_json::to_vec(&answer)?;
+    let fields = in_one_text(fields);
+    let said = Said { id, fields, outcome: outcome.word(), subject, missed: outcome.misses(), body };
+    let answered = keep(deed, exchange, partner, asked, agreement, said, &persons).await?;
+    if let (Some(pseudonym), Some(registered)) = (followed, found) {
+        let (partner, purpose) = (partner.id, asked.purpose.clone());
+        let begun = Follow { partner, purpose, person: registered.id, pseudonym, request: id, at: deed.at() };
+        feed::follow(deed.tx(), &begun).await?;
+    }
+    Ok(answered)
+}
+
+/// Compares what is said of a person with the register, and begins the answer. Returns it, and whether all is so.
+fn judged<'a>(
+    deed: &Deed<Partner>,
+    asked: &'a Asked,
+    found: &Found,
+    (agreement, grant): (&'a Agreement, &Grant),
+) -> (Answer<'a>, bool) {
     let differs = asked.subject.differs(found.person());
     let found = found.registered();
     let reached = found.is_some() && grant.reaches(found.and_then(province_of).as_deref());
     let holds = reached && differs.is_empty();
-    let id: RequestId = deed.id();
-    let mut answer = Answer {
+    let tells = asked.service == Service::Confirm && grant.tells_which && !holds;
+    let answer = Answer {
         request: &asked.request,
         request_sha256: hex::encode(asked.request_sha256),
-        answer: id,
+        answer: deed.id(),
         answered_at: deed.at(),
         agreement: &agreement.number,
         purpose: &asked.purpose,
@@ -113,39 +148,37 @@ pub(super) async fn answer(
             (_, true) => Outcome::Found,
             (_, false) => Outcome::NotFound,
         },
-        differs: None,
+        // Where no person has the number, or the agreement does not reach the person, nothing belongs together.
+        differs: tells.then(|| if reached { asked.subject.told(differs) } else { asked.subject.said() }),
         pseudonym: None,
         record: None,
         members: None,
         relatives: Vec::new(),
     };
-    if asked.service == Service::Confirm && grant.tells_which && !holds {
-        // Where no person has the number, or the agreement does not reach the person, nothing belongs together.
-        answer.differs = Some(if reached { asked.subject.told(differs) } else { asked.subject.said() });
-    }
-    let mut persons: Vec<PersonId> = found.map(|registered| registered.id).into_iter().collect();
-    if let Some(registered) = found.filter(|_| holds && asked.service != Service::Confirm) {
-        persons.extend(tell(deed, exchange, &mut answer, registered, (grant, fields)).await?);
-        let pseudonym = pseudonym(deed, partner, registered.id);
-        requests::note_pseudonym(deed.tx(), partner.id, &pseudonym, registered.id).await?;
-        answer.pseudonym = Some(pseudonym);
-    }
-    let followed = answer.pseudonym.clone().filter(|_| asked.service == Service::Follow);
-    let outcome = answer.outcome;
-    let body = serde_json::to_vec(&answer)?;
-    let told: Vec<&str> = match asked.service {
-        Service::Confirm => asked.subject.said().into_iter().map(Field::word).collect(),
-        _ => fields.iter().map(|field| field.word()).collect(),
-    };
-    let fields = told.join(",");
-    let said = Said { id, fields, outcome: outcome.word(), subject, missed: outcome.misses(), body };
-    let answered = keep(deed, exchange, partner, asked, agreement, said, &persons).await?;
-    if let (Some(pseudonym), Some(registered)) = (followed, found) {
-        let (partner, purpose) = (partner.id, asked.purpose.clone());
-        let begun = Follow { partner, purpose, person: registered.id, pseudonym, request: id, at: deed.at() };
-        feed::follow(deed.tx(), &begun).await?;
-    }
-    Ok(answered)
+    (answer, holds)
+}
+
+/// Answers a confirmation: nothing of the person is told.
+pub(super) fn confirmed(
+    deed: &Deed<Partner>,
+    asked: &Asked,
+    found: &Found,
+    of: (&Agreement, &Grant),
+    subject: [u8; 32],
+) -> Result<Said, ExchangeError> {
+    let (answer, _) = judged(deed, asked, found, of);
+    Ok(Said {
+        id: answer.answer,
+        fields: in_one_text(&asked.subject.said()),
+        outcome: answer.outcome.word(),
+        subject,
+        missed: answer.outcome.misses(),
+        body: serde_json::to_vec(&answer)?,
+    })
+}
+
+fn in_one_text(fields: &BTreeSet<Field>) -> String {
+    fields.iter().map(|field| field.word()).collect::<Vec<_>>().join(",")
 }
 
 /// What is answered, and what is kept of it.
@@ -195,9 +228,31 @@ pub(super) async fn sign<A: Actor>(
     agreement: &Agreement,
     said: Said,
 ) -> Result<Answered, ExchangeError> {
-    let Said { id, fields, outcome, subject, missed, body } = said;
-    let (body, signature) = exchange.signer.sign(body)?;
-    let kept = Kept {
+    let (answered, said) = signed(exchange, said)?;
+    let kept = kept(deed, partner, asked, agreement, &answered, said);
+    if !requests::insert(deed.tx(), partner, kept).await? {
+        return Err(ExchangeError::Repeated);
+    }
+    Ok(answered)
+}
+
+/// Signs an answer. Returns it, and the rest of what is kept.
+pub(super) fn signed(exchange: &Exchange, said: Said) -> Result<(Answered, Said), ExchangeError> {
+    let (body, signature) = exchange.signer.sign(said.body)?;
+    Ok((Answered { body, signature }, Said { body: Vec::new(), ..said }))
+}
+
+/// Returns what is kept of an answer.
+pub(super) fn kept<'a, A: Actor>(
+    deed: &Deed<A>,
+    partner: &Partner,
+    asked: &'a Asked,
+    agreement: &Agreement,
+    answered: &'a Answered,
+    said: Said,
+) -> Kept<'a> {
+    let Said { id, fields, outcome, subject, missed, .. } = said;
+    Kept {
         id,
         at: deed.at(),
         request: &asked.request,
@@ -212,15 +267,11 @@ pub(super) async fn sign<A: Actor>(
         outcome,
         subject,
         missed,
-        answer: Some(deed.secrets().seal(&sealed_as(partner, &asked.request), &body)),
-        answer_sha256: Sha256::digest(&body).into(),
-        signature: &signature,
+        answer: Some(deed.secrets().seal(&sealed_as(partner, &asked.request), &answered.body)),
+        answer_sha256: Sha256::digest(&answered.body).into(),
+        signature: &answered.signature,
         kept_until: deed.at() + Duration::days(i64::from(agreement.kept_days)),
-    };
-    if !requests::insert(deed.tx(), partner, kept).await? {
-        return Err(ExchangeError::Repeated);
     }
-    Ok(Answered { body, signature })
 }
 
 /// Writes the record about each person whom a question touched; about none, where no person has the number.
@@ -232,25 +283,28 @@ pub(super) async fn record<A: Actor>(
     said: &str,
     agreement: impl Into<Option<AgreementId>>,
 ) -> Result<(), StoreError> {
-    let related = agreement.into().map(Object::Agreement);
-    let entry = || {
-        Entry { related: related.clone(), ..Entry::new(action, Object::ExchangeRequest(id), Purpose::Exchange) }
-            .because(said)
-    };
-    if persons.is_empty() {
-        return deed.enter(entry()).await;
+    let mut entries = entries(action, id, persons, said, agreement);
+    match (entries.pop(), entries.is_empty()) {
+        (Some(one), true) => deed.enter(one).await,
+        (last, _) => deed.enter_all(entries.into_iter().chain(last).collect()).await,
     }
-    if persons.len() > FEW {
-        return deed.enter_all(persons.iter().map(|person| entry().about(*person)).collect()).await;
-    }
-    for person in persons {
-        deed.enter(entry().about(*person)).await?;
-    }
-    Ok(())
 }
 
-/// Records about more persons are written together.
-const FEW: usize = 8;
+/// Returns these records: as many as persons, and one where there is none.
+pub(super) fn entries(
+    action: Action,
+    id: RequestId,
+    persons: &[PersonId],
+    said: &str,
+    agreement: impl Into<Option<AgreementId>>,
+) -> Vec<Entry> {
+    let related = agreement.into().map(Object::Agreement);
+    let entry = Entry { related, ..Entry::new(action, Object::ExchangeRequest(id), Purpose::Exchange) }.because(said);
+    match persons {
+        [] => vec![entry],
+        persons => persons.iter().map(|person| entry.clone().about(*person)).collect(),
+    }
+}
 
 /// Puts what is told into the answer. Returns the other persons of whom it tells.
 async fn tell(
@@ -361,6 +415,11 @@ impl Found {
         }
     }
 
+    /// The person in force in a list, or an empty one.
+    pub fn persons(&self) -> Vec<PersonId> {
+        self.registered().map(|registered| registered.id).into_iter().collect()
+    }
+
     /// What is compared.
     pub fn person(&self) -> &Person {
         match self {
@@ -370,12 +429,18 @@ impl Found {
     }
 }
 
+impl From<Named> for Found {
+    fn from(named: Named) -> Self {
+        match named {
+            Named::Person(registered) => Self::Person(Box::new(registered)),
+            Named::StandIn(person) => Self::Nobody(Box::new(person)),
+        }
+    }
+}
+
 /// Finds the person in force whom a question is about.
 pub(super) async fn find(deed: &mut Deed<Partner>, partner: &Partner, by: &By<'_>) -> Result<Found, StoreError> {
-    let named = |named| match named {
-        Named::Person(registered) => Found::Person(Box::new(registered)),
-        Named::StandIn(person) => Found::Nobody(Box::new(person)),
-    };
+    let named = Found::from;
     let found = match by {
         By::Number(number) => named(register::search::by_number_or(deed.tx(), number, DECOY).await?),
         By::OldNumber(old) => named(register::search::by_old_number_or(deed.tx(), old, DECOY).await?),

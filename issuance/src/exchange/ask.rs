@@ -1,6 +1,7 @@
 //! A partner asks, and is told: one transaction from the agreement to the signed answer.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crypto::perso::problem::ProblemCode;
 use time::OffsetDateTime;
@@ -10,12 +11,15 @@ use super::store::lists;
 use super::store::requests::{self, Kept};
 use super::subject::{By, Subject};
 use super::turns::{Of, Turn};
-use super::{Exchange, ExchangeError, answer, limits};
+use super::{Exchange, ExchangeError, answer, confirmations, limits};
 use crate::deed::{Action, Deeds, Object};
 use crate::ground::actor::Partner;
 use crate::ground::ids::{PersonId, RequestId};
 use crate::store::StoreError;
 use crate::web::Problem;
+
+/// The turns of a question: of its officer, and about its person.
+pub(super) type Held = (Turn, Turn);
 
 /// A question of a partner.
 #[derive(Debug)]
@@ -70,9 +74,19 @@ pub struct Answered {
 /// # Errors
 /// As a problem, from [`ExchangeError`].
 pub async fn ask(deeds: &Deeds, exchange: &Exchange, partner: Partner, asked: Asked) -> Result<Answered, Problem> {
+    let asked = Arc::new(asked);
     let done = {
-        let _turns = turns(exchange, &partner, &asked).await;
-        attempt(deeds, exchange, &partner, &asked).await
+        let turns = turns(exchange, &partner, &asked).await;
+        match confirmations::answer(deeds, exchange, &partner, &asked, turns).await {
+            Ok(answered) => Ok(answered),
+            Err(held) => {
+                let _held = match held {
+                    Some(held) => held,
+                    None => self::turns(exchange, &partner, &asked).await,
+                };
+                attempt(deeds, exchange, &partner, &asked).await
+            }
+        }
     };
     match done {
         Ok(answered) => Ok(answered),
@@ -94,7 +108,7 @@ pub async fn ask(deeds: &Deeds, exchange: &Exchange, partner: Partner, asked: As
 }
 
 /// Waits until it is the question's turn.
-pub(super) async fn turns(exchange: &Exchange, partner: &Partner, asked: &Asked) -> (Turn, Turn) {
+pub(super) async fn turns(exchange: &Exchange, partner: &Partner, asked: &Asked) -> Held {
     // One of an officer first, then one about a person: in this order always, so that two never wait for each other.
     let of_officer = exchange.turns.take(Of::Officer(partner.id, asked.officer.clone())).await;
     let about_person = exchange.turns.take(Of::Person(partner.id, asked.subject.target().to_owned())).await;
@@ -137,7 +151,7 @@ async fn attempt(
 }
 
 /// Returns the fields of the answer: those wanted, each of which the agreement names.
-fn agreed_fields(grant: &Grant, asked: &Asked) -> Result<BTreeSet<Field>, ExchangeError> {
+pub(super) fn agreed_fields(grant: &Grant, asked: &Asked) -> Result<BTreeSet<Field>, ExchangeError> {
     let wanted: BTreeSet<Field> = match (&asked.fields, asked.service) {
         (_, Service::Confirm) => {
             // The number is what a question goes by; to name one is not to be told one.

@@ -15,6 +15,7 @@ use crate::ground::actor::Partner;
 use crate::ground::ids::AgreementId;
 use crate::ground::text::Login;
 use crate::population::model::Registered;
+use crate::store::StoreError;
 
 /// What of the quotas this process has reserved and not spent yet. A process that ends loses it: of a day's quota less
 /// is then used than is counted, never more.
@@ -58,16 +59,27 @@ pub(super) async fn granted(
     service: Service,
     purpose: &str,
 ) -> Result<(Agreement, usize, Grant), ExchangeError> {
-    let (partner, at, today, time) = (deed.actor().id, deed.at(), deed.today(), deed.time_of_day());
+    let (partner, at) = (deed.actor().id, deed.at());
     let in_force = agreements::in_force(deed.tx(), partner, at).await?;
-    let count = in_force.len();
-    let found = in_force.into_iter().find_map(|agreement| {
+    let (agreement, place, grant) = granted_by(&in_force, deed, service, purpose)?;
+    Ok((agreement.clone(), place, grant.clone()))
+}
+
+/// As [`granted`], of the agreements in force.
+pub(super) fn granted_by<'a>(
+    in_force: &'a [Agreement],
+    deed: &Deed<Partner>,
+    service: Service,
+    purpose: &str,
+) -> Result<(&'a Agreement, usize, &'a Grant), ExchangeError> {
+    let (today, time) = (deed.today(), deed.time_of_day());
+    let found = in_force.iter().find_map(|agreement| {
         let (place, grant) = agreement.grant(service, purpose)?;
-        let grant = grant.clone();
         Some((agreement, place, grant))
     });
     let (agreement, place, grant) = found.ok_or_else(|| {
         // The purpose is the partner's own text: it is not said again.
+        let count = in_force.len();
         ExchangeError::NotAgreed(format!("none of {count} in force has {service} for this purpose"))
     })?;
     if grant.hours.as_ref().is_some_and(|hours| !hours.hold(today.weekday(), time)) {
@@ -126,10 +138,19 @@ pub(super) async fn no_guessing(
     partner: &Partner,
     (officer, subject): (&str, &[u8; 32]),
 ) -> Result<(), ExchangeError> {
+    let bound = counted(deed, exchange);
+    let missed = requests::misses(deed.tx(), partner.id, officer, subject, bound).await?;
+    few_misses(exchange, partner, missed)
+}
+
+/// Refuses a question whose officer missed too often, or about whose person it was missed too often.
+pub(super) fn few_misses(
+    exchange: &Exchange,
+    partner: &Partner,
+    (by_officer, by_person): (i64, i64),
+) -> Result<(), ExchangeError> {
     let Settings { misses_of_officer, misses_about_person, .. } = *exchange.settings;
     let (of_officer, about_person) = (i64::from(misses_of_officer), i64::from(misses_about_person));
-    let bound = (deed.at() - COUNTED, of_officer.max(about_person));
-    let (by_officer, by_person) = requests::misses(deed.tx(), partner.id, officer, subject, bound).await?;
     if by_officer >= of_officer || by_person >= about_person {
         tracing::warn!(partner = %partner.id, "a partner is refused: too many questions about what is not so");
         return Err(ExchangeError::Guessing(if by_officer >= of_officer {
@@ -139,6 +160,12 @@ pub(super) async fn no_guessing(
         }));
     }
     Ok(())
+}
+
+/// Returns since when misses count, and up to how many.
+pub(super) fn counted(deed: &Deed<Partner>, exchange: &Exchange) -> (OffsetDateTime, i64) {
+    let most = exchange.settings.misses_of_officer.max(exchange.settings.misses_about_person);
+    (deed.at() - COUNTED, i64::from(most))
 }
 
 /// What missed counts for so long.
@@ -178,14 +205,23 @@ pub(super) async fn spend(
     if exchange.quota.take(key, today) {
         return Ok(Spent::Taken);
     }
+    match reserve(deed, (agreement, place, grant), today).await?.checked_sub(1) {
+        Some(more) => Ok(Spent::Reserved(more)),
+        None => Err(spent_today(deed, today)),
+    }
+}
+
+/// Reserves a stretch of the day's quota, or what is left of it. Returns how many.
+pub(super) async fn reserve(
+    deed: &mut Deed<Partner>,
+    (agreement, place, grant): (&Agreement, usize, &Grant),
+    today: Date,
+) -> Result<u32, StoreError> {
     let stretch = (grant.per_day / 200).clamp(1, 256);
     let bound = (i64::from(stretch), i64::from(grant.per_day));
     let place = i64::try_from(place).unwrap_or(i64::MAX);
     let taken = requests::spend(deed.tx(), agreement.id, place, today, bound).await?;
-    match u32::try_from(taken).unwrap_or(0).checked_sub(1) {
-        Some(more) => Ok(Spent::Reserved(more)),
-        None => Err(spent_today(deed, today)),
-    }
+    Ok(u32::try_from(taken).unwrap_or(0))
 }
 
 /// Spends so many of the day's quota, or none.

@@ -11,6 +11,7 @@ mod agreements_api;
 mod answer;
 mod api;
 mod ask;
+mod confirmations;
 mod emergencies;
 mod emergencies_api;
 mod feed;
@@ -56,6 +57,7 @@ pub use subject::Subject;
 use thiserror::Error;
 use time::Duration;
 
+use self::confirmations::Confirmations;
 use self::limits::Quota;
 use self::turns::Turns;
 use crate::access::AccessError;
@@ -132,6 +134,7 @@ pub struct Exchange {
     numbers: Numbers,
     quota: Quota,
     turns: Turns,
+    confirmations: Confirmations,
 }
 
 impl Exchange {
@@ -152,6 +155,7 @@ impl Exchange {
             numbers,
             quota: Quota::default(),
             turns: Turns::default(),
+            confirmations: Confirmations::default(),
         }
     }
 

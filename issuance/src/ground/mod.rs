@@ -13,6 +13,7 @@ pub(crate) mod paper;
 pub mod secrets;
 pub mod span;
 pub mod text;
+pub(crate) mod together;
 mod words;
 
 pub use actor::{Caller, Decision, OfficeCode, Officer, OtherOffice, Permission, Role, Station};

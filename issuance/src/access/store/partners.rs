@@ -266,12 +266,22 @@ pub(in crate::access) async fn is_still_joined(
     partner: &Partner,
     now: OffsetDateTime,
 ) -> Result<bool, StoreError> {
-    let system = tx.sealed(&PARTNER_SYSTEM, partner.system).await?.map(|row| read_system(&row)).transpose()?;
-    let lives = |system: SystemRow| system.revoked.is_none() && system.expires_at.is_some_and(|ends| ends > now);
-    if !system.is_some_and(lives) {
-        return Ok(false);
-    }
-    Ok(self::partner(tx, partner.id).await?.is_some_and(|partner| partner.ended.is_none()))
+    let sql = sql!(
+        "select s.id, s.partner_id, s.name, s.request, s.drafted_by, s.drafted_at, s.fingerprint, s.certificate,
+                s.confirmed_by, s.confirmed_at, s.expires_at, s.revoked_by, s.revoked_at, s.revocation_reason,
+                s.version, s.mac,
+                p.id as p_id, p.code as p_code, p.name as p_name, p.unit as p_unit, p.contact_name as p_contact_name,
+                p.contact_email as p_contact_email, p.contact_phone as p_contact_phone,
+                p.drafted_by as p_drafted_by, p.drafted_at as p_drafted_at, p.confirmed_by as p_confirmed_by,
+                p.confirmed_at as p_confirmed_at, p.ended_by as p_ended_by, p.ended_at as p_ended_at,
+                p.end_reason as p_end_reason, p.version as p_version, p.mac as p_mac
+         from partner_system s join partner p on p.id = s.partner_id where s.id = $1 and s.partner_id = $2"
+    );
+    let found = tx.sealed_with(&PARTNER_SYSTEM, (&PARTNER, "p_"), sql, args![partner.system, partner.id]).await?;
+    let Some((system, partner)) = found else { return Ok(false) };
+    let (system, partner) = (read_system(&system)?, partner?.map(|row| read_partner(&row)).transpose()?);
+    let lives = system.revoked.is_none() && system.expires_at.is_some_and(|ends| ends > now);
+    Ok(lives && partner.is_some_and(|partner| partner.ended.is_none()))
 }
 
 fn read_partner(row: &Record) -> Result<PartnerRow, StoreError> {

@@ -5,7 +5,7 @@ use time::{Date, OffsetDateTime};
 use crate::ground::Id;
 use crate::ground::actor::Partner;
 use crate::ground::ids::{AgreementId, PartnerId, PersonId, RequestId};
-use crate::store::{Argument, StoreError, Tx};
+use crate::store::{Argument, Sql, StoreError, Tx};
 use crate::{args, sql};
 
 /// One request, answered or refused, as it is kept.
@@ -48,16 +48,43 @@ pub(in crate::exchange) struct Kept<'a> {
     pub kept_until: OffsetDateTime,
 }
 
+const INSERT: Sql = sql!(
+    "insert into exchange_request (id, partner_id, system_id, request, request_sha256, at, agreement_id, purpose,
+                                   service, officer, unit, case_number, fields, outcome, subject, missed, answer,
+                                   answer_sha256, signature, kept_until)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+     on conflict (partner_id, request) do nothing"
+);
+
 /// Inserts a request. Returns false if the partner used its identifier before.
 pub(in crate::exchange) async fn insert(tx: &mut Tx, by: &Partner, kept: Kept<'_>) -> Result<bool, StoreError> {
+    Ok(tx.run(INSERT, row(by, kept)).await? == 1)
+}
+
+/// Inserts requests that were answered together. Returns the identifiers of those that came before, also in the same
+/// list: then the transaction must end without a commit.
+pub(in crate::exchange) async fn insert_all(
+    tx: &mut Tx,
+    by: &Partner,
+    kept: Vec<Kept<'_>>,
+) -> Result<Vec<RequestId>, StoreError> {
+    let (count, ids) = (kept.len(), kept.iter().map(|kept| kept.id).collect::<Vec<_>>());
+    let rows = kept.into_iter().map(|kept| row(by, kept)).collect();
+    if tx.insert_few(INSERT, rows).await? == u64::try_from(count).unwrap_or(u64::MAX) {
+        return Ok(Vec::new());
+    }
     let sql = sql!(
-        "insert into exchange_request (id, partner_id, system_id, request, request_sha256, at, agreement_id, purpose,
-                                       service, officer, unit, case_number, fields, outcome, subject, missed, answer,
-                                       answer_sha256, signature, kept_until)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
-         on conflict (partner_id, request) do nothing"
+        pg "select id from exchange_request where id = any($1::uuid[])",
+        lite "select id from exchange_request where id in (select value from json_each($1))",
     );
-    let arguments = args![
+    let all = Argument::Uuids(ids.iter().map(|id| id.uuid()).collect());
+    let there = tx.all(sql, args![all]).await?;
+    let there: Vec<RequestId> = there.iter().map(|row| Id::of(row, "id")).collect::<Result<_, _>>()?;
+    Ok(ids.into_iter().filter(|id| !there.contains(id)).collect())
+}
+
+fn row(by: &Partner, kept: Kept<'_>) -> Vec<Argument> {
+    args![
         kept.id,
         by.id,
         by.system,
@@ -78,8 +105,7 @@ pub(in crate::exchange) async fn insert(tx: &mut Tx, by: &Partner, kept: Kept<'_
         kept.answer_sha256,
         kept.signature,
         kept.kept_until
-    ];
-    Ok(tx.run(sql, arguments).await? == 1)
+    ]
 }
 
 /// A request that came before.
@@ -142,6 +168,44 @@ pub(in crate::exchange) async fn misses(
     );
     let row = tx.one(sql, args![partner, officer, subject, begin, most]).await?;
     row.map_or(Ok((0, 0)), |row| Ok((row.get("of_officer")?, row.get("of_subject")?)))
+}
+
+/// As [`misses`], of several questions at once: of each its officer and whom it is about, answered in their order. One
+/// plan serves lists of all lengths: the planner does not see how long they are.
+pub(in crate::exchange) async fn misses_of(
+    tx: &mut Tx,
+    partner: PartnerId,
+    questions: Vec<(String, [u8; 32])>,
+    (since, most): (OffsetDateTime, i64),
+) -> Result<Vec<(i64, i64)>, StoreError> {
+    let begin: RequestId = Id::first_at(since);
+    let (officers, subjects) =
+        questions.into_iter().map(|(officer, subject)| (officer, hex::encode(subject))).unzip::<_, _, Vec<_>, Vec<_>>();
+    let sql = sql!(
+        pg "select (select count(*) from (select id from exchange_request
+                    where partner_id = $1 and officer = asked.officer and id > $4 and missed limit $5) of_officer)
+                   as of_officer,
+                   (select count(*) from (select id from exchange_request
+                    where partner_id = $1 and subject = decode(asked.subject, 'hex') and id > $4 and missed limit $5)
+                    of_subject)
+                   + (select count(*) from (select line from exchange_miss
+                      where partner_id = $1 and subject = decode(asked.subject, 'hex') and request_id > $4 limit $5)
+                      of_lists) as of_subject
+            from unnest((select $2::text[]), (select $3::text[])) with ordinality as asked (officer, subject, place)
+            order by place",
+        lite "select (select count(*) from (select id from exchange_request
+                      where partner_id = $1 and officer = o.value and id > $4 and missed limit $5) of_officer)
+                     as of_officer,
+                     (select count(*) from (select id from exchange_request
+                      where partner_id = $1 and subject = unhex(s.value) and id > $4 and missed limit $5) of_subject)
+                     + (select count(*) from (select line from exchange_miss
+                        where partner_id = $1 and subject = unhex(s.value) and request_id > $4 limit $5) of_lists)
+                     as of_subject
+              from json_each($2) o join json_each($3) s on s.key = o.key order by o.key",
+    );
+    let arguments = args![partner, Argument::Texts(officers), Argument::Texts(subjects), begin, most];
+    let rows = tx.all(sql, arguments).await?;
+    rows.iter().map(|row| Ok((row.get("of_officer")?, row.get("of_subject")?))).collect()
 }
 
 /// Takes so much of a day's quota, or what is left of it. Returns how much was taken.

@@ -247,6 +247,37 @@ pub async fn by_numbers(tx: &mut Tx, numbers: Vec<String>) -> Result<BTreeMap<St
     rows.iter().map(|row| Ok((row.get("personal_number")?, super::read(row)?))).collect()
 }
 
+/// As [`by_number_or`], of several numbers at once: what is found of each, in their order. One row comes of each, of a
+/// person or of the one who stands in, so that the one costs what the other does.
+///
+/// The list stands in a select of its own, where the planner does not count it: one plan serves
+/// all lengths, and is kept.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn by_numbers_or(tx: &mut Tx, numbers: Vec<String>, stand_in: &str) -> Result<Vec<Named>, StoreError> {
+    let count = numbers.len();
+    let sql = sql!(
+        pg "select coalesce(p.id, '00000000-0000-0000-0000-000000000000'::uuid) as id,
+                   coalesce(p.office, 'national') as office, p.personal_number,
+                   coalesce(p.record, $2::text::json) as record, coalesce(p.findings, '[]'::jsonb) as findings,
+                   p.id is null as stands_in
+            from unnest((select $1::text[])) with ordinality as asked (number, place)
+            left join lateral (select id, office, personal_number, record, findings from person
+                               where personal_number = asked.number) p on true
+            order by asked.place",
+        lite "select coalesce(p.id, '00000000-0000-0000-0000-000000000000') as id,
+                     coalesce(p.office, 'national') as office, p.personal_number,
+                     coalesce(p.record, $2) as record, coalesce(p.findings, '[]') as findings, p.id is null as stands_in
+              from json_each($1) asked left join person p on p.personal_number = asked.value order by asked.key",
+    );
+    let rows = tx.all(sql, args![Argument::Texts(numbers), stand_in]).await?;
+    if rows.len() != count {
+        return Err(StoreError::inconsistent("person", "personal_number", "two persons"));
+    }
+    rows.iter().map(|row| named_by(std::slice::from_ref(row))).collect()
+}
+
 /// Returns the persons with these numbers of old cards, under each number all who have it. The caller records whom it
 /// tells of.
 ///
