@@ -12,11 +12,12 @@ use crypto::perso::problem::ProblemCode;
 use super::{Offices, administration};
 use crate::ground::Permission;
 use crate::web::html::{
-    ADMINISTRATION, APPROVALS, Asked, COUNTER, DASHBOARD, Dress, FACTORY, Filled, Frame, HAND_OVER, HOME, PERSONS,
+    ADMINISTRATION, APPROVALS, Asked, COUNTER, DASHBOARD, Dress, FACTORY, Filled, Frame, HAND_OVER, HOME, OBJECTIONS,
+    PERSONS,
     PageRoutes, Place, READINGS, REGISTER, Shown, Visitor, local, page, texts, to,
 };
 use crate::web::{Desk, Named, Problem, Right};
-use crate::{access, applications, bookings, dashboards, exchange, offices, population, production};
+use crate::{access, applications, bookings, citizens, dashboards, exchange, offices, population, production};
 
 /// All pages of this service.
 pub(super) fn pages() -> PageRoutes<Offices> {
@@ -34,6 +35,7 @@ pub(super) fn pages() -> PageRoutes<Offices> {
         .merge(production::pages())
         .merge(dashboards::pages())
         .merge(exchange::pages())
+        .merge(citizens::pages())
 }
 
 /// The beginning: what each role of the officer does.
@@ -67,6 +69,9 @@ async fn home(State(desk): State<Desk>, dress: Dress, visitor: Visitor, asked: A
     }
     if officer.may(Permission::Declare) {
         works.push((REGISTER, &*t.registry.title, t.registry.home.clone()));
+    }
+    if officer.may(Permission::AnswerObjections) {
+        works.push((OBJECTIONS, &*t.objections.title, citizens::waiting_objections(&desk, officer, t).await?));
     }
     if officer.may(Permission::ReadAudit) {
         works.push((READINGS, &*t.readings.tab, t.readings.home.clone()));

@@ -62,6 +62,7 @@ mod nation;
 mod not_fetched;
 mod notices;
 mod oauth;
+mod objection_pages;
 mod objections;
 mod offices;
 mod offline;

@@ -51,6 +51,8 @@ pub(crate) enum Place {
     HandOver,
     /// The beginning.
     Home,
+    /// What citizens object to.
+    Objections,
     /// People of the register.
     Persons,
     /// Who looked at whom.
@@ -108,6 +110,9 @@ impl Frame {
             }
             if visitor.officer.may(Permission::Declare) {
                 tab(Place::Register, REGISTER, &t.registry.tab);
+            }
+            if visitor.officer.may(Permission::AnswerObjections) {
+                tab(Place::Objections, OBJECTIONS, &t.objections.tab);
             }
             if visitor.officer.may(Permission::ReadAudit) {
                 tab(Place::Readings, READINGS, &t.readings.tab);
@@ -227,6 +232,8 @@ pub(crate) const FACTORY: &str = "/pages/factory";
 pub(crate) const DASHBOARD: &str = "/pages/dashboard";
 /// The page where cards are handed over.
 pub(crate) const HAND_OVER: &str = "/pages/hand-over";
+/// The page of what citizens object to.
+pub(crate) const OBJECTIONS: &str = "/pages/objections";
 /// The page where people are looked for.
 pub(crate) const PERSONS: &str = "/pages/persons";
 /// The page of the register.

@@ -19,8 +19,8 @@ pub(crate) use cookies::{cookie_token_hash, forgotten_session, has_session, page
 pub(crate) use dress::{Dress, STREAM_OVER, is_page, local, session_over};
 pub(crate) use filled::{Asked, Filled, asked_here};
 pub(crate) use frame::{
-    ADMINISTRATION, APPROVALS, CALENDAR, COUNTER, DASHBOARD, DEPUTIES, FACTORY, Frame, HAND_OVER, KEYS, OFFICERS,
-    PERSONS, PROPOSALS, Place, READINGS, REGISTER, STATIONS, TABLES, Trouble, UNITS, Visitor,
+    ADMINISTRATION, APPROVALS, CALENDAR, COUNTER, DASHBOARD, DEPUTIES, FACTORY, Frame, HAND_OVER, KEYS, OBJECTIONS,
+    OFFICERS, PERSONS, PROPOSALS, Place, READINGS, REGISTER, STATIONS, TABLES, Trouble, UNITS, Visitor,
 };
 pub(crate) use routes::PageRoutes;
 use serde::{Deserialize, Serialize};

@@ -210,6 +210,14 @@ texts! {
             upload files files_hint which which_hint which_auto upload_do missing missing_says because choose
             missing_do wrong kept done_taken done_missing looked one_looked alt step missing_send take see
         }
+        objections: ObjectionsTexts {
+            tab title lead ways waiting late_ones answered none none_late none_answered none_says some some_late one
+            state due answered_at about made to_look to_record upheld rejected late late_days hours_left days_left
+            changed_elsewhere nameless called back words what looker partner_officer partner_case look_gone
+            record_says open_person open_record open_looks ways_recorded history answers made_says answered_says
+            answer act act_says verdict verdict_wrong uphold reject tell tell_hint submit own own_says unsent
+            unsent_says recorded done
+        }
     }
     tables {
         /// Accounts of the stock.
