@@ -16,8 +16,8 @@ use crate::ground::ids::ObjectionId;
 use crate::ground::text::SomeWords;
 use crate::ground::{Officer, Permission};
 use crate::web::html::{
-    Asked, Dress, Filled, Frame, OBJECTIONS, PERSONS, PageRoutes, Place, REGISTER, Shown, Texts, Trouble, Visitor,
-    fill, page, page_about, texts, to,
+    Asked, Dress, Filled, Frame, OBJECTIONS, PERSONS, PageRoutes, Place, REGISTER, Shown, Tag, Texts, Trouble,
+    Visitor, fill, page, page_about, reference, texts, to, until,
 };
 use crate::web::{Desk, Named, Problem, Right};
 
@@ -74,9 +74,6 @@ struct Row {
     tag: Tag,
 }
 
-/// Colour, glyph, word.
-type Tag = (&'static str, &'static str, String);
-
 /// The choices of the list, as they stand in its address.
 const CHOICES: [(Which, &str); 3] = [(Which::Waiting, "waiting"), (Which::Late, "late"), (Which::Answered, "answered")];
 
@@ -125,7 +122,7 @@ fn row(case: CitizenObjection, holds: bool, (desk, now): (&Desk, OffsetDateTime)
     };
     Row {
         href: address(case.id),
-        reference: reference(case.id),
+        reference: reference(&case.id),
         about: about(&case, t),
         made: written(desk, case.made_at),
         due: written(desk, case.answer.as_ref().map_or(case.due, |given| given.by.at)),
@@ -141,30 +138,15 @@ fn about(case: &CitizenObjection, t: &'static Texts) -> &'static str {
 /// Returns how far an objection is: answered, late, or how long there is time.
 fn state(case: &CitizenObjection, now: OffsetDateTime, t: &'static Texts) -> Tag {
     let o = &t.objections;
-    let left = case.due - now;
     match case.answer.as_ref().map(|given| given.verdict) {
         Some(ObjectionVerdict::Upheld) => ("good", "i-ok", o.upheld.clone()),
         Some(ObjectionVerdict::Rejected) => ("", "i-none", o.rejected.clone()),
-        None if left.whole_days() < 0 => {
-            ("bad-t", "i-no", fill(&o.late_days, &[("n", &left.whole_days().unsigned_abs().to_string())]))
-        }
-        None if !left.is_positive() => ("bad-t", "i-no", o.late.clone()),
-        None if left.whole_days() == 0 => {
-            // An hour that began counts.
-            ("wait", "i-clock", fill(&o.hours_left, &[("n", &((left.whole_minutes() + 59) / 60).max(1).to_string())]))
-        }
-        None => ("info", "i-clock", fill(&o.days_left, &[("n", &left.whole_days().to_string())])),
+        None => until(case.due, now, t),
     }
 }
 
 fn written(desk: &Desk, at: OffsetDateTime) -> String {
     ::pages::written::moment(at, desk.deeds().source().clock().offset())
-}
-
-/// Returns how an objection is called: the last six signs of its identifier.
-fn reference(id: ObjectionId) -> String {
-    let id = id.to_string();
-    id[id.len().saturating_sub(6)..].to_uppercase()
 }
 
 fn address(id: ObjectionId) -> String {
@@ -279,7 +261,7 @@ async fn sheet(
         token: visitor.token.clone(),
         key: visitor.key.clone(),
         id,
-        title: fill(&t.objections.called, &[("reference", &reference(id))]),
+        title: fill(&t.objections.called, &[("reference", &reference(&id))]),
         about: about(&case, t),
         tag: state(&case, now, t),
         words,
@@ -373,37 +355,3 @@ async fn answer(
 const SHOWN: i64 = 50;
 /// So many are counted for the beginning.
 const COUNTED: i64 = 200;
-
-#[cfg(test)]
-mod tests {
-    use ::pages::Language;
-    use time::Duration;
-    use time::macros::datetime;
-
-    use super::*;
-    use crate::ground::{Id, OfficeCode, Role};
-
-    #[test]
-    fn what_is_late_is_told_in_words_and_what_is_not_says_how_long_there_is_time() {
-        let due = datetime!(2026-06-01 08:00 UTC);
-        let case = CitizenObjection {
-            id: Id::nil(),
-            person: Id::nil(),
-            card: Id::nil(),
-            look: None,
-            looker: None,
-            role: Role::Registrar,
-            office: OfficeCode::national(),
-            words: vec![],
-            made_at: due - Duration::days(3),
-            due,
-            answer: None,
-        };
-        let said = |before: Duration| state(&case, due - before, texts(Language::En)).2;
-        assert_eq!(said(Duration::days(2) + Duration::hours(1)), "2 d left");
-        assert_eq!(said(Duration::hours(23)), "23 h left");
-        assert_eq!(said(Duration::minutes(5)), "1 h left");
-        assert_eq!(said(Duration::ZERO), "Late");
-        assert_eq!(said(-Duration::hours(25)), "Late by 1 d");
-    }
-}

@@ -13,7 +13,7 @@ use super::{Offices, administration};
 use crate::ground::Permission;
 use crate::web::html::{
     ADMINISTRATION, APPROVALS, Asked, COUNTER, DASHBOARD, Dress, FACTORY, Filled, Frame, HAND_OVER, HOME, OBJECTIONS,
-    PERSONS,
+    PARTNERS, PERSONS,
     PageRoutes, Place, READINGS, REGISTER, Shown, Visitor, local, page, texts, to,
 };
 use crate::web::{Desk, Named, Problem, Right};
@@ -78,6 +78,9 @@ async fn home(State(desk): State<Desk>, dress: Dress, visitor: Visitor, asked: A
     }
     if officer.may(Permission::ListApplications) {
         works.push((DASHBOARD, &*t.dashboard.tab, dashboards::summary(&desk, officer, dress.language).await?));
+    }
+    if exchange::joins_authorities(officer) {
+        works.push((PARTNERS, &*t.partners.title, exchange::waiting_agreements(&desk, t).await?));
     }
     if officer.may(Permission::Administer) {
         works.push((ADMINISTRATION, &*t.administration.tab, administration::waiting(&desk, officer, t).await?));

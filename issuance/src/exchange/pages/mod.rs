@@ -1,18 +1,38 @@
-//! The pages of this office: who looked at a person, for the citizen at the counter.
+//! The pages of this office: who looked at a person, for the citizen at the counter; partners and what was agreed with
+//! them, for those who join them.
 
+mod agreements;
+mod partners;
 mod who_looked;
 
 use axum::extract::FromRef;
+pub(crate) use partners::{joins_authorities, waiting_agreements};
+use time::OffsetDateTime;
 pub(crate) use who_looked::{LookInWords, look_in_words};
 
+use super::Exchange;
 use crate::ground::Permission;
-use crate::web::html::PageRoutes;
+use crate::web::html::{AGREEMENTS, PARTNERS, PageRoutes};
 use crate::web::{Desk, Right};
 
 /// The pages of this office.
 pub(crate) fn pages<S: Clone + Send + Sync + 'static>() -> PageRoutes<S>
 where
     Desk: FromRef<S>,
+    Exchange: FromRef<S>,
 {
-    PageRoutes::new().get(Right::Officer(Permission::ReadLooks), "/pages/persons/{id}/looks", who_looked::open)
+    let exchanges = Right::Officer(Permission::Exchange);
+    PageRoutes::new()
+        .get(Right::Officer(Permission::ReadLooks), "/pages/persons/{id}/looks", who_looked::open)
+        .get(exchanges, PARTNERS, partners::list)
+        .get(exchanges, "/pages/partners/{id}", partners::open)
+        .get(exchanges, AGREEMENTS, agreements::list)
+        .get(exchanges, "/pages/agreements/{id}", agreements::open)
+        .post(exchanges, "/pages/agreements/{id}/signature", agreements::sign)
+        .post(exchanges, "/pages/agreements/{id}/end", agreements::end)
+}
+
+/// Writes a moment as the State's clock shows it.
+fn written(desk: &Desk, at: OffsetDateTime) -> String {
+    ::pages::written::moment(at, desk.deeds().source().clock().offset())
 }

@@ -101,7 +101,7 @@ pub(crate) fn look_in_words(look: Look, desk: &Desk, t: &'static Texts) -> LookI
 }
 
 /// The field as the register calls it, or as answers do.
-fn field_of(field: &str, t: &'static Texts) -> &'static str {
+pub(super) fn field_of(field: &str, t: &'static Texts) -> &'static str {
     t.field.get(field).map_or_else(|| t.word(&t.told_field, field), String::as_str)
 }
 

@@ -7,7 +7,7 @@ use crypto::perso::problem::ProblemCode;
 use super::HOME;
 use super::dress::{Dress, NO_KEYS, Theme};
 use super::texts::{Texts, fill, texts};
-use crate::ground::{Officer, Permission};
+use crate::ground::{OfficeCode, Officer, Permission};
 use crate::web::Problem;
 use crate::web::problem::catalogued;
 
@@ -53,6 +53,8 @@ pub(crate) enum Place {
     Home,
     /// What citizens object to.
     Objections,
+    /// Other authorities, and what was agreed with them.
+    Partners,
     /// People of the register.
     Persons,
     /// Who looked at whom.
@@ -119,6 +121,10 @@ impl Frame {
             }
             if visitor.officer.may(Permission::ListApplications) {
                 tab(Place::Dashboard, DASHBOARD, &t.dashboard.tab);
+            }
+            // Authorities are joined by the national office alone.
+            if visitor.officer.may(Permission::Exchange) && visitor.officer.office == OfficeCode::national() {
+                tab(Place::Partners, PARTNERS, &t.partners.tab);
             }
             if visitor.officer.may(Permission::Administer) {
                 tab(Place::Administration, ADMINISTRATION, &t.administration.tab);
@@ -234,6 +240,10 @@ pub(crate) const DASHBOARD: &str = "/pages/dashboard";
 pub(crate) const HAND_OVER: &str = "/pages/hand-over";
 /// The page of what citizens object to.
 pub(crate) const OBJECTIONS: &str = "/pages/objections";
+/// The page of agreements with other authorities.
+pub(crate) const AGREEMENTS: &str = "/pages/agreements";
+/// The page of other authorities.
+pub(crate) const PARTNERS: &str = "/pages/partners";
 /// The page where people are looked for.
 pub(crate) const PERSONS: &str = "/pages/persons";
 /// The page of the register.
