@@ -44,7 +44,7 @@ pub(crate) use looks::{Looks, ObjectedLook, objected_look, own_look, own_looks};
 pub(crate) use looks_api::LooksView;
 pub use model::{Field, Grant, PurposeCode, Service};
 pub use oauth::{TokenSigner, is_issuer};
-pub(crate) use pages::{LookInWords, joins_authorities, look_in_words, pages, waiting_agreements};
+pub(crate) use pages::{LookInWords, look_in_words, pages, waiting_agreements, waiting_emergencies};
 use serde::{Deserialize, Serialize};
 pub use signing::{AnswerKeys, AnswerSigner, AnswerSignerError};
 pub use store::MIGRATIONS;

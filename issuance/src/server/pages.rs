@@ -10,9 +10,9 @@ use axum::response::IntoResponse;
 use crypto::perso::problem::ProblemCode;
 
 use super::{Offices, administration};
-use crate::ground::Permission;
+use crate::ground::{OfficeCode, Permission};
 use crate::web::html::{
-    ADMINISTRATION, APPROVALS, Asked, COUNTER, DASHBOARD, Dress, FACTORY, Filled, Frame, HAND_OVER, HOME, OBJECTIONS,
+    ADMINISTRATION, APPROVALS, Asked, COUNTER, DASHBOARD, Dress, EMERGENCIES, FACTORY, Filled, Frame, HAND_OVER, HOME, OBJECTIONS,
     PARTNERS, PERSONS,
     PageRoutes, Place, READINGS, REGISTER, Shown, Visitor, local, page, texts, to,
 };
@@ -79,7 +79,11 @@ async fn home(State(desk): State<Desk>, dress: Dress, visitor: Visitor, asked: A
     if officer.may(Permission::ListApplications) {
         works.push((DASHBOARD, &*t.dashboard.tab, dashboards::summary(&desk, officer, dress.language).await?));
     }
-    if exchange::joins_authorities(officer) {
+    let national = officer.office == OfficeCode::national();
+    if national && officer.may(Permission::Withhold) {
+        works.push((EMERGENCIES, &*t.emergencies.title, exchange::waiting_emergencies(&desk, t).await?));
+    }
+    if national && officer.may(Permission::Exchange) {
         works.push((PARTNERS, &*t.partners.title, exchange::waiting_agreements(&desk, t).await?));
     }
     if officer.may(Permission::Administer) {

@@ -1,18 +1,20 @@
 //! The pages of this office: who looked at a person, for the citizen at the counter; partners and what was agreed with
-//! them, for those who join them.
+//! them, for those who join them; looks in emergencies, for those who judge them.
 
 mod agreements;
+mod emergencies;
 mod partners;
 mod who_looked;
 
 use axum::extract::FromRef;
-pub(crate) use partners::{joins_authorities, waiting_agreements};
+pub(crate) use emergencies::waiting_emergencies;
+pub(crate) use partners::waiting_agreements;
 use time::OffsetDateTime;
 pub(crate) use who_looked::{LookInWords, look_in_words};
 
 use super::Exchange;
 use crate::ground::Permission;
-use crate::web::html::{AGREEMENTS, PARTNERS, PageRoutes};
+use crate::web::html::{AGREEMENTS, EMERGENCIES, PARTNERS, PageRoutes};
 use crate::web::{Desk, Right};
 
 /// The pages of this office.
@@ -22,6 +24,7 @@ where
     Exchange: FromRef<S>,
 {
     let exchanges = Right::Officer(Permission::Exchange);
+    let judges = Right::Officer(Permission::Withhold);
     PageRoutes::new()
         .get(Right::Officer(Permission::ReadLooks), "/pages/persons/{id}/looks", who_looked::open)
         .get(exchanges, PARTNERS, partners::list)
@@ -30,6 +33,9 @@ where
         .get(exchanges, "/pages/agreements/{id}", agreements::open)
         .post(exchanges, "/pages/agreements/{id}/signature", agreements::sign)
         .post(exchanges, "/pages/agreements/{id}/end", agreements::end)
+        .get(judges, EMERGENCIES, emergencies::list)
+        .get(judges, "/pages/emergency-looks/{id}", emergencies::open)
+        .post(judges, "/pages/emergency-looks/{id}/review", emergencies::review)
 }
 
 /// Writes a moment as the State's clock shows it.

@@ -16,7 +16,7 @@ use crate::access::{self, AccessError};
 use crate::deed::Deed;
 use crate::exchange::ExchangeError;
 use crate::ground::ids::PartnerId;
-use crate::ground::{Id, OfficeCode, Officer};
+use crate::ground::{Id, Officer};
 use crate::web::html::{Asked, Dress, Frame, PARTNERS, Place, Shown, Tag, Texts, Visitor, fill, page, texts};
 use crate::web::{Desk, Named, Problem};
 
@@ -184,11 +184,6 @@ pub(crate) async fn waiting_agreements(desk: &Desk, t: &'static Texts) -> Result
         ("0", "0") => t.partners.home.clone(),
         _ => fill(&t.partners.home_some, &[("unsigned", &unsigned), ("ending", &ending)]),
     })
-}
-
-/// True for an officer who joins authorities: of the national office.
-pub(crate) fn joins_authorities(officer: &Officer) -> bool {
-    officer.may(crate::ground::Permission::Exchange) && officer.office == OfficeCode::national()
 }
 
 /// So many partners, or agreements of one, are a page.

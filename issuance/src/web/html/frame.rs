@@ -45,6 +45,8 @@ pub(crate) enum Place {
     Dashboard,
     /// A page that the head does not name.
     Elsewhere,
+    /// Looks in emergencies.
+    Emergencies,
     /// The factory.
     Factory,
     /// The hand-over of cards.
@@ -122,8 +124,12 @@ impl Frame {
             if visitor.officer.may(Permission::ListApplications) {
                 tab(Place::Dashboard, DASHBOARD, &t.dashboard.tab);
             }
-            // Authorities are joined by the national office alone.
-            if visitor.officer.may(Permission::Exchange) && visitor.officer.office == OfficeCode::national() {
+            // These are of the national office alone.
+            let national = visitor.officer.office == OfficeCode::national();
+            if national && visitor.officer.may(Permission::Withhold) {
+                tab(Place::Emergencies, EMERGENCIES, &t.emergencies.tab);
+            }
+            if national && visitor.officer.may(Permission::Exchange) {
                 tab(Place::Partners, PARTNERS, &t.partners.tab);
             }
             if visitor.officer.may(Permission::Administer) {
@@ -240,6 +246,8 @@ pub(crate) const DASHBOARD: &str = "/pages/dashboard";
 pub(crate) const HAND_OVER: &str = "/pages/hand-over";
 /// The page of what citizens object to.
 pub(crate) const OBJECTIONS: &str = "/pages/objections";
+/// The page of looks in emergencies.
+pub(crate) const EMERGENCIES: &str = "/pages/emergency-looks";
 /// The page of agreements with other authorities.
 pub(crate) const AGREEMENTS: &str = "/pages/agreements";
 /// The page of other authorities.

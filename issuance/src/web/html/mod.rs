@@ -23,8 +23,8 @@ pub(crate) use dress::{Dress, STREAM_OVER, is_page, local, session_over};
 pub(crate) use due::{Tag, until};
 pub(crate) use filled::{Asked, Filled, asked_here};
 pub(crate) use frame::{
-    ADMINISTRATION, AGREEMENTS, APPROVALS, CALENDAR, COUNTER, DASHBOARD, DEPUTIES, FACTORY, Frame, HAND_OVER, KEYS,
-    OBJECTIONS, OFFICERS, PARTNERS, PERSONS, PROPOSALS, Place, READINGS, REGISTER, STATIONS, TABLES, Trouble, UNITS, Visitor,
+    ADMINISTRATION, AGREEMENTS, APPROVALS, CALENDAR, COUNTER, DASHBOARD, DEPUTIES, EMERGENCIES, FACTORY, Frame,
+    HAND_OVER, KEYS, OBJECTIONS, OFFICERS, PARTNERS, PERSONS, PROPOSALS, Place, READINGS, REGISTER, STATIONS, TABLES, Trouble, UNITS, Visitor,
 };
 pub(crate) use routes::PageRoutes;
 use serde::{Deserialize, Serialize};

@@ -229,6 +229,11 @@ texts! {
             per_day hours always hours_say procedures tells_which number_alone sign sign_says signs_for_register
             signs_for_persons own_side waits_register waits_persons end end_says end_do done_signed done_ended
         }
+        emergencies: EmergenciesTexts {
+            tab title lead waiting none none_says some some_late one due incident opened until called back what
+            nobody review act act_says verdict justified not_justified remarks remarks_hint submit own own_says
+            recorded done
+        }
     }
     tables {
         /// Accounts of the stock.
