@@ -440,6 +440,10 @@ const PAGES: &[(&str, &str, Who)] = &[
     ("GET", "/pages/hand-over/{id}/receipt", Officers(&[HandOver])),
     ("POST", "/pages/hand-over/{id}/refusal", Officers(&[HandOver])),
     // The code that an administrator gave shows who comes.
+    ("GET", "/pages/held-births", Officers(&[Registrar])),
+    ("GET", "/pages/held-births/{id}", Officers(&[Registrar])),
+    ("POST", "/pages/held-births/{id}/refusal", Officers(&[Registrar])),
+    ("POST", "/pages/held-births/{id}/registration", Officers(&[Registrar])),
     ("GET", "/pages/first-password", Anyone),
     ("POST", "/pages/first-password", Anyone),
     ("POST", "/pages/look", Anyone),

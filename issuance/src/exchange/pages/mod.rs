@@ -1,8 +1,10 @@
 //! The pages of this office: who looked at a person, for the citizen at the counter; partners and what was agreed with
-//! them, for those who join them; looks in emergencies, for those who judge them.
+//! them, for those who join them; looks in emergencies, for those who judge them;
+//! births that are held, for those who decide.
 
 mod agreements;
 mod emergencies;
+mod held_births;
 mod partners;
 mod who_looked;
 
@@ -14,7 +16,7 @@ pub(crate) use who_looked::{LookInWords, look_in_words};
 
 use super::Exchange;
 use crate::ground::Permission;
-use crate::web::html::{AGREEMENTS, EMERGENCIES, PARTNERS, PageRoutes};
+use crate::web::html::{AGREEMENTS, EMERGENCIES, HELD_BIRTHS, PARTNERS, PageRoutes};
 use crate::web::{Desk, Right};
 
 /// The pages of this office.
@@ -25,6 +27,7 @@ where
 {
     let exchanges = Right::Officer(Permission::Exchange);
     let judges = Right::Officer(Permission::Withhold);
+    let numbers = Right::Officer(Permission::Number);
     PageRoutes::new()
         .get(Right::Officer(Permission::ReadLooks), "/pages/persons/{id}/looks", who_looked::open)
         .get(exchanges, PARTNERS, partners::list)
@@ -36,6 +39,10 @@ where
         .get(judges, EMERGENCIES, emergencies::list)
         .get(judges, "/pages/emergency-looks/{id}", emergencies::open)
         .post(judges, "/pages/emergency-looks/{id}/review", emergencies::review)
+        .get(numbers, HELD_BIRTHS, held_births::list)
+        .get(numbers, "/pages/held-births/{id}", held_births::open)
+        .post(numbers, "/pages/held-births/{id}/registration", held_births::register)
+        .post(numbers, "/pages/held-births/{id}/refusal", held_births::refuse)
 }
 
 /// Writes a moment as the State's clock shows it.

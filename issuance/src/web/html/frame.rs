@@ -252,6 +252,8 @@ pub(crate) const EMERGENCIES: &str = "/pages/emergency-looks";
 pub(crate) const AGREEMENTS: &str = "/pages/agreements";
 /// The page of other authorities.
 pub(crate) const PARTNERS: &str = "/pages/partners";
+/// The page of births that are held.
+pub(crate) const HELD_BIRTHS: &str = "/pages/held-births";
 /// The page where people are looked for.
 pub(crate) const PERSONS: &str = "/pages/persons";
 /// The page of the register.

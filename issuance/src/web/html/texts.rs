@@ -234,6 +234,11 @@ texts! {
             nobody review act act_says verdict justified not_justified remarks remarks_hint submit own own_says
             recorded done
         }
+        held_births: HeldBirthsTexts {
+            title lead waiting none none_says one partner against nameless called back message brought registration
+            reported act act_says because submit refuse told recorded_already message_wrong refuse_do recorded
+            open_child done_numbered done_refused
+        }
     }
     tables {
         /// Accounts of the stock.
@@ -320,6 +325,8 @@ texts! {
         print_finding
         /// Why the image of a finger is not used.
         print_fault
+        /// Why a birth that a partner reported is held.
+        held_because
         /// Which agreements a list has.
         agreement_list
         /// What is to be done about an agreement.
