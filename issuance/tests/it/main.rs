@@ -75,6 +75,7 @@ mod pages_counter;
 mod paper_archive;
 mod parcels;
 mod partner_lists;
+mod partner_pages;
 mod payments;
 mod people_pages;
 mod portraits;
