@@ -16,8 +16,8 @@ use crate::ground::ids::ObjectionId;
 use crate::ground::text::SomeWords;
 use crate::ground::{Officer, Permission};
 use crate::web::html::{
-    Asked, Dress, Filled, Frame, OBJECTIONS, PERSONS, PageRoutes, Place, REGISTER, Shown, Tag, Texts, Trouble,
-    Visitor, fill, page, page_about, reference, texts, to, until,
+    Asked, Dress, Filled, Frame, OBJECTIONS, PERSONS, PageRoutes, Place, REGISTER, Shown, Tag, Texts, Trouble, Visitor,
+    fill, page, page_about, reference, texts, to, until,
 };
 use crate::web::{Desk, Named, Problem, Right};
 
@@ -27,10 +27,11 @@ where
     Desk: FromRef<S>,
 {
     let answers = Right::Officer(Permission::AnswerObjections);
-    PageRoutes::new()
-        .get(answers, OBJECTIONS, list)
-        .get(answers, "/pages/objections/{id}", open)
-        .post(answers, "/pages/objections/{id}/answer", answer)
+    PageRoutes::new().get(answers, OBJECTIONS, list).get(answers, "/pages/objections/{id}", open).post(
+        answers,
+        "/pages/objections/{id}/answer",
+        answer,
+    )
 }
 
 /// Returns how many objections wait for an officer, and how many of them are late, in words.
@@ -115,11 +116,7 @@ async fn list(State(desk): State<Desk>, dress: Dress, visitor: Visitor, asked: A
 }
 
 fn row(case: CitizenObjection, holds: bool, (desk, now): (&Desk, OffsetDateTime), t: &'static Texts) -> Row {
-    let tag = if holds {
-        state(&case, now, t)
-    } else {
-        ("bad-t", "i-no", t.objections.changed_elsewhere.clone())
-    };
+    let tag = if holds { state(&case, now, t) } else { ("bad-t", "i-no", t.objections.changed_elsewhere.clone()) };
     Row {
         href: address(case.id),
         reference: reference(&case.id),

@@ -8,8 +8,8 @@ use time::OffsetDateTime;
 use super::ExchangeError;
 use super::model::{Agreement, AgreementUnfit, Grant, Purpose, PurposeCode, Standing};
 use super::store::agreements as store;
-use crate::access::partners::{self, PartnerRow};
 use crate::access;
+use crate::access::partners::{self, PartnerRow};
 use crate::deed::{Action, Deed, Entry, Object, Purpose as Why};
 use crate::ground::ids::{AgreementId, OfficerId, PartnerId};
 use crate::ground::{Id, OfficeCode, Officer, Permission, Role};
@@ -206,7 +206,8 @@ pub(super) async fn file(deed: &mut Deed<Officer>, id: AgreementId) -> Result<Ag
             purposes.insert(code.clone(), purpose);
         }
     }
-    let hands = [Some(&agreement.drafted), agreement.signed.as_ref(), agreement.protected.as_ref(), agreement.ended.as_ref()];
+    let hands =
+        [Some(&agreement.drafted), agreement.signed.as_ref(), agreement.protected.as_ref(), agreement.ended.as_ref()];
     for by in hands.into_iter().flatten().map(|decision| decision.by).collect::<BTreeSet<_>>() {
         officers.insert(by, access::called(deed.tx(), by).await?);
     }

@@ -370,8 +370,7 @@ pub const ENDS_SOON: Duration = Duration::days(30);
 
 impl Standing {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Drafted, Self::Ending, Self::HalfSigned, Self::InForce, Self::Over, Self::Signed];
+    pub const ALL: [Self; 6] = [Self::Drafted, Self::Ending, Self::HalfSigned, Self::InForce, Self::Over, Self::Signed];
 
     /// The word in statements and in addresses.
     #[must_use]

@@ -12,9 +12,8 @@ use crypto::perso::problem::ProblemCode;
 use super::{Offices, administration};
 use crate::ground::{OfficeCode, Permission};
 use crate::web::html::{
-    ADMINISTRATION, APPROVALS, Asked, COUNTER, DASHBOARD, Dress, EMERGENCIES, FACTORY, Filled, Frame, HAND_OVER, HOME, OBJECTIONS,
-    PARTNERS, PERSONS,
-    PageRoutes, Place, READINGS, REGISTER, Shown, Visitor, local, page, texts, to,
+    ADMINISTRATION, APPROVALS, Asked, COUNTER, DASHBOARD, Dress, EMERGENCIES, FACTORY, Filled, Frame, HAND_OVER, HOME,
+    OBJECTIONS, PARTNERS, PERSONS, PageRoutes, Place, READINGS, REGISTER, Shown, Visitor, local, page, texts, to,
 };
 use crate::web::{Desk, Named, Problem, Right};
 use crate::{access, applications, bookings, citizens, dashboards, exchange, offices, population, production};

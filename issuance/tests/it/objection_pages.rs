@@ -53,7 +53,8 @@ impl Objected {
         };
         let id = |made: &Value| made["id"].as_str().unwrap().to_owned();
         let to_officer = id(&objects("one", json!({"look": of("national"), "words": HOSTILE})).await);
-        let to_partner = id(&objects("two", json!({"look": of("Bộ Thử nghiệm"), "words": "Tôi không nộp thuế."})).await);
+        let to_partner =
+            id(&objects("two", json!({"look": of("Bộ Thử nghiệm"), "words": "Tôi không nộp thuế."})).await);
         let record = objects("three", json!({"words": "Ngày sinh của tôi ghi sai."})).await;
         let (to_record, office) = (id(&record), record["office"].as_str().unwrap().to_owned());
         Self { in_hand, caller, bao: joined.bao, to_officer, to_partner, to_record, office }
@@ -185,7 +186,8 @@ async fn an_objection_turns_away_who_looked_and_who_does_not_answer_it_and_tells
         let elsewhere = Browser::of(house, "elsewhere").await;
         assert!(elsewhere.reads(LIST).await.says("Không có ý kiến nào chờ trả lời"));
         let read = made.recorded(house, "objection-read").await;
-        for (browser, id) in [(&registrar, &made.to_officer), (&elsewhere, &made.to_officer), (&elsewhere, &made.to_record)]
+        for (browser, id) in
+            [(&registrar, &made.to_officer), (&elsewhere, &made.to_officer), (&elsewhere, &made.to_record)]
         {
             let said = browser.reads(&page_of(id)).await;
             assert!(said.status == 404 && said.says("objection-unknown"), "{}", said.text);

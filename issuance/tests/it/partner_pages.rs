@@ -292,8 +292,13 @@ async fn a_birth_that_is_held_is_read_and_decided_on_its_page() {
         let said = hoa.reads(&page).await;
         assert!(said.status == 403 && said.says("other-office"), "{}", said.text);
         let sheet = lan.reads(&page).await;
-        assert!(sheet.says("Nguyễn Thị Hà Thu") && sheet.says("Số 13/2026") && sheet.says("trong sổ"), "{}", sheet.text);
-        let read = sql!("select count(*) as n from v_audit_entry where action = 'exchange-report-read' and object = $1");
+        assert!(
+            sheet.says("Nguyễn Thị Hà Thu") && sheet.says("Số 13/2026") && sheet.says("trong sổ"),
+            "{}",
+            sheet.text
+        );
+        let read =
+            sql!("select count(*) as n from v_audit_entry where action = 'exchange-report-read' and object = $1");
         assert!(house.count(read, args![format!("exchange-request/{twin}")]).await >= 1);
         let hostile = lan.reads(&format!("/pages/held-births/{again}")).await;
         assert!(hostile.says("&#60;i&#62;sửa") && !hostile.says("<i>sửa"), "{}", hostile.text);
@@ -342,7 +347,8 @@ async fn agreements_are_signed_in_a_real_browser() {
         "contact_email": "mot-dia-chi-thu-dien-tu-rat-dai-cua-can-bo-dau-moi@example.invalid", "contact_phone": "024 0000 0000"});
     assert_eq!(house.admin.post("/api/v1/partners", "long", long).await.status, 200);
     let id = drafted(&house, &made.partner, "TT-2026-0001", 100, whole()).await;
-    drafted(&house, &made.partner, "TT-2026-0002", 20, json!([grant("kinship", &["father", "mother", "full_name"])])).await;
+    drafted(&house, &made.partner, "TT-2026-0002", 20, json!([grant("kinship", &["father", "mother", "full_name"])]))
+        .await;
     let night = house.officer("night", &[Role::Registrar], "o-2").await;
     let body = json!({"personal_number": "no number", "reason": "bất tỉnh sau tai nạn, cần báo người thân", "case": "115-2026-0042"});
     let look = night.post("/api/v1/emergency-looks", "e-1", body).await;

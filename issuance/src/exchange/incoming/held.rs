@@ -84,7 +84,10 @@ pub(in crate::exchange) async fn file(deed: &mut Deed<Officer>, id: RequestId) -
 ///
 /// # Errors
 /// [`ExchangeError::ReportUnknown`], [`ExchangeError::OtherOffice`]
-pub(in crate::exchange) async fn read(deed: &mut Deed<Officer>, id: RequestId) -> Result<(Report, Brought, Newborn), ExchangeError> {
+pub(in crate::exchange) async fn read(
+    deed: &mut Deed<Officer>,
+    id: RequestId,
+) -> Result<(Report, Brought, Newborn), ExchangeError> {
     let report = waiting(deed, id).await?;
     let (brought, newborn) = opened(deed, &report).await?;
     let entry = Entry::new(Action::ExchangeReportRead, Object::ExchangeRequest(id), Purpose::Numbering);

@@ -259,7 +259,8 @@ impl Sheet<'_> {
         let mut trouble = Trouble::of(&problem, t);
         if problem.code() == ProblemCode::AgreementStateUnfit {
             // The own side has signed: the other one is waited for.
-            let waits = if agreement.signed.is_some() { &t.agreements.waits_persons } else { &t.agreements.waits_register };
+            let waits =
+                if agreement.signed.is_some() { &t.agreements.waits_persons } else { &t.agreements.waits_register };
             t.agreements.own_side.clone_into(&mut trouble.title);
             waits.clone_into(&mut trouble.says);
         }

@@ -79,11 +79,7 @@ pub(super) async fn list(State(desk): State<Desk>, dress: Dress, visitor: Visito
         office: look.office.to_string(),
         opened: written(&desk, look.opened_at),
         due: written(&desk, look.due),
-        tag: if holds {
-            until(look.due, now, t)
-        } else {
-            ("bad-t", "i-no", t.partners.changed_elsewhere.clone())
-        },
+        tag: if holds { until(look.due, now, t) } else { ("bad-t", "i-no", t.partners.changed_elsewhere.clone()) },
         case: look.case,
     };
     page(&Emergencies {

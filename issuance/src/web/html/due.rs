@@ -18,7 +18,11 @@ pub(crate) fn until(due: OffsetDateTime, now: OffsetDateTime, t: &'static Texts)
     }
     match left.whole_days() {
         // An hour that began counts.
-        0 => ("wait", "i-clock", fill(&t.due.hours_left, &[("n", &((left.whole_minutes() + 59) / 60).max(1).to_string())])),
+        0 => (
+            "wait",
+            "i-clock",
+            fill(&t.due.hours_left, &[("n", &((left.whole_minutes() + 59) / 60).max(1).to_string())]),
+        ),
         days => ("info", "i-clock", fill(&t.due.days_left, &[("n", &days.to_string())])),
     }
 }
