@@ -40,7 +40,7 @@ pub use ask::{Answered, Asked, ask, erase_answers, erase_misses};
 pub use emergencies::{Emergencies, emergencies, emergency_of};
 pub use feed::{erase_notices, place_changes};
 pub use looks::{Alert, alerts, trail_of};
-pub(crate) use looks::{Looks, ObjectedLook, objected_look, own_look, own_looks};
+pub(crate) use looks::{AskedBy, Looks, ObjectedLook, objected_look, own_look, own_looks};
 pub(crate) use looks_api::LooksView;
 pub use model::{Field, Grant, PurposeCode, Service};
 pub use oauth::{TokenSigner, is_issuer};

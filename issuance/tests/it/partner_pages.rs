@@ -133,12 +133,12 @@ async fn agreements_are_listed_by_how_they_stand_and_one_officer_gives_one_signa
         let bao = Browser::of(house, "bao").await;
         let all = ["TT-draft", "TT-half", "TT-force", "TT-ending", "TT-over"];
         for (state, listed) in [
-            ("open", &["TT-draft", "TT-half", "TT-force", "TT-ending"][..]),
-            ("drafted", &["TT-draft"]),
-            ("half-signed", &["TT-half"]),
-            ("in-force", &["TT-force", "TT-ending"]),
-            ("ending", &["TT-ending"]),
-            ("over", &["TT-over"]),
+            ("open", vec!["TT-draft", "TT-half", "TT-force", "TT-ending"]),
+            ("drafted", vec!["TT-draft"]),
+            ("half-signed", vec!["TT-half"]),
+            ("in-force", vec!["TT-force", "TT-ending"]),
+            ("ending", vec!["TT-ending"]),
+            ("over", vec!["TT-over"]),
         ] {
             let list = bao.reads(&format!("{AGREEMENTS}?state={state}")).await;
             let found: Vec<&str> = all.into_iter().filter(|number| list.says(&format!(">{number}<"))).collect();
