@@ -1,5 +1,5 @@
-//! The pages of citizens' objections: what the officer who answers reads of the look and of the citizen's words, the act
-//! by page and by API, and whom the page turns away.
+//! The pages of citizens' objections: what the officer who answers reads of the look and of the citizen's words, the
+//! act by page and by API, and whom the page turns away.
 
 use issuance::ground::Role;
 use issuance::{args, sql};

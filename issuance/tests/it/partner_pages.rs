@@ -1,5 +1,5 @@
-//! The pages of joined authorities: partners and their certificates, agreements as what they open, the two signatures and
-//! the end; looks in emergencies, and births that are held.
+//! The pages of joined authorities: partners and their certificates, agreements as what they open, the two signatures
+//! and the end; looks in emergencies, and births that are held.
 
 use issuance::ground::Role;
 use issuance::{args, sql};

@@ -40,8 +40,8 @@ impl RefusedAs {
     }
 }
 
-/// Lists the births after this one that are held at the officer's office, the oldest first, each with whether its row is
-/// as it was written. The child is not told.
+/// Lists the births after this one that are held at the officer's office, the oldest first, each with whether its row
+/// is as it was written. The child is not told.
 ///
 /// # Errors
 /// [`StoreError`]

@@ -1,5 +1,5 @@
-//! Looks in emergencies, for the officers who judge them: which wait and until when, what the emergency was in the words
-//! of who looked, and the judgement. The officer who looked is told that another one judges.
+//! Looks in emergencies, for the officers who judge them: which wait and until when, what the emergency was in the
+//! words of who looked, and the judgement. The officer who looked is told that another one judges.
 
 use askama::Template;
 use axum::Json;

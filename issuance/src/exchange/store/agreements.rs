@@ -160,8 +160,8 @@ pub(in crate::exchange) async fn agreement(tx: &mut Tx, id: AgreementId) -> Resu
     tx.sealed(&AGREEMENT, id).await?.map(|row| read(&row)).transpose()
 }
 
-/// Returns the agreements after this one, of one partner or of all, that stand so at a moment, each with whether its MAC
-/// holds: as [`Agreement::standing`] says it.
+/// Returns the agreements after this one, of one partner or of all, that stand so at a moment, each with whether its
+/// MAC holds: as [`Agreement::standing`] says it.
 pub(in crate::exchange) async fn list(
     tx: &mut Tx,
     (partner, standing): (Option<PartnerId>, &[Standing]),
