@@ -105,7 +105,7 @@ async fn list(State(desk): State<Desk>, dress: Dress, visitor: Visitor, asked: A
         frame: Frame::new(&dress, Some(&visitor), Place::Objections),
         ways: names.map(way).to_vec(),
         answered: which == Which::Answered,
-        rows: rows.into_iter().map(|(case, holds)| row(case, holds, (&desk, now), t)).collect(),
+        rows: rows.iter().map(|(case, holds)| row(case, *holds, (&desk, now), t)).collect(),
         none: match which {
             Which::Answered => &o.none_answered,
             Which::Late => &o.none_late,
@@ -115,12 +115,12 @@ async fn list(State(desk): State<Desk>, dress: Dress, visitor: Visitor, asked: A
     })
 }
 
-fn row(case: CitizenObjection, holds: bool, (desk, now): (&Desk, OffsetDateTime), t: &'static Texts) -> Row {
-    let tag = if holds { state(&case, now, t) } else { ("bad-t", "i-no", t.objections.changed_elsewhere.clone()) };
+fn row(case: &CitizenObjection, holds: bool, (desk, now): (&Desk, OffsetDateTime), t: &'static Texts) -> Row {
+    let tag = if holds { state(case, now, t) } else { ("bad-t", "i-no", t.objections.changed_elsewhere.clone()) };
     Row {
         href: address(case.id),
         reference: reference(&case.id),
-        about: about(&case, t),
+        about: about(case, t),
         made: written(desk, case.made_at),
         due: written(desk, case.answer.as_ref().map_or(case.due, |given| given.by.at)),
         office: case.office.to_string(),
