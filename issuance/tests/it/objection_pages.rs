@@ -129,7 +129,11 @@ async fn an_objection_is_read_with_its_look_and_answered_on_its_page_as_by_the_a
         let told = sql!("select count(*) as n from notice where person_id = $1 and kind = 'objection-answered'");
         assert_eq!(house.count(told, args![made.in_hand.person]).await, 1);
         let shown = bao.reads(done.leads_to()).await;
-        assert!(shown.says("Đã gửi câu trả lời") && shown.says(words) && shown.says(">bao<"), "{}", shown.text);
+        assert!(
+            shown.says("Đã gửi câu trả lời") && shown.says(words) && shown.says("<span class=\"en\">bao</span>"),
+            "{}",
+            shown.text
+        );
         assert!(!shown.says("name=\"verdict\""), "{}", shown.text);
         // As the API has it, and the citizen.
         let by_api = made.bao.get(&format!("/api/v1/objections/{}", made.to_partner)).await.body;
