@@ -82,14 +82,14 @@ fn page_of(id: &str) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_objection_is_read_with_its_look_and_answered_on_its_page_as_by_the_api() {
     on_both(async |house| {
-        let made = Objected::of(house).await;
+        let made = Box::pin(Objected::of(house)).await;
         let bao = Browser::of(house, "bao").await;
         assert!(bao.reads("/pages").await.says("2 ý kiến chờ trả lời"));
         let list = bao.reads(LIST).await;
         for id in [&made.to_officer, &made.to_partner] {
             assert!(list.says(&page_of(id)) && list.says(&id[30..].to_uppercase()), "{}", list.text);
         }
-        assert!(list.says("Còn 2 ngày") && list.says("một lượt xem dữ liệu"), "{}", list.text);
+        assert!(list.says("Còn 3 ngày") && list.says("một lượt xem dữ liệu"), "{}", list.text);
         assert!(!list.says("alert(1)") && !list.says("thuế") && !list.says(&page_of(&made.to_record)), "{}", list.text);
 
         // What it objects to, in words; what the partner said of who asked; the citizen's words as text.
@@ -162,7 +162,7 @@ async fn an_objection_is_read_with_its_look_and_answered_on_its_page_as_by_the_a
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_objection_turns_away_who_looked_and_who_does_not_answer_it_and_tells_what_is_late() {
     on_both(async |house| {
-        let made = Objected::of(house).await;
+        let made = Box::pin(Objected::of(house)).await;
         // The officer who looked reads why another one answers; what was sent all the same is shown.
         let both = Browser::of(house, "both").await;
         let page = page_of(&made.to_officer);
@@ -212,8 +212,7 @@ async fn an_objection_turns_away_who_looked_and_who_does_not_answer_it_and_tells
         assert!(late.says("Quá hạn 1 ngày") && late.says(&page_of(&made.to_record)), "{}", late.text);
         assert!(registrar.reads("/pages").await.says("1 ý kiến chờ trả lời, trong đó 1 quá hạn"));
         // What another hand changed is shown as such, and not opened.
-        let offices = Offices::of(house).await;
-        let mut tx = offices.state.deeds().db().begin_upkeep().await.unwrap();
+        let mut tx = house.service.offices().deeds().db().begin_upkeep().await.unwrap();
         tx.run(sql!("update objection set made_at = due_at"), args![]).await.unwrap();
         tx.commit().await.unwrap();
         assert!(registrar.reads(LIST).await.says("Dòng này bị sửa ngoài hệ thống"));

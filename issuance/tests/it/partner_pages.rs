@@ -212,6 +212,7 @@ async fn a_look_in_an_emergency_is_judged_on_its_page_by_another_officer_than_wh
         let night = house.officer("night", &[Role::Registrar], "o-2").await;
         let own = house.officer("own", &[Role::Registrar, Role::Auditor], "national").await;
         house.officer("bao", &[Role::DataProtection], "national").await;
+        house.officer("elsewhere", &[Role::Auditor], "o-2").await;
         let (one, two) = (opens(&night, "e-1").await, opens(&own, "e-2").await);
         let bao = Browser::of(house, "bao").await;
         assert!(bao.reads("/pages").await.says("2 lượt xem chờ xét"));
@@ -258,7 +259,6 @@ async fn a_look_in_an_emergency_is_judged_on_its_page_by_another_officer_than_wh
         assert!(bao.reads("/pages/emergency-looks").await.says("Quá hạn 1 ngày"));
         assert!(bao.reads("/pages").await.says("1 lượt xem chờ xét, trong đó 1 quá hạn"));
         // Elsewhere there is no way, and no page.
-        house.officer("elsewhere", &[Role::Auditor], "o-2").await;
         let elsewhere = Browser::of(house, "elsewhere").await;
         let said = elsewhere.reads(&page).await;
         assert!(said.status == 403 && said.says("other-office"), "{}", said.text);
