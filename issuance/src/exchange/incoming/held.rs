@@ -16,30 +16,6 @@ use crate::numbering::births::{self, Birth, BirthError};
 use crate::population::Register;
 use crate::store::StoreError;
 
-/// Why a birth that was held has no number.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(in crate::exchange) enum RefusedAs {
-    /// The message is wrong: it is to be reported anew.
-    MessageWrong,
-    /// The child is in the register, with its number.
-    RecordedAlready,
-}
-
-impl RefusedAs {
-    /// Returns the reason of this word.
-    pub(in crate::exchange) fn named(word: &str) -> Option<Self> {
-        [Self::MessageWrong, Self::RecordedAlready].into_iter().find(|reason| reason.code() == word)
-    }
-
-    const fn code(self) -> &'static str {
-        match self {
-            Self::MessageWrong => "message-wrong",
-            Self::RecordedAlready => "recorded-already",
-        }
-    }
-}
-
 /// Lists the births after this one that are held at the officer's office, the oldest first, each with whether its row
 /// is as it was written. The child is not told.
 ///
@@ -78,6 +54,30 @@ pub(in crate::exchange) async fn file(deed: &mut Deed<Officer>, id: RequestId) -
     let partner = partners::partner(deed.tx(), report.partner).await?;
     let partner = partner.map_or_else(|| report.partner.to_string(), |partner| partner.name);
     Ok(HeldFile { report, brought, birth, partner })
+}
+
+/// Why a birth that was held has no number.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::exchange) enum RefusedAs {
+    /// The message is wrong: it is to be reported anew.
+    MessageWrong,
+    /// The child is in the register, with its number.
+    RecordedAlready,
+}
+
+impl RefusedAs {
+    /// Returns the reason of this word.
+    pub(in crate::exchange) fn named(word: &str) -> Option<Self> {
+        [Self::MessageWrong, Self::RecordedAlready].into_iter().find(|reason| reason.code() == word)
+    }
+
+    const fn code(self) -> &'static str {
+        match self {
+            Self::MessageWrong => "message-wrong",
+            Self::RecordedAlready => "recorded-already",
+        }
+    }
 }
 
 /// Reads a birth that is held, for an officer of the office that decides.
