@@ -218,6 +218,38 @@ pub(super) async fn revoke_system(
     Ok(SystemRow { revoked: Some(decision), ..system })
 }
 
+/// Lists the partners after this one, each with whether its record is as it was written. The listing is recorded.
+///
+/// # Errors
+/// [`AccessError::OtherOffice`] outside the national office
+pub(crate) async fn listed(
+    deed: &mut Deed<Officer>,
+    after: PartnerId,
+    most: i64,
+) -> Result<Vec<(PartnerRow, bool)>, AccessError> {
+    deed.actor().may_act_for(&OfficeCode::national())?;
+    let rows = store::partners(deed.tx(), after, most).await?;
+    let object = Object::Trail("partners".to_owned());
+    deed.record(Action::PartnersListed, object, None, Purpose::Administration).await?;
+    Ok(rows)
+}
+
+/// Reads a partner with its systems, in the order in which they were brought, each with whether its record is as it was
+/// written. The reading is recorded.
+///
+/// # Errors
+/// [`AccessError::OtherOffice`] outside the national office, [`AccessError::PartnerUnknown`]
+pub(crate) async fn file(
+    deed: &mut Deed<Officer>,
+    id: PartnerId,
+) -> Result<(PartnerRow, Vec<(SystemRow, bool)>), AccessError> {
+    deed.actor().may_act_for(&OfficeCode::national())?;
+    let row = store::partner(deed.tx(), id).await?.ok_or(AccessError::PartnerUnknown)?;
+    let systems = store::systems_of(deed.tx(), id).await?;
+    deed.record(Action::PartnersListed, Object::Partner(id), None, Purpose::Administration).await?;
+    Ok((row, systems))
+}
+
 /// Returns a partner, if there is one of this identifier.
 ///
 /// # Errors

@@ -11,7 +11,6 @@ use utoipa_axum::routes;
 use super::api::{LONGEST_CSR, Reason};
 use super::partners::{self, Contact, PartnerRow, SystemRow};
 use super::{Access, AccessError};
-use crate::deed::{Action, Object, Purpose};
 use crate::ground::ids::{OfficerId, PartnerId, PartnerSystemId};
 use crate::ground::text::SomeWords;
 use crate::ground::{Id, OfficeCode, Officer, Permission};
@@ -214,10 +213,7 @@ async fn list_partners(
 ) -> Looked<Page<PartnerView>> {
     let (after, most, limit) = (listing.after.unwrap_or(Id::nil()), listing.most(), listing.limit);
     desk.look(officer, async |deed| {
-        deed.actor().may_act_for(&OfficeCode::national())?;
-        let rows = partners::partners(deed.tx(), after, most).await?;
-        deed.record(Action::PartnersListed, Object::Trail("partners".to_owned()), None, Purpose::Administration)
-            .await?;
+        let rows = partners::listed(deed, after, most).await?;
         let rows = rows.into_iter().map(|(row, holds)| (row.id, PartnerView::new(row, !holds))).collect();
         Ok::<_, AccessError>(Page::of(rows, limit))
     })
@@ -229,10 +225,7 @@ async fn list_partners(
     responses((status = 200, body = PartnerFile)))]
 async fn read_partner(State(desk): State<Desk>, officer: Officer, Named(id): Named<PartnerId>) -> Looked<PartnerFile> {
     desk.look(officer, async |deed| {
-        deed.actor().may_act_for(&OfficeCode::national())?;
-        let row = partners::partner(deed.tx(), id).await?.ok_or(AccessError::PartnerUnknown)?;
-        let systems = partners::systems_of(deed.tx(), id).await?;
-        deed.record(Action::PartnersListed, Object::Partner(id), None, Purpose::Administration).await?;
+        let (row, systems) = partners::file(deed, id).await?;
         let now = deed.at();
         let view = |(mut row, holds): (SystemRow, bool)| {
             let certificate_pem =

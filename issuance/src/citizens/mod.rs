@@ -10,6 +10,7 @@ mod log_in;
 mod objections;
 mod objections_api;
 mod own;
+mod pages;
 mod problem;
 mod sessions;
 mod steps;
@@ -21,6 +22,7 @@ pub use api::routes;
 use crypto::log_in::Refusal;
 use crypto::pki::CrlError;
 pub use objections::is_objection_overdue;
+pub(crate) use pages::{pages, waiting_objections};
 use serde::{Deserialize, Serialize};
 pub use store::objections::OBJECTION;
 pub use store::{CITIZEN_CODE, MIGRATIONS};
@@ -33,6 +35,9 @@ use crate::cards::{self, CardError};
 use crate::deed::DeedError;
 use crate::keys::{CrlFileError, CurrentCrl, Signers};
 use crate::store::StoreError;
+
+/// So many characters a citizen says, and is answered.
+const MOST_OF_WORDS: usize = 2000;
 
 /// Settings of the log-in with the card.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]

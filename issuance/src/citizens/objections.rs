@@ -10,8 +10,9 @@ use super::own::require_code;
 use super::steps::own_card;
 use super::store::objections as store;
 use super::{CitizenError, Settings};
-use crate::access::AccessError;
+use crate::access::{self, AccessError};
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
+use crate::exchange::ObjectedLook;
 use crate::ground::actor::{Actor, Citizen};
 use crate::ground::ids::{CardId, EntryId, ObjectionId, OfficerId, PersonId};
 use crate::ground::{Decision, OfficeCode, Officer, Role};
@@ -162,24 +163,99 @@ pub(super) async fn own(deed: &mut Deed<Citizen>) -> Result<Vec<Opened>, Citizen
     cases.into_iter().map(|case| Ok(opened(deed, case)?)).collect()
 }
 
-/// Lists the objections after this one that wait for an answer which the officer may give, the oldest first, each with
-/// whether its row is as it was written. Their words are not told.
+/// Which objections a list has.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Which {
+    /// Those that were answered, the newest first.
+    Answered,
+    /// Those that wait longer than they may, the oldest first.
+    Late,
+    /// Those that wait, the oldest first.
+    #[default]
+    Waiting,
+}
+
+/// Lists the objections after this one which the officer may answer, or that were answered in the officer's place, each
+/// with whether its row is as it was written. Their words are not told.
 ///
 /// # Errors
 /// [`StoreError`]
-pub(super) async fn waiting(
+pub(super) async fn listed(
     deed: &mut Deed<Officer>,
-    after: ObjectionId,
+    which: Which,
+    after: Option<ObjectionId>,
     most: i64,
 ) -> Result<Vec<(CitizenObjection, bool)>, StoreError> {
-    let officer = deed.actor().clone();
-    let offices = match officer.office == OfficeCode::national() {
-        true => None,
-        false => Some([vec![officer.office], officer.successor_of].concat()),
+    let (roles, offices) = whose(deed.actor());
+    let (of, now) = ((&*roles, offices.as_deref()), deed.at());
+    let rows = match which {
+        Which::Answered => store::answered(deed.tx(), of, after, most).await?,
+        Which::Late => store::waiting(deed.tx(), of, (after, Some(now)), most).await?,
+        Which::Waiting => store::waiting(deed.tx(), of, (after, None), most).await?,
     };
-    let rows = store::waiting(deed.tx(), (&officer.roles, offices.as_deref()), after, most).await?;
     deed.enter(Entry::new(Action::ObjectionsListed, Object::Asked("objections".into()), Purpose::Objection)).await?;
     Ok(rows)
+}
+
+/// Returns how many objections wait for an answer which the officer may give, and how many of them longer than they
+/// may: counted as far as `most`. Nothing of them is told.
+///
+/// # Errors
+/// [`StoreError`]
+pub(super) async fn how_many(
+    tx: &mut Tx,
+    officer: &Officer,
+    now: OffsetDateTime,
+    most: i64,
+) -> Result<(usize, usize), StoreError> {
+    let (roles, offices) = whose(officer);
+    let rows = store::waiting(tx, (&roles, offices.as_deref()), (None, None), most).await?;
+    Ok((rows.len(), rows.iter().filter(|(case, _)| case.due <= now).count()))
+}
+
+/// Returns the roles and the offices whose objections an officer answers; no offices: those of all.
+fn whose(officer: &Officer) -> (Vec<Role>, Option<Vec<OfficeCode>>) {
+    let offices = match officer.office == OfficeCode::national() {
+        true => None,
+        false => Some([vec![officer.office.clone()], officer.successor_of.clone()].concat()),
+    };
+    (officer.roles.clone(), offices)
+}
+
+/// An objection as the officer who answers it reads it.
+#[derive(Debug)]
+pub(super) struct ObjectionFile {
+    /// The objection.
+    pub opened: Opened,
+    /// The look that it is about; none also where the trail has no such look.
+    pub look: Option<ObjectedLook>,
+    /// The officer of the register who looked, by name.
+    pub looker: Option<String>,
+    /// Who answered it, by name.
+    pub answered_by: Option<String>,
+}
+
+/// Returns an objection with what it is about: as [`read`], whose record it leaves.
+///
+/// # Errors
+/// As [`read`].
+pub(super) async fn file(deed: &mut Deed<Officer>, id: ObjectionId) -> Result<ObjectionFile, CitizenError> {
+    let opened = read(deed, id).await?;
+    let case = &opened.case;
+    let look = match case.look {
+        Some(look) => exchange::objected_look(deed, case.person, look).await?,
+        None => None,
+    };
+    let looker = match case.looker {
+        Some(officer) => Some(access::called(deed.tx(), officer).await?),
+        None => None,
+    };
+    let answered_by = match &case.answer {
+        Some(given) => Some(access::called(deed.tx(), given.by.by).await?),
+        None => None,
+    };
+    Ok(ObjectionFile { opened, look, looker, answered_by })
 }
 
 /// Returns an objection, to an officer who may answer it, also one that is answered.

@@ -5,18 +5,18 @@ use axum::extract::{FromRef, State};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
 use super::api::OwnRecordView;
-use super::objections::{self, CitizenObjection, ObjectionVerdict, Opened};
-use super::{CitizenError, Citizens, own};
+use super::objections::{self, CitizenObjection, ObjectionVerdict, Opened, Which};
+use super::{CitizenError, Citizens, MOST_OF_WORDS, own};
 use crate::applications::OwnApplication;
 use crate::exchange::{Exchange, LooksView, signed};
 use crate::ground::actor::Citizen;
 use crate::ground::ids::{EntryId, ObjectionId, PersonId};
 use crate::ground::text::SomeWords;
-use crate::ground::{Id, OfficeCode, Officer, Permission};
+use crate::ground::{OfficeCode, Officer, Permission};
 use crate::web::{Answered, Desk, Listing, Looked, Named, Page, PageAsked, Problem, Right, Routes, Write};
 
 /// The routes of this file.
@@ -46,7 +46,7 @@ struct ObjectionBody {
     look: Option<EntryId>,
     /// What the citizen says.
     #[schema(value_type = String)]
-    words: SomeWords<2000>,
+    words: SomeWords<MOST_OF_WORDS>,
 }
 
 /// How far an objection is.
@@ -191,23 +191,30 @@ async fn copy(
     Ok(signed(exchange.sign_copy(copy).map_err(|error| Problem::internal(&error))?))
 }
 
-/// No choice: all that wait.
-#[derive(Debug, Deserialize)]
+/// Which objections.
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
-struct Those {}
+#[into_params(parameter_in = Query)]
+struct Those {
+    /// Those that wait (unless it says otherwise), those of them that are late, or those that were answered.
+    #[serde(default)]
+    #[param(inline, value_type = Option<Which>)]
+    state: Which,
+}
 
 /// Lists the objections that wait for an answer which the officer may give, the oldest first: to looks for the data
-/// protection officers of the national office, to the record for the registrars of its office.
-#[utoipa::path(get, path = "/api/v1/objections", tag = "citizens", params(PageAsked),
+/// protection officers of the national office, to the record for the registrars of its office. Those that were answered
+/// stand the newest first.
+#[utoipa::path(get, path = "/api/v1/objections", tag = "citizens", params(PageAsked, Those),
     responses((status = 200, body = Page<ObjectionView>)))]
 async fn list_objections(
     State(desk): State<Desk>,
     officer: Officer,
     listing: Listing<Those, ObjectionId>,
 ) -> Looked<Page<ObjectionView>> {
-    let (after, most, limit) = (listing.after.unwrap_or(Id::nil()), listing.most(), listing.limit);
+    let (after, most, limit) = (listing.after, listing.most(), listing.limit);
     desk.look(officer, async |deed| {
-        let rows = objections::waiting(deed, after, most).await?;
+        let rows = objections::listed(deed, listing.filter.state, after, most).await?;
         let item = |(case, holds): (CitizenObjection, bool)| (case.id, ObjectionView::of(case, !holds));
         Ok::<_, CitizenError>(Page::of(rows.into_iter().map(item).collect(), limit))
     })
@@ -234,7 +241,7 @@ struct ObjectionAnswerBody {
     verdict: ObjectionVerdict,
     /// What the citizen is told.
     #[schema(value_type = String)]
-    words: SomeWords<2000>,
+    words: SomeWords<MOST_OF_WORDS>,
 }
 
 /// Answers an objection, and tells the citizen in writing that it is answered. Never by the officer who looked.

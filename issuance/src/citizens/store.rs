@@ -11,8 +11,11 @@ use crate::store::{Kind, Migration, Record, Sealed, StoreError, Tx};
 use crate::{args, migration, sql};
 
 /// The tables of codes and objections.
-pub const MIGRATIONS: &[Migration] =
-    &[migration!(240, "0240_citizens_codes"), migration!(253, "0253_citizens_objections")];
+pub const MIGRATIONS: &[Migration] = &[
+    migration!(240, "0240_citizens_codes"),
+    migration!(253, "0253_citizens_objections"),
+    migration!(255, "0255_citizens_answered"),
+];
 
 /// Codes carry a MAC: one that another hand wrote would open a citizen's record.
 pub const CITIZEN_CODE: Sealed = Sealed {

@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use time::OffsetDateTime;
 
 use super::ExchangeError;
-use super::model::{Agreement, AgreementUnfit, Grant, Purpose, PurposeCode};
+use super::model::{Agreement, AgreementUnfit, Grant, Purpose, PurposeCode, Standing};
 use super::store::agreements as store;
-use crate::access::partners;
+use crate::access;
+use crate::access::partners::{self, PartnerRow};
 use crate::deed::{Action, Deed, Entry, Object, Purpose as Why};
-use crate::ground::ids::{AgreementId, PartnerId};
-use crate::ground::{OfficeCode, Officer, Permission, Role};
+use crate::ground::ids::{AgreementId, OfficerId, PartnerId};
+use crate::ground::{Id, OfficeCode, Officer, Permission, Role};
 use crate::store::{StoreError, Tx};
 
 /// What a new purpose is to be.
@@ -147,6 +148,81 @@ pub(super) async fn draft(deed: &mut Deed<Officer>, terms: Terms) -> Result<Agre
     let entry = Entry::new(Action::AgreementDrafted, Object::Agreement(agreement.id), Why::Administration);
     deed.enter(entry.with(Object::Partner(partner))).await?;
     Ok(agreement)
+}
+
+/// Lists the agreements after this one, of a partner or of all, that stand so now, in the order in which they were
+/// drafted; each with whether its record is as it was written. The listing is recorded.
+///
+/// # Errors
+/// [`ExchangeError::OtherOffice`] outside the national office
+pub(super) async fn listed(
+    deed: &mut Deed<Officer>,
+    partner: Option<PartnerId>,
+    standing: &[Standing],
+    (after, most): (AgreementId, i64),
+) -> Result<Vec<(Agreement, bool)>, ExchangeError> {
+    deed.actor().may_act_for(&OfficeCode::national())?;
+    let now = deed.at();
+    let rows = store::list(deed.tx(), (partner, standing), now, (after, most)).await?;
+    let object = partner.map_or_else(|| Object::Trail("agreements".to_owned()), Object::Partner);
+    deed.record(Action::AgreementsListed, object, None, Why::Administration).await?;
+    Ok(rows)
+}
+
+/// Reads an agreement. The reading is recorded.
+///
+/// # Errors
+/// [`ExchangeError::OtherOffice`] outside the national office, [`ExchangeError::AgreementUnknown`]
+pub(super) async fn one(deed: &mut Deed<Officer>, id: AgreementId) -> Result<Agreement, ExchangeError> {
+    deed.actor().may_act_for(&OfficeCode::national())?;
+    let agreement = store::agreement(deed.tx(), id).await?.ok_or(ExchangeError::AgreementUnknown)?;
+    deed.record(Action::AgreementsListed, Object::Agreement(id), None, Why::Administration).await?;
+    Ok(agreement)
+}
+
+/// An agreement as the officer who signs it reads it.
+pub(super) struct AgreementFile {
+    /// The agreement.
+    pub agreement: Agreement,
+    /// The partner that may ask.
+    pub partner: PartnerRow,
+    /// The purposes of its grants, by code.
+    pub purposes: BTreeMap<String, Purpose>,
+    /// The officers who had a hand in it, by name.
+    pub officers: BTreeMap<OfficerId, String>,
+}
+
+/// Reads an agreement with its partner and purposes: as [`one`], whose record it leaves.
+///
+/// # Errors
+/// As [`one`].
+pub(super) async fn file(deed: &mut Deed<Officer>, id: AgreementId) -> Result<AgreementFile, ExchangeError> {
+    let agreement = one(deed, id).await?;
+    let partner = partners::partner(deed.tx(), agreement.partner).await?.ok_or(access::AccessError::PartnerUnknown)?;
+    let (mut purposes, mut officers) = (BTreeMap::new(), BTreeMap::new());
+    let codes: BTreeSet<&String> = agreement.grants.iter().map(|grant| &grant.purpose).collect();
+    for code in codes {
+        if let Some(purpose) = store::purpose(deed.tx(), code).await? {
+            purposes.insert(code.clone(), purpose);
+        }
+    }
+    let hands =
+        [Some(&agreement.drafted), agreement.signed.as_ref(), agreement.protected.as_ref(), agreement.ended.as_ref()];
+    for by in hands.into_iter().flatten().map(|decision| decision.by).collect::<BTreeSet<_>>() {
+        officers.insert(by, access::called(deed.tx(), by).await?);
+    }
+    Ok(AgreementFile { agreement, partner, purposes, officers })
+}
+
+/// Returns how many agreements lack a signature, and how many in force end soon: each as far as `most`.
+///
+/// # Errors
+/// [`StoreError`]
+pub(super) async fn how_many(tx: &mut Tx, now: OffsetDateTime, most: i64) -> Result<(usize, usize), StoreError> {
+    let from = (Id::nil(), most);
+    let unsigned = store::list(tx, (None, &[Standing::Drafted, Standing::HalfSigned]), now, from).await?;
+    let ending = store::list(tx, (None, &[Standing::Ending]), now, from).await?;
+    Ok((unsigned.len(), ending.len()))
 }
 
 /// Signs an agreement: a data protection officer for the persons, any other officer for the register. It is in force

@@ -8,7 +8,7 @@ use utoipa_axum::routes;
 
 use super::ExchangeError;
 use super::agreements::{self, NewPurpose, Terms};
-use super::model::{Agreement, AgreementState, Grant, Purpose, PurposeCode};
+use super::model::{Agreement, AgreementState, Grant, Purpose, PurposeCode, Standing};
 use super::store::agreements as store;
 use crate::deed::{Action, Object, Purpose as Why};
 use crate::ground::ids::{AgreementId, OfficerId, PartnerId};
@@ -293,10 +293,7 @@ async fn list_agreements(
     let (after, most, limit) = (listing.after.unwrap_or(Id::nil()), listing.most(), listing.limit);
     let partner = listing.filter.partner;
     desk.look(officer, async |deed| {
-        deed.actor().may_act_for(&OfficeCode::national())?;
-        let rows = store::list(deed.tx(), partner, after, most).await?;
-        let object = partner.map_or_else(|| Object::Trail("agreements".to_owned()), Object::Partner);
-        deed.record(Action::AgreementsListed, object, None, Why::Administration).await?;
+        let rows = agreements::listed(deed, partner, &Standing::ALL, (after, most)).await?;
         let now = deed.at();
         let rows = rows.into_iter().map(|(row, holds)| (row.id, AgreementView::new(row, now, !holds))).collect();
         Ok::<_, ExchangeError>(Page::of(rows, limit))
@@ -313,9 +310,7 @@ async fn read_agreement(
     Named(id): Named<AgreementId>,
 ) -> Looked<AgreementView> {
     desk.look(officer, async |deed| {
-        deed.actor().may_act_for(&OfficeCode::national())?;
-        let row = store::agreement(deed.tx(), id).await?.ok_or(ExchangeError::AgreementUnknown)?;
-        deed.record(Action::AgreementsListed, Object::Agreement(id), None, Why::Administration).await?;
+        let row = agreements::one(deed, id).await?;
         Ok::<_, ExchangeError>(AgreementView::new(row, deed.at(), false))
     })
     .await

@@ -1,6 +1,8 @@
 //! Looks in emergencies: an officer reads a person of whom the office has no case ("break-glass access"). It is
 //! possible at once, it is loud, and another officer judges afterwards whether it was justified.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crypto::identity::PersonalNumber;
 use time::OffsetDateTime;
 
@@ -202,6 +204,53 @@ pub(super) async fn look(deed: &mut Deed<Officer>, id: EmergencyLookId) -> Resul
     deed.enter(look.person.map_or(entry, |person| read_about(id, person))).await?;
     Ok(look)
 }
+
+/// A look as the officer who judges it reads it.
+pub(super) struct EmergencyFile {
+    /// The look.
+    pub look: EmergencyLook,
+    /// Who looked, and who judged, by name.
+    pub officers: BTreeMap<OfficerId, String>,
+}
+
+/// Returns a look with the names of its officers: as [`look`], whose record it leaves.
+///
+/// # Errors
+/// As [`look`].
+pub(super) async fn file(deed: &mut Deed<Officer>, id: EmergencyLookId) -> Result<EmergencyFile, ExchangeError> {
+    let look = look(deed, id).await?;
+    let judged = look.review.as_ref().map(|review| review.by.by);
+    let officers = called(deed, [look.officer].into_iter().chain(judged)).await?;
+    Ok(EmergencyFile { look, officers })
+}
+
+/// Returns the names of officers.
+///
+/// # Errors
+/// [`StoreError`]
+pub(super) async fn called(
+    deed: &mut Deed<Officer>,
+    officers: impl Iterator<Item = OfficerId>,
+) -> Result<BTreeMap<OfficerId, String>, StoreError> {
+    let mut names = BTreeMap::new();
+    for officer in officers.collect::<BTreeSet<_>>() {
+        names.insert(officer, access::called(deed.tx(), officer).await?);
+    }
+    Ok(names)
+}
+
+/// Returns how many looks wait for their review, and how many of them longer than they may: counted as far as `most`.
+/// Nothing of them is told.
+///
+/// # Errors
+/// [`StoreError`]
+pub(super) async fn how_many(tx: &mut Tx, now: OffsetDateTime, most: i64) -> Result<(usize, usize), StoreError> {
+    let rows = store::waiting(tx, Id::nil(), most).await?;
+    Ok((rows.len(), rows.iter().filter(|(look, _)| look.due <= now).count()))
+}
+
+/// So many characters a review says.
+pub(super) const MOST_OF_REMARKS: usize = 500;
 
 /// That it was read what an emergency was, of the person whom it befell.
 fn read_about(look: EmergencyLookId, person: PersonId) -> Entry {

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::emergencies::{self, Emergency, EmergencyLook, Justification};
+use super::emergencies::{self, Emergency, EmergencyLook, Justification, MOST_OF_REMARKS};
 use super::{Exchange, ExchangeError};
 use crate::ground::ids::{EmergencyLookId, OfficerId, PersonId};
 use crate::ground::text::{SomeWords, Words};
@@ -187,7 +187,7 @@ struct ReviewBody {
     verdict: Justification,
     /// What speaks for it.
     #[schema(value_type = String)]
-    remarks: SomeWords<500>,
+    remarks: SomeWords<MOST_OF_REMARKS>,
 }
 
 /// Judges a look in an emergency: another officer than the one who looked.

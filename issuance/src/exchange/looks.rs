@@ -7,7 +7,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::ExchangeError;
 use super::model::Purpose;
-use super::store::{agreements, delays, requests};
+use super::store::{agreements, delays, reports, requests};
 use crate::access::partners;
 use crate::deed::{Action, Deed, Entry, Object, Purpose as Why};
 use crate::ground::actor::{Actor, Citizen};
@@ -101,8 +101,48 @@ pub(crate) async fn own_look(
 ) -> Result<Option<OwnLook>, StoreError> {
     let Some(row) = audit::look_about(deed.tx(), person, id).await? else { return Ok(None) };
     let officer = row.actor.strip_prefix("officer/").and_then(|id| id.parse().ok());
-    let told = in_words(deed, person, vec![row]).await?;
+    let delays = delays::of_person(deed.tx(), person).await?;
+    let told = in_words(deed, person, vec![row], &delays).await?;
     Ok((!told.looks.is_empty()).then_some(OwnLook { officer }))
+}
+
+/// A look to which a citizen objects, for the officer who answers.
+#[derive(Debug)]
+pub(crate) struct ObjectedLook {
+    /// The look, as the citizen was told of it.
+    pub look: Look,
+    /// Who asked at the partner: of a partner.
+    pub asked: Option<AskedBy>,
+}
+
+/// What a partner said of who asked.
+#[derive(Debug)]
+pub(crate) struct AskedBy {
+    /// The partner's officer.
+    pub officer: String,
+    /// Number of the partner's case.
+    pub case: String,
+}
+
+/// Returns a look to which a citizen objects; none where the trail has no such look. A judge's order that came later
+/// changes nothing of it: the citizen was told before. The caller records the reading.
+///
+/// # Errors
+/// [`StoreError`]
+pub(crate) async fn objected_look(
+    deed: &mut Deed<Officer>,
+    person: PersonId,
+    id: EntryId,
+) -> Result<Option<ObjectedLook>, StoreError> {
+    let Some(row) = audit::look_about(deed.tx(), person, id).await? else { return Ok(None) };
+    let request = request_of(&row.object);
+    let Some(look) = in_words(deed, person, vec![row], &[]).await?.looks.pop() else { return Ok(None) };
+    let brought = match request {
+        Some(request) => reports::brought(deed.tx(), request).await?,
+        None => None,
+    };
+    let asked = brought.map(|brought| AskedBy { officer: brought.officer, case: brought.case });
+    Ok(Some(ObjectedLook { look, asked }))
 }
 
 /// So many looks are a page for the citizen.
@@ -119,15 +159,20 @@ async fn put_together<A: Actor>(
     let more = rows.len() > most;
     rows.truncate(most);
     let before = rows.last().filter(|_| more).map(|row| row.id);
-    Ok(Looks { before, ..in_words(deed, person, rows).await? })
+    let delays = delays::of_person(deed.tx(), person).await?;
+    Ok(Looks { before, ..in_words(deed, person, rows, &delays).await? })
 }
 
-/// Puts records of looks into the words of those who were looked at.
-async fn in_words<A: Actor>(deed: &mut Deed<A>, person: PersonId, rows: Vec<audit::Row>) -> Result<Looks, StoreError> {
+/// Puts records of looks into the words of those who were looked at. What these delays hold back is counted.
+async fn in_words<A: Actor>(
+    deed: &mut Deed<A>,
+    person: PersonId,
+    rows: Vec<audit::Row>,
+    delays: &[Delay],
+) -> Result<Looks, StoreError> {
     let own = format!("citizen/{person}");
     let ids: Vec<RequestId> = rows.iter().filter_map(|row| request_of(&row.object)).collect();
     let told = requests::told(deed.tx(), &ids).await?;
-    let delays = delays::of_person(deed.tx(), person).await?;
     let mut named = Named::default();
     let mut looks = Looks::default();
     for row in rows {

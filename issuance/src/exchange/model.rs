@@ -348,7 +348,59 @@ pub enum AgreementState {
     Signed,
 }
 
+/// What is to be done about an agreement: how far it is, and whether it ends soon.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Standing {
+    /// Neither signature is there.
+    Drafted,
+    /// It is in force, and ends within [`ENDS_SOON`].
+    Ending,
+    /// One signature is there.
+    HalfSigned,
+    /// It is in force.
+    InForce,
+    /// It was ended, or its time is over.
+    Over,
+    /// It is signed, and its time comes.
+    Signed,
+}
+
+/// An end is told of so long before.
+pub const ENDS_SOON: Duration = Duration::days(30);
+
+impl Standing {
+    /// All of them.
+    pub const ALL: [Self; 6] = [Self::Drafted, Self::Ending, Self::HalfSigned, Self::InForce, Self::Over, Self::Signed];
+
+    /// The word in statements and in addresses.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Drafted => "drafted",
+            Self::Ending => "ending",
+            Self::HalfSigned => "half-signed",
+            Self::InForce => "in-force",
+            Self::Over => "over",
+            Self::Signed => "signed",
+        }
+    }
+}
+
 impl Agreement {
+    /// Returns what is to be done about it at a moment.
+    #[must_use]
+    pub fn standing(&self, now: OffsetDateTime) -> Standing {
+        let signatures = u8::from(self.signed.is_some()) + u8::from(self.protected.is_some());
+        match signatures {
+            _ if self.ended.is_some() || self.valid_to <= now => Standing::Over,
+            0 => Standing::Drafted,
+            1 => Standing::HalfSigned,
+            _ if now < self.valid_from => Standing::Signed,
+            _ if self.valid_to <= now + ENDS_SOON => Standing::Ending,
+            _ => Standing::InForce,
+        }
+    }
+
     /// Returns how far it is at a moment.
     #[must_use]
     pub fn state(&self, now: OffsetDateTime) -> AgreementState {

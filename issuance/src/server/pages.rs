@@ -10,13 +10,13 @@ use axum::response::IntoResponse;
 use crypto::perso::problem::ProblemCode;
 
 use super::{Offices, administration};
-use crate::ground::Permission;
+use crate::ground::{OfficeCode, Permission};
 use crate::web::html::{
-    ADMINISTRATION, APPROVALS, Asked, COUNTER, DASHBOARD, Dress, FACTORY, Filled, Frame, HAND_OVER, HOME, PERSONS,
-    PageRoutes, Place, READINGS, REGISTER, Shown, Visitor, local, page, texts, to,
+    ADMINISTRATION, APPROVALS, Asked, COUNTER, DASHBOARD, Dress, EMERGENCIES, FACTORY, Filled, Frame, HAND_OVER, HOME,
+    OBJECTIONS, PARTNERS, PERSONS, PageRoutes, Place, READINGS, REGISTER, Shown, Visitor, local, page, texts, to,
 };
 use crate::web::{Desk, Named, Problem, Right};
-use crate::{access, applications, bookings, dashboards, exchange, offices, population, production};
+use crate::{access, applications, bookings, citizens, dashboards, exchange, offices, population, production};
 
 /// All pages of this service.
 pub(super) fn pages() -> PageRoutes<Offices> {
@@ -34,6 +34,7 @@ pub(super) fn pages() -> PageRoutes<Offices> {
         .merge(production::pages())
         .merge(dashboards::pages())
         .merge(exchange::pages())
+        .merge(citizens::pages())
 }
 
 /// The beginning: what each role of the officer does.
@@ -68,11 +69,21 @@ async fn home(State(desk): State<Desk>, dress: Dress, visitor: Visitor, asked: A
     if officer.may(Permission::Declare) {
         works.push((REGISTER, &*t.registry.title, t.registry.home.clone()));
     }
+    if officer.may(Permission::AnswerObjections) {
+        works.push((OBJECTIONS, &*t.objections.title, citizens::waiting_objections(&desk, officer, t).await?));
+    }
     if officer.may(Permission::ReadAudit) {
         works.push((READINGS, &*t.readings.tab, t.readings.home.clone()));
     }
     if officer.may(Permission::ListApplications) {
         works.push((DASHBOARD, &*t.dashboard.tab, dashboards::summary(&desk, officer, dress.language).await?));
+    }
+    let national = officer.office == OfficeCode::national();
+    if national && officer.may(Permission::Withhold) {
+        works.push((EMERGENCIES, &*t.emergencies.title, exchange::waiting_emergencies(&desk, t).await?));
+    }
+    if national && officer.may(Permission::Exchange) {
+        works.push((PARTNERS, &*t.partners.title, exchange::waiting_agreements(&desk, t).await?));
     }
     if officer.may(Permission::Administer) {
         works.push((ADMINISTRATION, &*t.administration.tab, administration::waiting(&desk, officer, t).await?));

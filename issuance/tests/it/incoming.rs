@@ -22,11 +22,11 @@ pub fn report(request: &str, service: &str, of: Value) -> Value {
     body
 }
 
-fn born(request: &str, name: &str) -> Value {
+pub fn born(request: &str, name: &str) -> Value {
     report(request, "birth", newborn(name, "20/11/2026"))
 }
 
-async fn with_births(house: &House) -> Joined {
+pub async fn with_births(house: &House) -> Joined {
     let joined = joined(house).await;
     agreed(house, &joined, &joined.partner, "TT-KS", json!([grant("birth", &["personal_number"])])).await;
     joined

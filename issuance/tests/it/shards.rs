@@ -173,6 +173,7 @@ const OUTSIDE: &[(&str, usize, &str)] = &[
     ("select number_lease by id, office", 1, LIST),
     ("select number_lease by nothing", 2, KEYS),
     ("select objection by answered_at, due_at", 1, FEW),
+    ("select objection by answered_at, due_at, id, office, role", 1, LIST),
     ("select objection by answered_at, id, office, role", 1, LIST),
     ("select objection by id", 1, BY_ID),
     ("select objection by nothing", 1, WALK),

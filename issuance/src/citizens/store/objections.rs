@@ -1,6 +1,7 @@
 //! SQL of citizens' objections.
 
 use time::OffsetDateTime;
+use time::macros::datetime;
 
 use crate::citizens::objections::{CitizenObjection, GivenAnswer, ObjectionVerdict};
 use crate::ground::ids::{ObjectionId, PersonId};
@@ -89,33 +90,71 @@ pub(in crate::citizens) async fn of_person(tx: &mut Tx, person: PersonId) -> Res
     tx.all_sealed(&OBJECTION, sql, args![person]).await?.iter().map(read).collect()
 }
 
-/// Returns the objections after this one that wait for an answer by one of these roles, of these offices or of all, the
-/// oldest first, each with whether its MAC holds.
+/// Returns the objections after this one that wait for an answer by one of these roles, of these offices or of all, and
+/// were due at a moment where one is named; the oldest first, each with whether its MAC holds.
 pub(in crate::citizens) async fn waiting(
     tx: &mut Tx,
     (roles, offices): (&[Role], Option<&[OfficeCode]>),
-    after: ObjectionId,
+    (after, due): (Option<ObjectionId>, Option<OffsetDateTime>),
     most: i64,
 ) -> Result<Vec<(CitizenObjection, bool)>, StoreError> {
-    let roles = Argument::Texts(roles.iter().map(|role| role.name().to_owned()).collect());
-    let all = i64::from(offices.is_none());
-    let offices = Argument::Texts(offices.unwrap_or_default().iter().map(ToString::to_string).collect());
+    let (after, due) = (after.unwrap_or(Id::nil()), due.unwrap_or(END_OF_TIME));
+    let (roles, all, offices) = of_these(roles, offices);
     let sql = sql!(
         pg "select id, person_id, card_id, look_id, looker_id, role, office, words, made_at, due_at, answered_by,
                    answered_at, verdict, answer, version, mac
             from objection
             where answered_at is null and id > $1 and role = any($2::text[]) and ($3 = 1 or office = any($4::text[]))
-            order by id limit $5",
+              and due_at <= $5
+            order by id limit $6",
         lite "select id, person_id, card_id, look_id, looker_id, role, office, words, made_at, due_at, answered_by,
                    answered_at, verdict, answer, version, mac
             from objection
             where answered_at is null and id > $1 and role in (select value from json_each($2))
-              and ($3 = 1 or office in (select value from json_each($4)))
-            order by id limit $5",
+              and ($3 = 1 or office in (select value from json_each($4))) and due_at <= $5
+            order by id limit $6",
     );
-    let rows = tx.all_judged(&OBJECTION, sql, args![after, roles, all, offices, most]).await?;
+    let rows = tx.all_judged(&OBJECTION, sql, args![after, roles, all, offices, due, most]).await?;
     rows.iter().map(|(row, holds)| Ok((read(row)?, *holds))).collect()
 }
+
+/// Returns the objections before this one that were answered by one of these roles, of these offices or of all; the
+/// newest first, each with whether its MAC holds.
+pub(in crate::citizens) async fn answered(
+    tx: &mut Tx,
+    (roles, offices): (&[Role], Option<&[OfficeCode]>),
+    before: Option<ObjectionId>,
+    most: i64,
+) -> Result<Vec<(CitizenObjection, bool)>, StoreError> {
+    let before = before.unwrap_or_else(|| Id::first_at(END_OF_TIME));
+    let (roles, all, offices) = of_these(roles, offices);
+    let sql = sql!(
+        pg "select id, person_id, card_id, look_id, looker_id, role, office, words, made_at, due_at, answered_by,
+                   answered_at, verdict, answer, version, mac
+            from objection
+            where answered_at is not null and id < $1 and role = any($2::text[])
+              and ($3 = 1 or office = any($4::text[]))
+            order by id desc limit $5",
+        lite "select id, person_id, card_id, look_id, looker_id, role, office, words, made_at, due_at, answered_by,
+                   answered_at, verdict, answer, version, mac
+            from objection
+            where answered_at is not null and id < $1 and role in (select value from json_each($2))
+              and ($3 = 1 or office in (select value from json_each($4)))
+            order by id desc limit $5",
+    );
+    let rows = tx.all_judged(&OBJECTION, sql, args![before, roles, all, offices, most]).await?;
+    rows.iter().map(|(row, holds)| Ok((read(row)?, *holds))).collect()
+}
+
+/// Roles and offices as statements take them: with 1 for the offices of all.
+fn of_these(roles: &[Role], offices: Option<&[OfficeCode]>) -> (Argument, i64, Argument) {
+    let roles = Argument::Texts(roles.iter().map(|role| role.name().to_owned()).collect());
+    let all = i64::from(offices.is_none());
+    (roles, all, Argument::Texts(offices.unwrap_or_default().iter().map(ToString::to_string).collect()))
+}
+
+/// Later than every row.
+const END_OF_TIME: OffsetDateTime = datetime!(9000-01-01 00:00 UTC);
 
 /// Writes what an objection was answered.
 pub(in crate::citizens) async fn answer(tx: &mut Tx, id: ObjectionId, given: &GivenAnswer) -> Result<(), StoreError> {

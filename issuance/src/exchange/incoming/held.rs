@@ -16,10 +16,50 @@ use crate::numbering::births::{self, Birth, BirthError};
 use crate::population::Register;
 use crate::store::StoreError;
 
+/// Lists the births after this one that are held at the officer's office, the oldest first, each with whether its row
+/// is as it was written. The child is not told.
+///
+/// # Errors
+/// [`StoreError`]
+pub(in crate::exchange) async fn listed(
+    deed: &mut Deed<Officer>,
+    after: RequestId,
+    most: i64,
+) -> Result<Vec<(Report, bool)>, StoreError> {
+    let office = deed.actor().office.clone();
+    let rows = reports::held(deed.tx(), &office, after, most).await?;
+    let asked = Object::Asked("held-births".into());
+    deed.enter(Entry::new(Action::ExchangeReportRead, asked, Purpose::Numbering).of(&office)).await?;
+    Ok(rows)
+}
+
+/// A birth that is held, as the officer who decides reads it.
+pub(in crate::exchange) struct HeldFile {
+    /// The report.
+    pub report: Report,
+    /// Who brought it.
+    pub brought: Brought,
+    /// The message.
+    pub birth: Newborn,
+    /// Name of the authority.
+    pub partner: String,
+}
+
+/// Reads a birth that is held with the name of the authority: as [`read`], whose record it leaves.
+///
+/// # Errors
+/// As [`read`].
+pub(in crate::exchange) async fn file(deed: &mut Deed<Officer>, id: RequestId) -> Result<HeldFile, ExchangeError> {
+    let (report, brought, birth) = read(deed, id).await?;
+    let partner = partners::partner(deed.tx(), report.partner).await?;
+    let partner = partner.map_or_else(|| report.partner.to_string(), |partner| partner.name);
+    Ok(HeldFile { report, brought, birth, partner })
+}
+
 /// Why a birth that was held has no number.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum RefusedAs {
+pub(in crate::exchange) enum RefusedAs {
     /// The message is wrong: it is to be reported anew.
     MessageWrong,
     /// The child is in the register, with its number.
@@ -27,6 +67,11 @@ pub(super) enum RefusedAs {
 }
 
 impl RefusedAs {
+    /// Returns the reason of this word.
+    pub(in crate::exchange) fn named(word: &str) -> Option<Self> {
+        [Self::MessageWrong, Self::RecordedAlready].into_iter().find(|reason| reason.code() == word)
+    }
+
     const fn code(self) -> &'static str {
         match self {
             Self::MessageWrong => "message-wrong",
@@ -39,7 +84,10 @@ impl RefusedAs {
 ///
 /// # Errors
 /// [`ExchangeError::ReportUnknown`], [`ExchangeError::OtherOffice`]
-pub(super) async fn read(deed: &mut Deed<Officer>, id: RequestId) -> Result<(Report, Brought, Newborn), ExchangeError> {
+pub(in crate::exchange) async fn read(
+    deed: &mut Deed<Officer>,
+    id: RequestId,
+) -> Result<(Report, Brought, Newborn), ExchangeError> {
     let report = waiting(deed, id).await?;
     let (brought, newborn) = opened(deed, &report).await?;
     let entry = Entry::new(Action::ExchangeReportRead, Object::ExchangeRequest(id), Purpose::Numbering);
@@ -52,7 +100,7 @@ pub(super) async fn read(deed: &mut Deed<Officer>, id: RequestId) -> Result<(Rep
 ///
 /// # Errors
 /// [`HeldError`]
-pub(super) async fn register(
+pub(in crate::exchange) async fn register(
     deed: &mut Deed<Officer>,
     numbers: &Numbers,
     known: &Register,
@@ -86,7 +134,7 @@ pub(super) async fn register(
 ///
 /// # Errors
 /// [`ExchangeError::ReportUnknown`], [`ExchangeError::OtherOffice`]
-pub(super) async fn refuse(
+pub(in crate::exchange) async fn refuse(
     deed: &mut Deed<Officer>,
     id: RequestId,
     reason: RefusedAs,
@@ -124,7 +172,7 @@ async fn opened(deed: &mut Deed<Officer>, report: &Report) -> Result<(Brought, N
 }
 
 /// Why a birth that is held does not become a child with a number.
-pub(super) enum HeldError {
+pub(in crate::exchange) enum HeldError {
     /// The report.
     Exchange(ExchangeError),
     /// The birth.
@@ -166,7 +214,7 @@ impl From<HeldError> for crate::web::Problem {
 
 impl HeldError {
     /// The person of whom the refusal tells something.
-    pub(super) fn tells_of(&self) -> Option<PersonId> {
+    pub(in crate::exchange) fn tells_of(&self) -> Option<PersonId> {
         match self {
             Self::Birth(source) => source.tells_of(),
             Self::Exchange(_) => None,

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::super::store::reports::{self, Report};
+use super::super::store::reports::Report;
 use super::super::{Exchange, ExchangeError};
 use super::births::Newborn;
 use super::held::{self, HeldError, RefusedAs};
@@ -14,7 +14,7 @@ use crate::deed::{Action, Entry, Object, Purpose};
 use crate::ground::ids::{PartnerId, PersonId, RequestId};
 use crate::ground::text::{MOST_OF_REASON, SomeWords};
 use crate::ground::{Id, Officer, Permission};
-use crate::web::{Answered, Desk, Listing, Looked, Named, Page, PageAsked, Right, Routes, Write};
+use crate::web::{Answered, Desk, Listing, Looked, Named, Page, PageAsked, Right, Routes, Stamp, Write};
 
 /// The routes of births that are held.
 pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
@@ -61,10 +61,7 @@ async fn list_held(
 ) -> Looked<Page<HeldItem>> {
     let (after, most, limit) = (listing.after.unwrap_or(Id::nil()), listing.most(), listing.limit);
     desk.look(officer, async |deed| {
-        let office = deed.actor().office.clone();
-        let rows = reports::held(deed.tx(), &office, after, most).await?;
-        let asked = Object::Asked("held-births".into());
-        deed.enter(Entry::new(Action::ExchangeReportRead, asked, Purpose::Numbering).of(&office)).await?;
+        let rows = held::listed(deed, after, most).await?;
         let item = |(report, holds): (Report, bool)| {
             let reasons = reasons(&report);
             (report.id, HeldItem { id: report.id, partner_id: report.partner, reasons, tampered: !holds })
@@ -143,10 +140,24 @@ async fn register_held(
     Named(id): Named<RequestId>,
     Write { stamp, body }: Write<HeldRegistration>,
 ) -> Answered {
+    register_once((&desk, &exchange), officer, stamp, id, body.because.as_str()).await
+}
+
+/// Gives the child its number, once for this stamp. A refusal that tells of a person is recorded about the person.
+///
+/// # Errors
+/// What the verb says, as a problem.
+pub(in crate::exchange) async fn register_once(
+    (desk, exchange): (&Desk, &Exchange),
+    officer: Officer,
+    stamp: Stamp,
+    id: RequestId,
+    because: &str,
+) -> Answered {
     let mut told = None;
     let done = desk
         .write(officer.clone(), stamp, async |deed| {
-            let done = held::register(deed, &exchange.numbers, &exchange.register, id, body.because.as_str()).await;
+            let done = held::register(deed, &exchange.numbers, &exchange.register, id, because).await;
             told = done.as_ref().err().and_then(HeldError::tells_of);
             done.map(|person_id| RegisteredHeld { person_id })
         })

@@ -6,8 +6,8 @@
 mod api;
 pub(super) mod births;
 mod civil;
-mod held;
-mod held_api;
+pub(super) mod held;
+pub(super) mod held_api;
 
 pub(super) use api::routes;
 use serde::Serialize;

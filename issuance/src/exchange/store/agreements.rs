@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use crate::exchange::ExchangeError;
-use crate::exchange::model::{Agreement, Purpose};
+use crate::exchange::model::{Agreement, ENDS_SOON, Purpose, Standing};
 use crate::ground::ids::{AgreementId, PartnerId};
 use crate::ground::{Decision, Id};
 use crate::store::{Argument, Kind, Record, Sealed, StoreError, Tx};
@@ -160,31 +160,42 @@ pub(in crate::exchange) async fn agreement(tx: &mut Tx, id: AgreementId) -> Resu
     tx.sealed(&AGREEMENT, id).await?.map(|row| read(&row)).transpose()
 }
 
-/// Returns the agreements after this one, of one partner or of all, each with whether its MAC holds.
+/// Returns the agreements after this one, of one partner or of all, that stand so at a moment, each with whether its
+/// MAC holds: as [`Agreement::standing`] says it.
 pub(in crate::exchange) async fn list(
     tx: &mut Tx,
-    partner: Option<PartnerId>,
-    after: AgreementId,
-    most: i64,
+    (partner, standing): (Option<PartnerId>, &[Standing]),
+    now: OffsetDateTime,
+    (after, most): (AgreementId, i64),
 ) -> Result<Vec<(Agreement, bool)>, StoreError> {
-    let rows = match partner {
-        Some(partner) => {
-            let sql = sql!(
-                "select id, partner_id, number, basis, valid_from, valid_to, kept_days, grants, drafted_by, drafted_at,
-                        signed_by, signed_at, protected_by, protected_at, ended_by, ended_at, end_reason, version, mac
-                 from agreement where partner_id = $1 and id > $2 order by id limit $3"
-            );
-            tx.all_judged(&AGREEMENT, sql, args![partner, after, most]).await?
-        }
-        None => {
-            let sql = sql!(
-                "select id, partner_id, number, basis, valid_from, valid_to, kept_days, grants, drafted_by, drafted_at,
-                        signed_by, signed_at, protected_by, protected_at, ended_by, ended_at, end_reason, version, mac
-                 from agreement where id > $1 order by id limit $2"
-            );
-            tx.all_judged(&AGREEMENT, sql, args![after, most]).await?
-        }
-    };
+    let (all, partner) = (i64::from(partner.is_none()), partner.unwrap_or(Id::nil()));
+    let standing = Argument::Texts(standing.iter().map(|standing| standing.word().to_owned()).collect());
+    let sql = sql!(
+        pg "select id, partner_id, number, basis, valid_from, valid_to, kept_days, grants, drafted_by, drafted_at,
+                   signed_by, signed_at, protected_by, protected_at, ended_by, ended_at, end_reason, version, mac
+            from agreement
+            where id > $1 and ($2 = 1 or partner_id = $3)
+              and case when ended_at is not null or valid_to <= $4 then 'over'
+                       when signed_at is null and protected_at is null then 'drafted'
+                       when signed_at is null or protected_at is null then 'half-signed'
+                       when valid_from > $4 then 'signed'
+                       when valid_to <= $5 then 'ending'
+                       else 'in-force' end = any($6::text[])
+            order by id limit $7",
+        lite "select id, partner_id, number, basis, valid_from, valid_to, kept_days, grants, drafted_by, drafted_at,
+                   signed_by, signed_at, protected_by, protected_at, ended_by, ended_at, end_reason, version, mac
+            from agreement
+            where id > $1 and ($2 = 1 or partner_id = $3)
+              and case when ended_at is not null or valid_to <= $4 then 'over'
+                       when signed_at is null and protected_at is null then 'drafted'
+                       when signed_at is null or protected_at is null then 'half-signed'
+                       when valid_from > $4 then 'signed'
+                       when valid_to <= $5 then 'ending'
+                       else 'in-force' end in (select value from json_each($6))
+            order by id limit $7",
+    );
+    let arguments = args![after, all, partner, now, now + ENDS_SOON, standing, most];
+    let rows = tx.all_judged(&AGREEMENT, sql, arguments).await?;
     rows.iter().map(|(row, holds)| Ok((read(row)?, *holds))).collect()
 }
 

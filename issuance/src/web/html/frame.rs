@@ -7,7 +7,7 @@ use crypto::perso::problem::ProblemCode;
 use super::HOME;
 use super::dress::{Dress, NO_KEYS, Theme};
 use super::texts::{Texts, fill, texts};
-use crate::ground::{Officer, Permission};
+use crate::ground::{OfficeCode, Officer, Permission};
 use crate::web::Problem;
 use crate::web::problem::catalogued;
 
@@ -45,12 +45,18 @@ pub(crate) enum Place {
     Dashboard,
     /// A page that the head does not name.
     Elsewhere,
+    /// Looks in emergencies.
+    Emergencies,
     /// The factory.
     Factory,
     /// The hand-over of cards.
     HandOver,
     /// The beginning.
     Home,
+    /// What citizens object to.
+    Objections,
+    /// Other authorities, and what was agreed with them.
+    Partners,
     /// People of the register.
     Persons,
     /// Who looked at whom.
@@ -109,11 +115,22 @@ impl Frame {
             if visitor.officer.may(Permission::Declare) {
                 tab(Place::Register, REGISTER, &t.registry.tab);
             }
+            if visitor.officer.may(Permission::AnswerObjections) {
+                tab(Place::Objections, OBJECTIONS, &t.objections.tab);
+            }
             if visitor.officer.may(Permission::ReadAudit) {
                 tab(Place::Readings, READINGS, &t.readings.tab);
             }
             if visitor.officer.may(Permission::ListApplications) {
                 tab(Place::Dashboard, DASHBOARD, &t.dashboard.tab);
+            }
+            // These are of the national office alone.
+            let national = visitor.officer.office == OfficeCode::national();
+            if national && visitor.officer.may(Permission::Withhold) {
+                tab(Place::Emergencies, EMERGENCIES, &t.emergencies.tab);
+            }
+            if national && visitor.officer.may(Permission::Exchange) {
+                tab(Place::Partners, PARTNERS, &t.partners.tab);
             }
             if visitor.officer.may(Permission::Administer) {
                 tab(Place::Administration, ADMINISTRATION, &t.administration.tab);
@@ -227,6 +244,16 @@ pub(crate) const FACTORY: &str = "/pages/factory";
 pub(crate) const DASHBOARD: &str = "/pages/dashboard";
 /// The page where cards are handed over.
 pub(crate) const HAND_OVER: &str = "/pages/hand-over";
+/// The page of what citizens object to.
+pub(crate) const OBJECTIONS: &str = "/pages/objections";
+/// The page of looks in emergencies.
+pub(crate) const EMERGENCIES: &str = "/pages/emergency-looks";
+/// The page of agreements with other authorities.
+pub(crate) const AGREEMENTS: &str = "/pages/agreements";
+/// The page of other authorities.
+pub(crate) const PARTNERS: &str = "/pages/partners";
+/// The page of births that are held.
+pub(crate) const HELD_BIRTHS: &str = "/pages/held-births";
 /// The page where people are looked for.
 pub(crate) const PERSONS: &str = "/pages/persons";
 /// The page of the register.

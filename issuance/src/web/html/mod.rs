@@ -6,21 +6,25 @@
 
 mod cookies;
 mod dress;
+mod due;
 mod filled;
 mod frame;
 mod routes;
 mod texts;
 mod uploaded;
 
+use std::fmt::Display;
+
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 pub(crate) use cookies::{cookie_token_hash, forgotten_session, has_session, page_token_hash, session_cookie};
 pub(crate) use dress::{Dress, STREAM_OVER, is_page, local, session_over};
+pub(crate) use due::{Tag, until};
 pub(crate) use filled::{Asked, Filled, asked_here};
 pub(crate) use frame::{
-    ADMINISTRATION, APPROVALS, CALENDAR, COUNTER, DASHBOARD, DEPUTIES, FACTORY, Frame, HAND_OVER, KEYS, OFFICERS,
-    PERSONS, PROPOSALS, Place, READINGS, REGISTER, STATIONS, TABLES, Trouble, UNITS, Visitor,
+    ADMINISTRATION, AGREEMENTS, APPROVALS, CALENDAR, COUNTER, DASHBOARD, DEPUTIES, EMERGENCIES, FACTORY, Frame,
+    HAND_OVER, HELD_BIRTHS, KEYS, OBJECTIONS, OFFICERS, PARTNERS, PERSONS, PROPOSALS, Place, READINGS, REGISTER, STATIONS, TABLES, Trouble, UNITS, Visitor,
 };
 pub(crate) use routes::PageRoutes;
 use serde::{Deserialize, Serialize};
@@ -80,6 +84,12 @@ pub(crate) fn page_about(problem: &Problem, template: &impl Template) -> Shown {
 pub(crate) fn to(place: &str) -> Response {
     let place = HeaderValue::try_from(place).unwrap_or_else(|_| HeaderValue::from_static(HOME));
     (StatusCode::SEE_OTHER, [(header::LOCATION, place)]).into_response()
+}
+
+/// Returns how a page calls what has an identifier: by its last six signs.
+pub(crate) fn reference(id: &impl Display) -> String {
+    let id = id.to_string();
+    id.get(id.len().saturating_sub(6)..).unwrap_or_default().to_uppercase()
 }
 
 /// The page where every officer begins.

@@ -210,6 +210,35 @@ texts! {
             upload files files_hint which which_hint which_auto upload_do missing missing_says because choose
             missing_do wrong kept done_taken done_missing looked one_looked alt step missing_send take see
         }
+        objections: ObjectionsTexts {
+            tab title lead ways waiting late_ones answered none none_late none_answered none_says some some_late one
+            state due answered_at about made to_look to_record upheld rejected changed_elsewhere nameless called back words what looker partner_officer partner_case look_gone
+            record_says open_person open_record open_looks ways_recorded history answers made_says answered_says
+            answer act act_says verdict verdict_wrong uphold reject tell tell_hint submit own own_says unsent
+            unsent_says recorded done
+        }
+        due: DueTexts { late late_days hours_left days_left }
+        partners: PartnersTexts {
+            tab title lead ways all partner code state systems system certificate no_systems no_systems_says who
+            contact drafted_by confirmed_by ended_by drafted joined ended in_use revoked certificate_over
+            certificate_ends changed_elsewhere none none_says home home_some recorded
+        }
+        agreements: AgreementsTexts {
+            title lead choose one number from until grants_count none none_with none_says terms basis kept days
+            signatures drafted_by signed_by protected_by ended_by missing opens purpose fields_of about country
+            per_day hours always hours_say procedures tells_which number_alone sign sign_says signs_for_register
+            signs_for_persons own_side waits_register waits_persons end end_says end_do done_signed done_ended
+        }
+        emergencies: EmergenciesTexts {
+            tab title lead waiting none none_says some some_late one due incident opened until called back what
+            nobody review act act_says verdict justified not_justified remarks remarks_hint submit own own_says
+            recorded done
+        }
+        held_births: HeldBirthsTexts {
+            title lead waiting none none_says one partner against nameless called back message brought registration
+            reported act act_says because submit refuse told recorded_already message_wrong refuse_do recorded
+            open_child done_numbered done_refused
+        }
     }
     tables {
         /// Accounts of the stock.
@@ -296,6 +325,12 @@ texts! {
         print_finding
         /// Why the image of a finger is not used.
         print_fault
+        /// Why a birth that a partner reported is held.
+        held_because
+        /// Which agreements a list has.
+        agreement_list
+        /// What is to be done about an agreement.
+        standing
     }
 }
 

@@ -3,23 +3,15 @@
 
 use askama::Template;
 use axum::Json;
-use axum::extract::{FromRef, State};
+use axum::extract::State;
 use crypto::perso::problem::ProblemCode;
 
-use super::looks::{self, Look, Looks};
+use super::super::looks::{self, Look, Looks};
 use crate::deed::Deed;
 use crate::ground::ids::{EntryId, PersonId};
 use crate::ground::{Officer, Permission};
-use crate::web::html::{Asked, Dress, Frame, PERSONS, PageRoutes, Place, Shown, Texts, Visitor, fill, page, texts};
-use crate::web::{Desk, Named, Problem, Right};
-
-/// The pages of this office.
-pub(crate) fn pages<S: Clone + Send + Sync + 'static>() -> PageRoutes<S>
-where
-    Desk: FromRef<S>,
-{
-    PageRoutes::new().get(Right::Officer(Permission::ReadLooks), "/pages/persons/{id}/looks", who_looked)
-}
+use crate::web::html::{Asked, Dress, Frame, PERSONS, Place, Shown, Texts, Visitor, fill, page, texts};
+use crate::web::{Desk, Named, Problem};
 
 /// The looks of one person.
 #[derive(Template)]
@@ -30,26 +22,33 @@ struct WhoLooked {
     back: Option<String>,
     told_at: String,
     delayed: Option<String>,
-    looks: Vec<Row>,
+    looks: Vec<LookInWords>,
     older: Option<String>,
 }
 
 /// A look, in words.
 #[derive(Debug)]
-struct Row {
-    at: String,
-    who: String,
-    unit: Option<String>,
-    purpose: String,
-    law: Option<String>,
-    what: &'static str,
-    fields: String,
+pub(crate) struct LookInWords {
+    /// The moment.
+    pub(crate) at: String,
+    /// The authority, the office of the register, or the citizen.
+    pub(crate) who: String,
+    /// The unit of the authority.
+    pub(crate) unit: Option<String>,
+    /// For what it was.
+    pub(crate) purpose: String,
+    /// The law's article.
+    pub(crate) law: Option<String>,
+    /// What was asked, or done.
+    pub(crate) what: &'static str,
+    /// The fields that were told or put to the test.
+    pub(crate) fields: String,
     /// What came of it: colour, glyph, word.
-    came: Option<(&'static str, &'static str, &'static str)>,
+    pub(crate) came: Option<(&'static str, &'static str, &'static str)>,
 }
 
 /// `GET /pages/persons/{id}/looks`
-async fn who_looked(
+pub(super) async fn open(
     State(desk): State<Desk>,
     dress: Dress,
     visitor: Visitor,
@@ -69,12 +68,13 @@ async fn who_looked(
     let delayed = (delayed > 0).then(|| fill(&t.looked.delayed, &[("n", &delayed.to_string())]));
     let older = before.map(|entry| format!("{PERSONS}/{id}/looks?before={entry}"));
     let back = visitor.officer.may(Permission::ReadPerson).then(|| format!("{PERSONS}/{id}"));
-    let looks = looks.into_iter().map(|look| in_words(look, &desk, t)).collect();
+    let looks = looks.into_iter().map(|look| look_in_words(look, &desk, t)).collect();
     let frame = Frame::new(&dress, Some(&visitor), Place::Persons);
     page(&WhoLooked { frame, back, told_at, delayed, looks, older })
 }
 
-fn in_words(look: Look, desk: &Desk, t: &'static Texts) -> Row {
+/// Puts a look into the words of a page.
+pub(crate) fn look_in_words(look: Look, desk: &Desk, t: &'static Texts) -> LookInWords {
     let of_partner = look.outcome.is_some();
     let (purpose, law) = match look.named {
         Some(named) => (if t.is_vietnamese() { named.name_vi } else { named.name_en }, Some(named.law)),
@@ -88,7 +88,7 @@ fn in_words(look: Look, desk: &Desk, t: &'static Texts) -> Row {
         false => fill(&t.looked.register, &[("office", &look.institution)]),
     };
     let fields: Vec<&str> = look.fields.iter().map(|field| field_of(field, t)).collect();
-    Row {
+    LookInWords {
         at: ::pages::written::moment(look.at, desk.deeds().source().clock().offset()),
         who,
         unit: look.unit,
@@ -101,7 +101,7 @@ fn in_words(look: Look, desk: &Desk, t: &'static Texts) -> Row {
 }
 
 /// The field as the register calls it, or as answers do.
-fn field_of(field: &str, t: &'static Texts) -> &'static str {
+pub(super) fn field_of(field: &str, t: &'static Texts) -> &'static str {
     t.field.get(field).map_or_else(|| t.word(&t.told_field, field), String::as_str)
 }
 
@@ -121,7 +121,7 @@ const SHOWN: i64 = 50;
 mod tests {
     use ::pages::Language;
 
-    use super::super::model::{Field, Service};
+    use super::super::super::model::{Field, Service};
     use super::*;
 
     #[test]
