@@ -19,7 +19,7 @@ use crate::store::StoreError;
 use crate::web::Problem;
 
 /// The turns of a question: of its officer, and about its person.
-pub(super) type Held = (Turn, Turn);
+pub(super) type Held = Box<(Turn, Turn)>;
 
 /// A question of a partner.
 #[derive(Debug)]
@@ -112,7 +112,7 @@ pub(super) async fn turns(exchange: &Exchange, partner: &Partner, asked: &Asked)
     // One of an officer first, then one about a person: in this order always, so that two never wait for each other.
     let of_officer = exchange.turns.take(Of::Officer(partner.id, asked.officer.clone())).await;
     let about_person = exchange.turns.take(Of::Person(partner.id, asked.subject.target().to_owned())).await;
-    (of_officer, about_person)
+    Box::new((of_officer, about_person))
 }
 
 async fn attempt(

@@ -14,12 +14,11 @@ use serde::Serialize;
 use time::{Date, OffsetDateTime};
 
 use super::answer::{self, Found, Said};
-use super::ask::{self, Answered, Asked};
+use super::ask::{self, Answered, Asked, Held};
 use super::limits::{self, Spent};
 use super::model::{Agreement, Field, Grant, Service};
 use super::store::requests;
 use super::told::Told;
-use super::turns::Turn;
 use super::{Exchange, ExchangeError};
 use crate::deed::{Deed, Deeds};
 use crate::ground::OfficeCode;
@@ -38,7 +37,7 @@ struct Admitted {
     /// Whom it is about, as far as the register knows.
     found: Found,
     /// The next question of the officer or about the person comes when this one is judged.
-    _turns: (Turn, Turn),
+    _turns: Held,
 }
 
 impl Admitted {

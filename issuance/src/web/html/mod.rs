@@ -24,7 +24,8 @@ pub(crate) use due::{Tag, until};
 pub(crate) use filled::{Asked, Filled, asked_here};
 pub(crate) use frame::{
     ADMINISTRATION, AGREEMENTS, APPROVALS, CALENDAR, COUNTER, DASHBOARD, DEPUTIES, EMERGENCIES, FACTORY, Frame,
-    HAND_OVER, HELD_BIRTHS, KEYS, OBJECTIONS, OFFICERS, PARTNERS, PERSONS, PROPOSALS, Place, READINGS, REGISTER, STATIONS, TABLES, Trouble, UNITS, Visitor,
+    HAND_OVER, HELD_BIRTHS, KEYS, OBJECTIONS, OFFICERS, PARTNERS, PERSONS, PROPOSALS, Place, READINGS, REGISTER,
+    STATIONS, TABLES, Trouble, UNITS, Visitor,
 };
 pub(crate) use routes::PageRoutes;
 use serde::{Deserialize, Serialize};
