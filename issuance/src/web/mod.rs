@@ -23,7 +23,7 @@ pub use html::PagesSettings;
 pub(crate) use meter::Meter;
 pub use page::{Listing, Page, PageAsked};
 pub use peer::{Origin, Peer, Standing, UnderWay};
-pub(crate) use problem::InTheirWords;
+pub(crate) use problem::{Claim, InTheirWords};
 pub use problem::{Catalogued, FieldError, Problem, ProblemBody, catalogued};
 pub use readiness::Readiness;
 pub(crate) use routes::operations;
