@@ -99,7 +99,7 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
             pass(&gate, officer, request, next, &asked).await
         }
         Right::Carrier => {
-            let carrier = carrier(&gate, &request).await?;
+            let carrier = carrier(&gate, certificate(&request)).await?;
             known(&mut request, carrier.clone());
             pass(&gate, carrier, request, next, &asked).await
         }
@@ -107,7 +107,7 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
             let partner = match request.extensions_mut().remove::<Claim>() {
                 // What comes through a carrier is a member's; whose certificate that is says the carrier alone.
                 Some(Claim(claim)) => {
-                    let carrier = carrier(&gate, &request).await?;
+                    let carrier = carrier(&gate, certificate(&request)).await?;
                     known(&mut request, carrier.clone());
                     carried(&gate, carrier, claim, path.as_str()).await?
                 }
@@ -318,9 +318,9 @@ async fn partner(gate: &Gate, fingerprint: [u8; 32]) -> Result<Partner, Problem>
     Ok(partner)
 }
 
-/// Returns the carrier whose certificate the connection shows.
-async fn carrier(gate: &Gate, request: &Request) -> Result<Carrier, Problem> {
-    let fingerprint = certificate(request).ok_or(AccessError::PartnerNeeded)?;
+/// Returns the carrier that has this certificate.
+async fn carrier(gate: &Gate, fingerprint: Option<[u8; 32]>) -> Result<Carrier, Problem> {
+    let fingerprint = fingerprint.ok_or(AccessError::PartnerNeeded)?;
     let now = gate.deeds.source().now();
     let mut tx = gate.deeds.db().begin_read().await?;
     let carrier = store::partners::carrier(&mut tx, &fingerprint, now).await?;

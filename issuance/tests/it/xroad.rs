@@ -3,6 +3,10 @@
 
 mod security_server;
 
+use std::process::Command;
+use std::sync::Arc;
+use std::{env, fs};
+
 use issuance::{args, sql};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -11,6 +15,7 @@ use time::Duration;
 
 use self::security_server::SecurityServer;
 use crate::exchange::{Joined, agreed, asks, certified, csr, grant, partner, question, verifies};
+use crate::exchange_attacks::{sends_slowly, shows};
 use crate::house::{Caller, House, NIL, Said, on_both};
 use crate::oauth::{Heard, heard, token};
 use crate::soap::{ASKED, MAU, SOAP, asking, between, confirming, family, looking_up};
@@ -379,7 +384,7 @@ async fn who_a_member_is_says_a_carrier_alone_and_a_carrier_is_nothing_else() {
             (&anyone.client, "partner-certificate-needed"),
             (&joined.system.client, "partner-certificate-unfit"),
         ] {
-            let server = SecurityServer { client: client.clone(), address: house.admin.address.clone() };
+            let server = SecurityServer { client: client.clone(), ..SecurityServer::new(house, &pem) };
             assert_eq!(rest_confirms(&server, THUE, &[], &body).await.body["code"], expected);
             let soap = [("content-type", "text/xml")];
             let said = server.rest(THUE, Method::POST, "/npdb/soap", &soap, Some(confirming("YC-1", &number, MAU.0))).await;
@@ -424,7 +429,7 @@ async fn who_a_member_is_says_a_carrier_alone_and_a_carrier_is_nothing_else() {
 async fn what_a_carrier_says_is_judged_strictly_and_refused_by_name() {
     on_both(async |house| {
         let Behind { joined, number, server, .. } = behind(house, confirms()).await;
-        let SecurityServer { client, address } = &server;
+        let SecurityServer { client, address, .. } = &server;
         let body = question("r-1", &number, MAU.0, MAU.1);
         // Headers of HTTP, as a careless server would let them through.
         let claims = async |headers: &[(&str, &str)]| {
@@ -618,6 +623,38 @@ async fn what_ended_is_refused_at_once_on_an_open_connection() {
 }
 
 #[tokio::test]
+async fn what_ended_while_a_question_came_in_is_ended_for_it() {
+    on_both(async |house| {
+        let Behind { joined, number, member: id, server, carrier: carrier_id, .. } = behind(house, confirms()).await;
+        let settings = shows(house, &server.identity);
+        let head = format!(
+            "POST /xroad/r1/api/v1/exchange/confirm HTTP/1.1\r\nX-Road-Client: {THUE}\r\nX-Road-Id: m-1\r\n\
+             X-Road-Service: VN/GOV/G01/npdb/x"
+        );
+        let asks = async |n: u32, meanwhile: Option<&str>| {
+            let body = question(&format!("r-{n}"), &number, MAU.0, MAU.1);
+            let head = head.replace("m-1", &format!("m-{n}"));
+            let revokes = async || {
+                if let Some(system) = meanwhile {
+                    let path = format!("/api/v1/partner-systems/{system}/revocation");
+                    let said = joined.bao.post(&path, &format!("k-{n}"), json!({"reason": "stolen"})).await;
+                    assert_eq!(said.status, 200);
+                }
+            };
+            let (status, code, _) = sends_slowly(house, &settings, &head, &body, revokes).await.unwrap();
+            (status, code)
+        };
+        let ended = (403, "partner-certificate-unfit".to_owned());
+        assert_eq!(asks(1, None).await, (200, String::new()));
+        assert_eq!(asks(2, Some(&id)).await, ended, "the member was revoked");
+        brought(house, &joined.bao, &joined.partner, json!({"name": "lan-hai", "member": THUE})).await;
+        assert_eq!(asks(3, None).await, (200, String::new()));
+        assert_eq!(asks(4, Some(&carrier_id)).await, ended, "the carrier was revoked");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_member_that_was_written_by_another_hand_opens_nothing() {
     on_both(async |house| {
         let Behind { joined, number, server, .. } = behind(house, confirms()).await;
@@ -636,7 +673,7 @@ async fn a_member_that_was_written_by_another_hand_opens_nothing() {
         writes(sql!("update partner_system set carries = 'EE' where carries is not null")).await;
         assert_eq!(rest_confirms(&server, THUE, &[], &asked(3)).await.body["code"], "record-tampered");
         writes(sql!("update partner_system set carries = 'VN' where name = 'may-chu-1'")).await;
-        let forged = SecurityServer { client: joined.system.client.clone(), address: house.admin.address.clone() };
+        let forged = SecurityServer { client: joined.system.client.clone(), ..server };
         assert_eq!(rest_confirms(&forged, THUE, &[], &asked(4)).await.body["code"], "record-tampered");
     })
     .await;
@@ -662,5 +699,59 @@ async fn the_description_is_published_for_the_security_server() {
     let said = heard(anyone.client.get(format!("{}/xroad/soap", anyone.address))).await;
     assert!(String::from_utf8(said.bytes).unwrap().contains("query-malformed"));
     assert!(text.contains(ASKED) && text.contains(XROAD) && text.contains(IDENTIFIERS));
+    house.service.stop().await;
+}
+
+/// What pyxroad hears of each operation, and of what is refused.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "make interop runs it: it wants pyxroad"]
+async fn pyxroad_asks_through_a_security_server() {
+    let python = env::var_os("PYXROAD_PYTHON").expect("tests/interop/xroad/run.sh says where Python with pyxroad is");
+    let house = House::open(None).await;
+    let grants = json!([
+        grant("confirm", &["full_name", "birth_date"]),
+        grant("look-up", &["full_name", "birth_date", "sex", "permanent_residence", "personal_number"]),
+    ]);
+    let Behind { joined, number, server, .. } = behind(&house, grants).await;
+    let address = Arc::new(server).listens().await;
+    let folder = tempfile::tempdir().unwrap();
+    let questions = folder.path().join("questions.json");
+    let asked = |operation: &str, user: &str, message: &str, name: &str| {
+        json!([operation, user, message, {"MaYeuCau": message, "MaCanBo": "nguyen.van.thu", "SoDinhDanh": number,
+            "HoVaTen": name, "NgayThangNamSinh": {"NgayThangNam": "19900517"}}])
+    };
+    let all = json!([
+        asked(CONFIRM, "nguyen.van.thu", "m-1", MAU.0),
+        asked(CONFIRM, "nguyen.van.thu", "m-2", "Trần Thị Khác"),
+        asked("TraCuuThongTinCongDan", "nguyen.van.thu", "m-3", MAU.0),
+        asked("XacMinhThongTinNhanThan", "nguyen.van.thu", "m-4", MAU.0),
+        asked(CONFIRM, "tran.thi.xa", "m-5", MAU.0),
+    ]);
+    fs::write(&questions, all.to_string()).unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/interop/xroad/ask.py");
+    let mut command = Command::new(python);
+    command.args([script, &address, THUE, "VN/GOV/G01/npdb"]).arg(&questions);
+    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let told: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let [yes, no, found, kin, other] = told.as_slice() else { panic!("{told:?}") };
+    let body = |told: &Value| told["body"].clone();
+    assert_eq!(
+        (&body(yes)["KetQuaXacThuc"]["TonTai"], &body(no)["KetQuaXacThuc"]["TonTai"]),
+        (&json!(true), &json!(false)),
+        "{told:?}"
+    );
+    let keys = house.anyone().get("/api/v1/exchange/keys").await.body;
+    let signed = &body(yes)["SignedAnswer"];
+    let content = signed["Content"].as_str().unwrap().as_bytes();
+    assert!(verifies(&keys, signed["Signature"].as_str().unwrap(), content), "{signed}");
+    let citizen = &body(found)["CongdanCollection"]["CongDan"][0];
+    assert_eq!((&citizen["SoDinhDanh"], &citizen["GioiTinh"]), (&json!(number), &json!("2")), "{found}");
+    assert_eq!(body(kin)["Problem"]["Code"], "exchange-not-agreed", "{kin}");
+    assert_eq!(body(other)["Problem"]["Code"], "exchange-request-unfit", "{other}");
+    assert_eq!(yes["header"]["client"]["subsystemCode"], "thue", "the header came back: {yes}");
+    let kept = sql!("select count(*) as n from exchange_request where message_id = $1 and outcome = $2");
+    assert_eq!(house.count(kept, args!["m-1", "confirmed"]).await, 1);
+    drop(joined);
     house.service.stop().await;
 }

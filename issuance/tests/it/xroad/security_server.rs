@@ -3,7 +3,11 @@
 //! between security servers. What the documents forbid is an error that says so.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
+use axum::extract::RawQuery;
+use axum::http::StatusCode;
+use axum::routing::{self, get};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use quick_xml::events::Event;
@@ -25,13 +29,16 @@ const LARGEST: usize = 10_000_000;
 pub struct SecurityServer {
     pub client: reqwest::Client,
     pub address: String,
+    /// Its certificate and key, as PEM.
+    pub identity: String,
 }
 
 impl SecurityServer {
     /// The security server that shows this certificate (with its key, PEM). It follows no redirect.
     pub fn new(house: &House, identity: &str) -> Self {
         let builder = house::builder(&house.folder, Some(identity)).redirect(reqwest::redirect::Policy::none());
-        Self { client: builder.build().unwrap(), address: house.admin.address.clone() }
+        let (client, address) = (builder.build().unwrap(), house.admin.address.clone());
+        Self { client, address, identity: identity.to_owned() }
     }
 
     /// Brings a message of a member, with the headers that its HTTP request had, and returns what the member hears.
@@ -49,6 +56,37 @@ impl SecurityServer {
         let kind = response.headers().get("content-type").map(|kind| kind.to_str().unwrap().to_owned());
         let answer = response.text().await.map_err(|error| error.to_string())?;
         answered(message, status, kind.as_deref(), &answer)
+    }
+
+    /// Listens for members' programmes over HTTP, without TLS. Returns its address.
+    pub async fn listens(self: Arc<Self>) -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let (own, described) = (Arc::clone(&self), address.clone());
+        let wsdl = async move |RawQuery(query): RawQuery| {
+            let query = query.unwrap_or_default();
+            for name in ["xRoadInstance", "memberClass", "memberCode", "subsystemCode", "serviceCode"] {
+                assert!(query.split('&').any(|one| one.starts_with(&format!("{name}="))), "{query}");
+            }
+            let url = format!("{}/xroad/soap?wsdl", own.address);
+            let text = own.client.get(url).send().await.unwrap().text().await.unwrap();
+            // A security server gives the description with its own address: that of the service is not for members.
+            let (before, rest) = text.split_once("<soap:address location=\"").unwrap();
+            let (_, after) = rest.split_once('"').unwrap();
+            let text = format!("{before}<soap:address location=\"{described}/{after}");
+            ([("content-type", "text/xml; charset=utf-8")], text)
+        };
+        let post = async move |headers: HeaderMap, body: String| {
+            let headers: Vec<_> =
+                headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap_or_default())).collect();
+            let heard = self.soap(&body, &headers).await;
+            let status = if heard.as_ref().is_ok_and(|text| !text.contains("Fault>")) { 200 } else { 500 };
+            let text = heard.unwrap_or_else(|why| format!("<refused>{why}</refused>"));
+            (StatusCode::from_u16(status).unwrap(), [("content-type", "text/xml; charset=utf-8")], text)
+        };
+        let router = axum::Router::new().route("/wsdl", get(wsdl)).route("/", routing::post(post));
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        address
     }
 
     /// Brings a request over REST of a member, with the headers that it had, and returns what the member hears.

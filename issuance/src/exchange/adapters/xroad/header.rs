@@ -109,7 +109,7 @@ fn identifier<'a>(header: &'a Header, name: &str) -> Result<Identifier<'a>, Stri
     for part in &block.children {
         let known = Some(&*part.name).filter(|_| part.namespace == IDENTIFIERS);
         // The order of the protocol: what came before comes no more.
-        let Some(known) = known.and_then(|known| rest.find(|one| **one == known)) else {
+        let Some(&known) = known.and_then(|known| rest.find(|one| **one == known)) else {
             return Err(format!(
                 "{name}: {} does not belong there; an identifier has {} of {IDENTIFIERS}, in this order, each once",
                 called(part),

@@ -13,7 +13,7 @@ use axum::extract::{FromRef, State};
 use axum::http::{HeaderValue, header as http};
 use axum::response::{IntoResponse, Response};
 use crypto::perso::problem::ProblemCode;
-pub(super) use rest::carried;
+pub(crate) use rest::carried;
 use utoipa_axum::routes;
 
 use self::soap::Call;

@@ -19,7 +19,7 @@ const REACHED: [&str; 2] = ["/api/v1/exchange/", "/npdb/soap"];
 
 /// Takes a question that a security server brings to the interface that it is for, with what the server says of it. The
 /// gate believes it of carriers alone.
-pub(in crate::exchange) async fn carried(mut request: Request, next: Next) -> Response {
+pub(crate) async fn carried(mut request: Request, next: Next) -> Response {
     // No other layer and no caller makes one: what is there would be a claim without a carrier.
     request.extensions_mut().remove::<Claim>();
     if let Some(inner) = inner(request.uri()) {

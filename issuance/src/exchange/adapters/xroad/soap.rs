@@ -12,7 +12,7 @@ use quick_xml::Writer;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::super::super::ask::{self, Answered};
+use super::super::super::ask;
 use super::super::super::{Exchange, ExchangeError};
 use super::super::npdb::message::Message;
 use super::super::npdb::names::Operation;
