@@ -259,7 +259,9 @@ pub(super) async fn revoke_system(
 /// [`AccessError::PartnerMember`] for a member that no system is, or whose system or authority ended
 pub(crate) async fn carried(tx: &mut Tx, carrier: &Carrier, brought: Brought) -> Result<Partner, AccessError> {
     if brought.member.instance() != carrier.instance {
-        return Err(AccessError::PartnerMember("client: another instance than the one whose members this carrier names"));
+        return Err(AccessError::PartnerMember(
+            "client: another instance than the one whose members this carrier names",
+        ));
     }
     let system = store::by_member(tx, &brought.member).await?;
     Ok(Partner { carried: Some(Arc::new(Carried { carrier: carrier.system.system, brought })), ..system })

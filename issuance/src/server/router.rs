@@ -151,7 +151,9 @@ pub fn document() -> OpenApiDocument {
                 None | Some(Right::Anyone) => operation.security = Some(Vec::new()),
                 Some(Right::Citizen) => operation.security = Some(vec![SecurityRequirement::new("citizen", none)]),
                 Some(Right::SignedIn) => operation.security = Some(vec![SecurityRequirement::new("officer", none)]),
-                Some(Right::Carrier | Right::Partner) => operation.security = Some(vec![SecurityRequirement::new("partner", none)]),
+                Some(Right::Carrier | Right::Partner) => {
+                    operation.security = Some(vec![SecurityRequirement::new("partner", none)])
+                }
                 Some(Right::Station) => operation.security = Some(vec![SecurityRequirement::new("station", none)]),
                 Some(Right::Officer(permission)) => {
                     let roles = permission.roles().iter().map(|role| role.name());

@@ -144,7 +144,10 @@ async fn a_member_asks_in_soap_as_the_layer_speaks_it() {
             <o:other xmlns:o=\"urn:o\" s:mustUnderstand=\"0\" k=\"v\"><o:in/>t</o:other>";
         let silent = confirming("YC-1", &number, MAU.0).replace("<d:MaCanBo>nguyen.van.thu</d:MaCanBo>", "");
         let asked = beneath(&header(THUE, CONFIRM, "m-1", more), &silent);
-        let said = server.soap(&asked, &[KIND[0], KIND[1], ("X-Road-Client", "VN/GOV/other"), ("Authorization", "Bearer x")]).await.unwrap();
+        let said = server
+            .soap(&asked, &[KIND[0], KIND[1], ("X-Road-Client", "VN/GOV/other"), ("Authorization", "Bearer x")])
+            .await
+            .unwrap();
         assert_eq!(between(&said, "dc:TonTai"), Some("true"), "{said}");
         assert!(said.contains("<!-- c -->") && said.contains("HS &amp; 7 ư"), "to the byte: {said}");
         // The proof stands in the body.
@@ -238,22 +241,27 @@ async fn todays_clients_send_the_envelope_as_the_body_of_a_call_over_rest() {
             ("X-Road-Id", "m-1"),
         ];
         let asked = confirming("YC-1", &number, MAU.0);
-        let post = async |body: &str| {
-            server.rest(THUE, Method::POST, "/npdb/soap", &of_gateways, Some(body.to_owned())).await
-        };
+        let post =
+            async |body: &str| server.rest(THUE, Method::POST, "/npdb/soap", &of_gateways, Some(body.to_owned())).await;
         let said = post(&asked).await;
         let text = crate::soap::text(&said);
         assert_eq!(between(&text, "dc:TonTai"), Some("true"), "{text}");
         // Over REST the header of HTTP survives, beside the proof in the envelope.
         let keys = house.anyone().get("/api/v1/exchange/keys").await.body;
         assert!(verifies(&keys, said.headers["x-jws-signature"].to_str().unwrap(), &said.bytes));
-        assert!(verifies(&keys, between(&text, "cc:Signature").unwrap(), &base64(between(&text, "cc:Content").unwrap())));
+        assert!(verifies(
+            &keys,
+            between(&text, "cc:Signature").unwrap(),
+            &base64(between(&text, "cc:Content").unwrap())
+        ));
         let kept = sql!("select count(*) as n from exchange_request where message_id = $1 and query_id is not null");
         assert_eq!(house.count(kept, args!["m-1"]).await, 1);
         // Refusals are faults, those of the gate too.
         let other = server.rest("VN/GOV/khac", Method::POST, "/npdb/soap", &of_gateways, Some(asked.clone())).await;
         assert_eq!(crate::soap::fault(&other), ("Client".to_owned(), "partner-member-unfit".to_owned()));
-        let said = server.rest(THUE, Method::POST, "/npdb/soap", &[of_gateways[0], ("Authorization", "Bearer x.y.z")], Some(asked)).await;
+        let said = server
+            .rest(THUE, Method::POST, "/npdb/soap", &[of_gateways[0], ("Authorization", "Bearer x.y.z")], Some(asked))
+            .await;
         assert_eq!(crate::soap::fault(&said).1, "exchange-token-unfit");
     })
     .await;
@@ -387,7 +395,8 @@ async fn who_a_member_is_says_a_carrier_alone_and_a_carrier_is_nothing_else() {
             let server = SecurityServer { client: client.clone(), ..SecurityServer::new(house, &pem) };
             assert_eq!(rest_confirms(&server, THUE, &[], &body).await.body["code"], expected);
             let soap = [("content-type", "text/xml")];
-            let said = server.rest(THUE, Method::POST, "/npdb/soap", &soap, Some(confirming("YC-1", &number, MAU.0))).await;
+            let said =
+                server.rest(THUE, Method::POST, "/npdb/soap", &soap, Some(confirming("YC-1", &number, MAU.0))).await;
             assert_eq!(crate::soap::fault(&said).1, expected);
             assert_eq!(code(&raw(client, &house.admin.address, message.clone()).await.1), expected);
         }
@@ -417,7 +426,9 @@ async fn who_a_member_is_says_a_carrier_alone_and_a_carrier_is_nothing_else() {
         // A token is bound to the certificate of a system: a carrier has none to show.
         let narrow = token(&joined.system, &joined.system_id, "exchange.confirm").await;
         let bearer = format!("Bearer {narrow}");
-        for headers in [&[("Authorization", bearer.as_str())][..], &[("Authorization", "Basic x"), ("Authorization", &bearer)]] {
+        for headers in
+            [&[("Authorization", bearer.as_str())][..], &[("Authorization", "Basic x"), ("Authorization", &bearer)]]
+        {
             assert_eq!(rest_confirms(&server, THUE, headers, &body).await.body["code"], "exchange-token-unfit");
         }
         assert_eq!(rest_confirms(&server, THUE, &[("Authorization", "Basic x")], &body).await.status, 200);
@@ -459,7 +470,11 @@ async fn what_a_carrier_says_is_judged_strictly_and_refused_by_name() {
             (vec![("x-road-client", "VN/gov/000.00.00.G12/thue"), service, id], "client: no system"),
         ] {
             let said = claims(&headers).await;
-            assert_eq!((said.status, &said.body["code"]), (403, &json!("partner-member-unfit")), "{headers:?} {said:?}");
+            assert_eq!(
+                (said.status, &said.body["code"]),
+                (403, &json!("partner-member-unfit")),
+                "{headers:?} {said:?}"
+            );
             assert!(said.body["detail"].as_str().unwrap().starts_with(named), "{named}: {said:?}");
         }
         // Each of them is recorded, with the authority that runs the carrier.
@@ -554,7 +569,9 @@ async fn a_message_that_comes_again_has_its_answer_and_none_with_another_content
         let again = confirms_by(&server, THUE, "m-1", &first).await;
         assert_eq!(between(&again, "cc:Content"), between(&answer, "cc:Content"), "the same to the byte");
         // The message with another content, and another message with the identifier of the question.
-        for (id, asked) in [("m-1", confirming("YC-2", &number, MAU.0)), ("m-2", confirming("YC-1", &number, "Trần Thị Khác"))] {
+        for (id, asked) in
+            [("m-1", confirming("YC-2", &number, MAU.0)), ("m-2", confirming("YC-1", &number, "Trần Thị Khác"))]
+        {
             let said = confirms_by(&server, THUE, id, &asked).await;
             assert_eq!(code(&said), "exchange-request-reused", "{id}");
         }
@@ -588,7 +605,8 @@ async fn what_ended_is_refused_at_once_on_an_open_connection() {
         let bao = &joined.bao;
         let asks = async |server: &SecurityServer, n: u32| {
             let rest = rest_confirms(server, THUE, &[], &question(&format!("r-{n}"), &number, MAU.0, MAU.1)).await;
-            let soap = beneath(&header(THUE, CONFIRM, &format!("m-{n}"), ""), &confirming(&format!("YC-{n}"), &number, MAU.0));
+            let soap =
+                beneath(&header(THUE, CONFIRM, &format!("m-{n}"), ""), &confirming(&format!("YC-{n}"), &number, MAU.0));
             let soap = raw(&server.client, &server.address, soap).await.1;
             let rest = rest.body["code"].as_str().unwrap_or_default().to_owned();
             assert_eq!(rest, code(&soap), "{soap}");
@@ -609,7 +627,10 @@ async fn what_ended_is_refused_at_once_on_an_open_connection() {
         assert_eq!(asks(&server, 5).await, "partner-certificate-unfit");
         let (next, _) = carrier(house, bao, &runs, "may-hai").await;
         assert_eq!(asks(&next, 6).await, "");
-        assert_eq!(bao.post(&format!("/api/v1/partners/{runs}/end"), "e-3", json!({"reason": "left"})).await.status, 200);
+        assert_eq!(
+            bao.post(&format!("/api/v1/partners/{runs}/end"), "e-3", json!({"reason": "left"})).await.status,
+            200
+        );
         assert_eq!(asks(&next, 7).await, "partner-certificate-unfit");
         let runs = partner(house, bao, "p-truc-2").await;
         let (last, _) = carrier(house, bao, &runs, "may-ba").await;

@@ -36,9 +36,7 @@ pub(super) fn scopes() -> impl Iterator<Item = Scope> {
 pub(crate) async fn in_their_words(request: Request, next: Next) -> Response {
     let path = request.extensions().get::<MatchedPath>().cloned();
     let words = path.map(|path| match path.as_str() {
-        path if path.starts_with(npdb::AT) || path.starts_with(xroad::AT) => {
-            npdb::in_words as fn(&Problem) -> Response
-        }
+        path if path.starts_with(npdb::AT) || path.starts_with(xroad::AT) => npdb::in_words as fn(&Problem) -> Response,
         path if path.starts_with(osia::AT) => osia::in_words,
         _ => oauth::in_words,
     });

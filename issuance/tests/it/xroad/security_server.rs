@@ -169,7 +169,8 @@ struct Read {
 fn read(xml: &str) -> Result<Read, String> {
     let mut reader = NsReader::from_str(xml);
     reader.config_mut().expand_empty_elements = true;
-    let (mut path, mut read) = (Vec::<(String, String)>::new(), Read { blocks: vec![], body: Default::default(), texts: vec![] });
+    let (mut path, mut read) =
+        (Vec::<(String, String)>::new(), Read { blocks: vec![], body: Default::default(), texts: vec![] });
     let space = |found: &ResolveResult<'_>| match found {
         ResolveResult::Bound(namespace) => namespace.into_inner().to_owned(),
         _ => String::new(),
@@ -260,7 +261,11 @@ pub fn answered(message: &str, status: u16, kind: Option<&str>, answer: &str) ->
     if is.body == (SOAP.to_owned(), "Fault".to_owned()) {
         // A fault may have the headers; then they are those of the request.
         let right = status == 500 && (is.blocks.is_empty() || is.blocks == was.blocks);
-        return if right { Ok(answer.to_owned()) } else { Err("a fault has status 500, and no other headers".to_owned()) };
+        return if right {
+            Ok(answer.to_owned())
+        } else {
+            Err("a fault has status 500, and no other headers".to_owned())
+        };
     }
     if status != 200 {
         return Err(format!("status {status} for what is no fault"));
@@ -275,9 +280,11 @@ pub fn answered(message: &str, status: u16, kind: Option<&str>, answer: &str) ->
     let added = format!(
         "<xrd:requestHash xmlns:xrd=\"{XROAD}\" algorithmId=\"http://www.w3.org/2001/04/xmlenc#sha512\">{hash}</xrd:requestHash>"
     );
-    let end = answer.find("Header>").and_then(|_| answer.match_indices("</").find(|(at, _)| {
-        answer[at + 2..].split('>').next().is_some_and(|name| name == "Header" || name.ends_with(":Header"))
-    }));
+    let end = answer.find("Header>").and_then(|_| {
+        answer.match_indices("</").find(|(at, _)| {
+            answer[at + 2..].split('>').next().is_some_and(|name| name == "Header" || name.ends_with(":Header"))
+        })
+    });
     let (at, _) = end.ok_or("an answer has a header")?;
     Ok(format!("{}{added}{}", &answer[..at], &answer[at..]))
 }
@@ -286,7 +293,9 @@ pub fn answered(message: &str, status: u16, kind: Option<&str>, answer: &str) ->
 fn it_demands_what_the_documents_demand() {
     let header = "<x:id>1</x:id><x:issue>2</x:issue>";
     let message = |header: &str, body: &str| {
-        format!("<s:Envelope xmlns:s='{SOAP}' xmlns:x='{XROAD}'><s:Header>{header}</s:Header><s:Body>{body}</s:Body></s:Envelope>")
+        format!(
+            "<s:Envelope xmlns:s='{SOAP}' xmlns:x='{XROAD}'><s:Header>{header}</s:Header><s:Body>{body}</s:Body></s:Envelope>"
+        )
     };
     let question = message(header, "<d:Ask xmlns:d='urn:d'/>");
     let judged = |status, kind: &str, answer: &str| answered(&question, status, Some(kind), answer);

@@ -26,9 +26,7 @@ use super::super::soap::fault::{self, Code};
 use super::super::soap::{OWN, SOAP, XML, is_xml, means, unfit};
 use super::citizens;
 use super::message::Message;
-use super::names::{
-    BIRTH, INTEGRATION, INTEGRATION_OR, NAME, NUMBER, OFFICER, OLD_NUMBER, PROCEDURE, REQUEST, UNIT,
-};
+use super::names::{BIRTH, INTEGRATION, INTEGRATION_OR, NAME, NUMBER, OFFICER, OLD_NUMBER, PROCEDURE, REQUEST, UNIT};
 use crate::access::partners;
 use crate::ground::actor::Partner;
 use crate::ground::carried::Brought;

@@ -151,7 +151,9 @@ mod tests {
     use super::*;
 
     fn header(envelope: &str, blocks: &str) -> Header {
-        let xml = format!("<s:Envelope xmlns:s='{SOAP}'{envelope}><s:Header>{blocks}</s:Header><s:Body><x/></s:Body></s:Envelope>");
+        let xml = format!(
+            "<s:Envelope xmlns:s='{SOAP}'{envelope}><s:Header>{blocks}</s:Header><s:Body><x/></s:Body></s:Envelope>"
+        );
         Envelope::read(xml.as_bytes()).ok().unwrap().header
     }
 
@@ -165,7 +167,9 @@ mod tests {
         );
         assert_eq!((written.blocks.len(), written.is_odd), (2, false));
         // The header's own declarations win, and an envelope without prefixes keeps its namespace.
-        let xml = format!("\u{feff}<Envelope xmlns='{SOAP}' xmlns:a='1'><Header xmlns:a='2'><a:b/></Header><Body><x/></Body></Envelope>");
+        let xml = format!(
+            "\u{feff}<Envelope xmlns='{SOAP}' xmlns:a='1'><Header xmlns:a='2'><a:b/></Header><Body><x/></Body></Envelope>"
+        );
         let header = Envelope::read(xml.as_bytes()).ok().unwrap().header;
         assert_eq!(header.as_written(), format!("<Header xmlns=\"{SOAP}\" xmlns:a=\"2\"><a:b/></Header>"));
         let none = format!("<s:Envelope xmlns:s='{SOAP}'><s:Body><x/></s:Body></s:Envelope>");

@@ -64,13 +64,7 @@ fn faulty(header: &str, code: Code, said: &str, problem: Option<&Problem>) -> Re
     (StatusCode::INTERNAL_SERVER_ERROR, kind, body).into_response()
 }
 
-fn written(
-    out: &mut Vec<u8>,
-    header: &str,
-    code: Code,
-    said: &str,
-    problem: Option<&Problem>,
-) -> io::Result<()> {
+fn written(out: &mut Vec<u8>, header: &str, code: Code, said: &str, problem: Option<&Problem>) -> io::Result<()> {
     let mut out = Writer::new(out);
     let envelope = out.create_element("soapenv:Envelope").with_attribute(("xmlns:soapenv", SOAP));
     envelope.write_inner_content(|out| {

@@ -3,7 +3,7 @@
 
 use super::super::soap::envelope::{Header, called};
 use super::super::soap::xml::Node;
-use super::fits;
+use super::{fits, identifies};
 use crate::ground::carried::{Brought, Member, is_identifier};
 
 /// The blocks.
@@ -67,7 +67,7 @@ pub(super) fn read(header: &Header) -> Result<Said, String> {
     let code = service.get(SERVICE_CODE).ok_or_else(|| format!("{SERVICE}: {SERVICE_CODE} is missing"))?;
     let brought = Brought {
         member,
-        message: fits(ID, &needed(ID)?, super::LONGEST_ID)?,
+        message: identifies(ID, &needed(ID)?)?,
         query: None,
         user: text(USER)?.map(|user| fits(USER, &user, super::LONGEST_USER)).transpose()?,
         issue: text(ISSUE)?.map(|issue| fits(ISSUE, &issue, super::LONGEST_ISSUE)).transpose()?,
@@ -81,7 +81,11 @@ fn some<'a>(header: &'a Header, name: &str) -> Option<&'a Node> {
 
 /// Returns the text of a block that has nothing else.
 fn leaf(block: &Node, name: &str) -> Result<String, String> {
-    if block.children.is_empty() { Ok(block.text.clone()) } else { Err(format!("{name}: it has a text and no elements")) }
+    if block.children.is_empty() {
+        Ok(block.text.clone())
+    } else {
+        Err(format!("{name}: it has a text and no elements"))
+    }
 }
 
 /// An identifier: its parts, in the order of the protocol.
@@ -122,6 +126,10 @@ fn identifier<'a>(header: &'a Header, name: &str) -> Result<Identifier<'a>, Stri
         }
         parts.push((known, &part.text));
     }
+    // Else a subsystem without the code of its member would read as another member.
+    if !parts.iter().map(|(known, _)| *known).take(3).eq(PARTS[..3].iter().copied()) {
+        return Err(format!("{name}: {} are needed", PARTS[..3].join(", ")));
+    }
     let identifier = Identifier(parts);
     let has = |part: &str| identifier.get(part).is_some();
     let expected = match (has(SERVICE_CODE), has("subsystemCode")) {
@@ -147,8 +155,7 @@ const BLOCKS: [&str; 6] = [CLIENT, ID, ISSUE, SERVICE, USER, VERSION];
 const SERVICE_CODE: &str = "serviceCode";
 const SERVICE_VERSION: &str = "serviceVersion";
 /// The parts of an identifier, in the order of the protocol.
-const PARTS: [&str; 6] =
-    ["xRoadInstance", "memberClass", "memberCode", "subsystemCode", SERVICE_CODE, SERVICE_VERSION];
+const PARTS: [&str; 6] = ["xRoadInstance", "memberClass", "memberCode", "subsystemCode", SERVICE_CODE, SERVICE_VERSION];
 
 #[cfg(test)]
 mod tests {
@@ -175,11 +182,13 @@ mod tests {
     fn a_header_says_who_asks_by_which_identifier() {
         let Said { brought, service } = said(GOOD).unwrap();
         assert_eq!((brought.member.as_str(), &*service), ("VN/GOV/G12/thue", "XacThuc"));
-        assert_eq!((&*brought.message, brought.officer(), brought.issue.as_deref()), ("4894e35d", Some("000190000017"), Some("HS-1")));
+        assert_eq!(
+            (&*brought.message, brought.officer(), brought.issue.as_deref()),
+            ("4894e35d", Some("000190000017"), Some("HS-1"))
+        );
         // A member without a subsystem, in any order of the blocks, with blocks of others beside.
-        let member = GOOD
-            .replacen("<i:subsystemCode>thue</i:subsystemCode>", "", 1)
-            .replacen("'SUBSYSTEM'", "'MEMBER'", 1);
+        let member =
+            GOOD.replacen("<i:subsystemCode>thue</i:subsystemCode>", "", 1).replacen("'SUBSYSTEM'", "'MEMBER'", 1);
         let (first, rest) = member.split_once("</x:client>").unwrap();
         let turned = format!("<o:other xmlns:o='urn:o'/>{rest}{first}</x:client>");
         assert_eq!(said(&turned).unwrap().brought.member.as_str(), "VN/GOV/G12");
@@ -223,9 +232,17 @@ mod tests {
             ("VN000190000017", "", "userId: "),
             ("HS-1", "", "issue: "),
             ("HS-1", "a&#9;b", "issue: "),
-            ("<i:memberClass>GOV</i:memberClass><i:memberCode>G12</i:memberCode>", "<i:memberCode>G12</i:memberCode><i:memberClass>GOV</i:memberClass>", "client: memberClass"),
-            ("<i:memberCode>G12</i:memberCode>", "<i:memberCode>G12</i:memberCode><i:memberCode>G13</i:memberCode>", "client: memberCode"),
-            ("<i:memberCode>G12</i:memberCode>", "", "client: a member is"),
+            (
+                "<i:memberClass>GOV</i:memberClass><i:memberCode>G12</i:memberCode>",
+                "<i:memberCode>G12</i:memberCode><i:memberClass>GOV</i:memberClass>",
+                "client: memberClass",
+            ),
+            (
+                "<i:memberCode>G12</i:memberCode>",
+                "<i:memberCode>G12</i:memberCode><i:memberCode>G13</i:memberCode>",
+                "client: memberCode",
+            ),
+            ("<i:memberCode>G12</i:memberCode>", "", "client: xRoadInstance"),
             ("<i:memberCode>G12</i:memberCode>", "<x:memberCode>G12</x:memberCode>", "client: memberCode"),
             (">G12<", ">G12/thue<", "client: memberCode"),
             (">G12<", "> G12<", "client: memberCode"),
@@ -234,10 +251,22 @@ mod tests {
             ("i:objectType='SUBSYSTEM'", "objectType='SUBSYSTEM'", "client: objectType"),
             ("i:objectType='SUBSYSTEM'", "", "client: objectType"),
             ("'SERVICE'", "'SUBSYSTEM'", "service: objectType"),
-            ("<i:serviceCode>XacThuc</i:serviceCode><i:serviceVersion>v1</i:serviceVersion>", "", "service: objectType"),
-            ("<i:xRoadInstance>VN</i:xRoadInstance><i:memberClass>GOV</i:memberClass><i:memberCode>G01", "<i:xRoadInstance>EE</i:xRoadInstance><i:memberClass>GOV</i:memberClass><i:memberCode>G01", "service: another instance"),
+            (
+                "<i:serviceCode>XacThuc</i:serviceCode><i:serviceVersion>v1</i:serviceVersion>",
+                "",
+                "service: objectType",
+            ),
+            (
+                "<i:xRoadInstance>VN</i:xRoadInstance><i:memberClass>GOV</i:memberClass><i:memberCode>G01",
+                "<i:xRoadInstance>EE</i:xRoadInstance><i:memberClass>GOV</i:memberClass><i:memberCode>G01",
+                "service: another instance",
+            ),
             ("<x:userId>", "text<x:userId>", "Header: "),
-            ("<x:userId>", "<r:representedParty xmlns:r='http://x-road.eu/xsd/representation.xsd'/><x:userId>", "representedParty"),
+            (
+                "<x:userId>",
+                "<r:representedParty xmlns:r='http://x-road.eu/xsd/representation.xsd'/><x:userId>",
+                "representedParty",
+            ),
         ] {
             let said = with(from, to);
             assert!(said.starts_with(why), "{from} -> {to}: {said}");

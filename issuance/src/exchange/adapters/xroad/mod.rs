@@ -61,11 +61,16 @@ const ADDRESS: &str = "ADDRESS-OF-THE-SERVICE";
 /// Returns a text that a security server says, if it is one of at most so many bytes, without control characters.
 fn fits(name: &str, text: &str, most: usize) -> Result<String, String> {
     let is_control = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
-    // An identifier has no spaces: it stands in logs.
-    let spaced = most == LONGEST_ID && !text.bytes().all(|b| b.is_ascii_graphic());
-    if text.trim().is_empty() || text.len() > most || text.chars().any(is_control) || spaced {
-        let of = if most == LONGEST_ID { "letters, digits and signs of ASCII" } else { "text without control characters" };
-        return Err(format!("{name}: 1 to {most} bytes, {of}"));
+    if text.trim().is_empty() || text.len() > most || text.chars().any(is_control) {
+        return Err(format!("{name}: 1 to {most} bytes of text without control characters"));
+    }
+    Ok(text.to_owned())
+}
+
+/// Returns the identifier of a message or a query. It has no spaces: it stands in logs.
+fn identifies(name: &str, text: &str) -> Result<String, String> {
+    if !(1..=LONGEST_ID).contains(&text.len()) || !text.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(format!("{name}: 1 to {LONGEST_ID} letters, digits and signs of ASCII, without spaces"));
     }
     Ok(text.to_owned())
 }

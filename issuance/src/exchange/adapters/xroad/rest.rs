@@ -7,7 +7,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use crypto::perso::problem::ProblemCode;
 
-use super::fits;
+use super::{fits, identifies};
 use crate::ground::carried::{Brought, Member, is_identifier};
 use crate::web::{Claim, Problem};
 
@@ -34,7 +34,8 @@ pub(crate) async fn carried(mut request: Request, next: Next) -> Response {
 fn inner(uri: &Uri) -> Option<Uri> {
     let rest = uri.path_and_query()?.as_str().strip_prefix(PREFIX)?;
     let path = rest.split('?').next().unwrap_or_default();
-    if !REACHED.iter().any(|reached| if reached.ends_with('/') { path.starts_with(reached) } else { path == *reached }) {
+    if !REACHED.iter().any(|reached| if reached.ends_with('/') { path.starts_with(reached) } else { path == *reached })
+    {
         return None;
     }
     let mut parts = uri.clone().into_parts();
@@ -66,8 +67,8 @@ fn said(headers: &HeaderMap) -> Result<Brought, String> {
     let text = |name: &str, most: usize| one(headers, name)?.map(|text| fits(name, text, most)).transpose();
     Ok(Brought {
         member,
-        message: fits(ID, needed(ID)?, super::LONGEST_ID)?,
-        query: text(REQUEST_ID, super::LONGEST_ID)?,
+        message: identifies(ID, needed(ID)?)?,
+        query: one(headers, REQUEST_ID)?.map(|text| identifies(REQUEST_ID, text)).transpose()?,
         user: text(USER, super::LONGEST_USER)?,
         issue: text(ISSUE, super::LONGEST_ISSUE)?,
     })

@@ -83,8 +83,8 @@ impl Call {
         if envelope.header.must_be_understood(header::is_known) {
             return refused(Rejected::MustUnderstand);
         }
-        let said = header::read(&envelope.header)
-            .map_err(|why| Problem::new(ProblemCode::PartnerMemberUnfit).detail(why))?;
+        let said =
+            header::read(&envelope.header).map_err(|why| Problem::new(ProblemCode::PartnerMemberUnfit).detail(why))?;
         let Self { desk, exchange, carrier, headers, body } = self;
         let partner = access::asks_for(desk.deeds(), &carrier, said.brought).await?;
         let message = match Message::of(&envelope.question) {
