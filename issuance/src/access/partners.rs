@@ -150,8 +150,8 @@ pub(super) async fn end(deed: &mut Deed<Officer>, id: PartnerId, reason: &str) -
     Ok(PartnerRow { ended: Some(decision), end_reason: Some(reason.to_owned()), ..partner })
 }
 
-/// Brings a system: its certification request, which is looked at now and certified once another officer confirms it, or
-/// the member that it is.
+/// Brings a system: its certification request, which is looked at now and certified once another officer confirms it,
+/// or the member that it is.
 ///
 /// # Errors
 /// [`AccessError::PartnerUnknown`], [`AccessError::PartnerState`] for a partner that may not ask;

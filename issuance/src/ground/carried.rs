@@ -1,5 +1,5 @@
-//! Questions that a carrier brings: a security server of a data exchange layer, which knows the members of the layer and
-//! says for which of them it asks. Pure.
+//! Questions that a carrier brings: a security server of a data exchange layer, which knows the members of the layer
+//! and says for which of them it asks. Pure.
 
 use std::fmt;
 use std::str::FromStr;

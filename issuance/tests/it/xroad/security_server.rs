@@ -1,6 +1,6 @@
-//! A security server of X-Road before the service, after the protocol documents (PR-MESS 4.0, PR-REST r1): what it takes
-//! from a member, what it lets through to the provider, and what it demands of the answer. It has no part of the layer
-//! between security servers. What the documents forbid is an error that says so.
+//! A security server of X-Road before the service, after the protocol documents (PR-MESS 4.0, PR-REST r1): what it
+//! takes from a member, what it lets through to the provider, and what it demands of the answer. It has no part of the
+//! layer between security servers. What the documents forbid is an error that says so.
 
 use std::fmt::Write as _;
 use std::sync::Arc;

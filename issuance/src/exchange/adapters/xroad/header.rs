@@ -1,5 +1,5 @@
-//! The header of a message by the X-Road message protocol 4.0 for SOAP: who asks, whom, by which identifier. Read strictly:
-//! what is missing, doubled, empty or malformed is refused with the name of the block.
+//! The header of a message by the X-Road message protocol 4.0 for SOAP: who asks, whom, by which identifier. Read
+//! strictly: what is missing, doubled, empty or malformed is refused with the name of the block.
 
 use super::super::soap::envelope::{Header, called};
 use super::super::soap::xml::Node;

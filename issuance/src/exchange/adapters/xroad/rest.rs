@@ -1,5 +1,5 @@
-//! The headers by which a security server says who asks over REST (X-Road message protocol for REST, r1). The address below
-//! this prefix is that of the interface which is asked.
+//! The headers by which a security server says who asks over REST (X-Road message protocol for REST, r1). The address
+//! below this prefix is that of the interface which is asked.
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, Uri};

@@ -12,8 +12,7 @@ use quick_xml::Writer;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::super::super::ask;
-use super::super::super::{Exchange, ExchangeError};
+use super::super::super::{Exchange, ExchangeError, ask};
 use super::super::npdb::message::Message;
 use super::super::npdb::names::Operation;
 use super::super::npdb::question::{question, refused, signed, told};
@@ -110,8 +109,8 @@ impl Call {
 }
 
 impl Known {
-    /// Tells a refusal. What this service decides of a question stands in the body of an answer; that it was no question,
-    /// or that the service fails, is a fault.
+    /// Tells a refusal. What this service decides of a question stands in the body of an answer; that it was no
+    /// question, or that the service fails, is a fault.
     fn refused(&self, problem: &Problem) -> Response {
         match self.operation.filter(|_| !problem.status().is_server_error()) {
             None => fault::with_header(&self.header, problem),
