@@ -73,7 +73,7 @@ impl SecurityServer {
             // A security server gives the description with its own address: that of the service is not for members.
             let (before, rest) = text.split_once("<soap:address location=\"").unwrap();
             let (_, after) = rest.split_once('"').unwrap();
-            let text = format!("{before}<soap:address location=\"{described}/{after}");
+            let text = format!("{before}<soap:address location=\"{described}/\"{after}");
             ([("content-type", "text/xml; charset=utf-8")], text)
         };
         let post = async move |headers: HeaderMap, body: String| {
