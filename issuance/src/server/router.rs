@@ -152,7 +152,7 @@ pub fn document() -> OpenApiDocument {
                 Some(Right::Citizen) => operation.security = Some(vec![SecurityRequirement::new("citizen", none)]),
                 Some(Right::SignedIn) => operation.security = Some(vec![SecurityRequirement::new("officer", none)]),
                 Some(Right::Carrier | Right::Partner) => {
-                    operation.security = Some(vec![SecurityRequirement::new("partner", none)])
+                    operation.security = Some(vec![SecurityRequirement::new("partner", none)]);
                 }
                 Some(Right::Station) => operation.security = Some(vec![SecurityRequirement::new("station", none)]),
                 Some(Right::Officer(permission)) => {

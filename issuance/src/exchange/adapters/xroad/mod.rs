@@ -36,7 +36,8 @@ where
 /// A question of a member: SOAP by the X-Road message protocol 4.0.
 #[utoipa::path(post, path = "/xroad/soap", tag = "xroad", operation_id = "ask", responses((status = 200)))]
 async fn ask(call: Call) -> Response {
-    call.answered().await
+    // On the heap: a question is a large future.
+    Box::pin(call.answered()).await
 }
 
 /// The description of the interface (WSDL 1.1), from which a security server takes what its services are: the query is
