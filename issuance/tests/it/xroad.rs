@@ -306,9 +306,9 @@ async fn questions_over_rest_are_answered_as_to_a_system_of_its_own() {
         let list = json!({"request": "l-1", "purpose": "tax-number", "case": "HS-1", "officer": "nguyen.van.thu",
             "second_officer": "tran.thi.xa", "unit": "Chi cục Thử", "lines": 1});
         let list = post("/api/v1/exchange/lists", list).await;
-        let stretch = json!({"request": "s-1", "number": 1, "lines": [
+        let stretch = json!({"number": 1, "lines": [
             {"personal_number": number, "full_name": MAU.0, "birth_date": MAU.1}]});
-        let path = format!("/api/v1/exchange/lists/{}/stretches", list["id"].as_str().unwrap());
+        let path = format!("/api/v1/exchange/lists/{}/stretches", list["list"].as_str().unwrap());
         assert_eq!(post(&path, stretch).await["lines"][0]["outcome"], "confirmed");
         for path in ["/api/v1/exchange/agreements", "/api/v1/exchange/changes?purpose=tax-number"] {
             let said = server.rest(THUE, Method::GET, path, &[], None).await;
