@@ -266,6 +266,7 @@ catalogue! {
     ParentUnknown "parent-unknown" Request
     PartnerCertificateNeeded "partner-certificate-needed" Station
     PartnerCertificateUnfit "partner-certificate-unfit" Station
+    PartnerMemberUnfit "partner-member-unfit" Station
     PartnerStateUnfit "partner-state-unfit" Request
     PartnerSystemUnknown "partner-system-unknown" Request
     PartnerUnknown "partner-unknown" Request

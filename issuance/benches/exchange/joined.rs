@@ -72,6 +72,7 @@ impl Joined {
             code: "p-thue".parse().expect("a code"),
             system: system.parse().expect("an id"),
             name: "may-chu-1".to_owned(),
+            carried: None,
         };
         Self { partner, agreement, fingerprint: hex::encode(fingerprint), person: text(&declared["person_id"]) }
     }

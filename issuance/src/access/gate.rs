@@ -16,13 +16,14 @@ use time::OffsetDateTime;
 
 use super::{Access, AccessError, store};
 use crate::deed::{Action, DeedError, Deeds, Entry, Object, Purpose};
-use crate::ground::actor::{Actor, Anyone, Citizen, Partner, Standing};
+use crate::ground::actor::{Actor, Anyone, Carrier, Citizen, Partner, Standing};
+use crate::ground::carried::Brought;
 use crate::ground::ids::RequestId;
 use crate::ground::together::Together;
 use crate::ground::{Officer, Permission, Station};
 use crate::store::{StoreError, Tx};
 use crate::web::html::{Visitor, asked_here, cookie_token_hash, has_session};
-use crate::web::{Meter, Peer, Problem, Right};
+use crate::web::{Claim, Meter, Peer, Problem, Right};
 
 /// What the gate needs: the right of each route, as the routes carry it.
 #[derive(Clone, Debug)]
@@ -101,9 +102,21 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
             let officer = under(&mut request, officer, permission);
             pass(&gate, officer, request, next, &asked).await
         }
+        Right::Carrier => {
+            let carrier = carrier(&gate, certificate(&request)).await?;
+            known(&mut request, carrier.clone());
+            pass(&gate, carrier, request, next, &asked).await
+        }
         Right::Partner => {
-            let certificate = certificate(&request).ok_or(AccessError::PartnerNeeded)?;
-            let partner = partner(&gate, certificate).await?;
+            let partner = match request.extensions_mut().remove::<Claim>() {
+                // What comes through a carrier is a member's; whose certificate that is says the carrier alone.
+                Some(Claim(claim)) => {
+                    let carrier = carrier(&gate, certificate(&request)).await?;
+                    known(&mut request, carrier.clone());
+                    carried(&gate, carrier, claim, path.as_str()).await?
+                }
+                None => partner(&gate, certificate(&request).ok_or(AccessError::PartnerNeeded)?).await?,
+            };
             known(&mut request, partner.clone());
             pass(&gate, partner, request, next, &asked).await
         }
@@ -141,7 +154,7 @@ pub async fn page_gate(State(gate): State<Gate>, mut request: Request, next: Nex
         Right::SignedIn => None,
         // A citizen has no page of the service, and a machine reads none.
         Right::Citizen => return Err(Problem::new(ProblemCode::CitizenSessionNeeded)),
-        Right::Partner => return Err(AccessError::PartnerNeeded.into()),
+        Right::Carrier | Right::Partner => return Err(AccessError::PartnerNeeded.into()),
         Right::Station => return Err(AccessError::StationNeeded.into()),
     };
     let token_hash = cookie_token_hash(request.headers()).ok_or(AccessError::Session)?;
@@ -330,6 +343,52 @@ async fn joined(deeds: &Deeds, fingerprint: &[u8; 32]) -> Result<Partner, Access
         }
         found => found,
     }
+}
+
+/// Returns the carrier that has this certificate.
+async fn carrier(gate: &Gate, fingerprint: Option<[u8; 32]>) -> Result<Carrier, Problem> {
+    let fingerprint = fingerprint.ok_or(AccessError::PartnerNeeded)?;
+    let now = gate.deeds.source().now();
+    let mut tx = gate.deeds.db().begin_read().await?;
+    let carrier = store::partners::carrier(&mut tx, &fingerprint, now).await?;
+    tracing::Span::current().record("partner", tracing::field::display(carrier.system.id));
+    Ok(carrier)
+}
+
+/// Returns the partner whose member the carrier names; that it names none that may ask is recorded.
+async fn carried(
+    gate: &Gate,
+    carrier: Carrier,
+    claim: Result<Brought, Problem>,
+    path: &str,
+) -> Result<Partner, Problem> {
+    let found = match claim {
+        Ok(brought) => asks_for(&gate.deeds, &carrier, brought).await,
+        Err(problem) => Err(problem),
+    };
+    if let Err(problem) = &found
+        && problem.status() == StatusCode::FORBIDDEN
+    {
+        record_refusal(gate, carrier, path, problem).await?;
+    }
+    found
+}
+
+/// Returns the partner for whose member a carrier asks. Each line of the log that the request leaves from now on names
+/// it, and the message.
+///
+/// # Errors
+/// [`AccessError::PartnerMember`] as a problem
+pub(crate) async fn asks_for(deeds: &Deeds, carrier: &Carrier, brought: Brought) -> Result<Partner, Problem> {
+    let span = tracing::Span::current();
+    span.record("message.id", &*brought.message);
+    if let Some(query) = &brought.query {
+        span.record("query.id", &**query);
+    }
+    let mut tx = deeds.db().begin_read().await?;
+    let partner = super::partners::carried(&mut tx, carrier, brought).await?;
+    span.record("partner", tracing::field::display(partner.id));
+    Ok(partner)
 }
 
 /// Returns the station that has this certificate. One that has ended is good for its own renewal only, for a while.

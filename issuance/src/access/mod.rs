@@ -26,8 +26,8 @@ use std::sync::{Arc, Mutex, RwLock};
 
 pub use api::routes;
 pub use first_officer::{FirstOfficer, FirstOfficerError, make_first_officer};
-pub(crate) use gate::goes_on;
 pub use gate::{CitizenSessions, Gate, gate, page_gate, still_in};
+pub(crate) use gate::{asks_for, goes_on};
 pub use model::AccessError;
 pub(crate) use pages::{ending_stations, pages, waiting_proposals};
 use serde::{Deserialize, Serialize};

@@ -89,12 +89,18 @@ pub enum AccessError {
     /// The certificate of a partner's system does not let it in.
     #[error("the certificate of the partner's system does not let it in: {0}")]
     PartnerCertificate(&'static str),
+    /// What a carrier says of a question lets no system of a partner in.
+    #[error("{0}")]
+    PartnerMember(&'static str),
     /// No client certificate of a partner on this connection.
     #[error("no client certificate of a partner")]
     PartnerNeeded,
     /// The partner or its system is confirmed or ended already, or not yet.
     #[error("the partner or its system is not in a state for that")]
     PartnerState,
+    /// A system that is joined in no way, or in two.
+    #[error("{0}")]
+    PartnerSystem(&'static str),
     /// No such system of a partner.
     #[error("system of a partner unknown")]
     PartnerSystemUnknown,

@@ -1,11 +1,15 @@
 //! Partners: other authorities that ask the register under agreements, and their systems. What lets one in is proposed
 //! by one officer of the national office and confirmed by another; what shuts one out takes one.
 
+use std::sync::Arc;
+
 use time::OffsetDateTime;
 
 use super::AccessError;
 use super::store::partners as store;
 use crate::deed::{Action, Deed, Entry, Object, Purpose};
+use crate::ground::actor::{Carrier, Partner};
+use crate::ground::carried::{Brought, Carried, Member};
 use crate::ground::ids::{PartnerId, PartnerSystemId};
 use crate::ground::{Decision, OfficeCode, Officer, Permission};
 use crate::keys::{IssuedCertificate, TlsAuthority};
@@ -62,7 +66,7 @@ pub struct SystemRow {
     pub partner: PartnerId,
     /// What it is called; unique within the partner.
     pub name: String,
-    /// Certification request (PKCS#10, PEM).
+    /// Certification request (PKCS#10, PEM); empty for a member.
     pub request: String,
     /// Who brought the request.
     pub drafted: Decision,
@@ -74,6 +78,21 @@ pub struct SystemRow {
     pub expires_at: Option<OffsetDateTime>,
     /// Who revoked it.
     pub revoked: Option<Decision>,
+    /// The member of a data exchange layer that it is, for which carriers ask; it has no certificate.
+    pub member: Option<Member>,
+    /// The instance of a data exchange layer for whose members it asks, as a carrier.
+    pub carries: Option<String>,
+}
+
+/// How a system comes to the register.
+#[derive(Clone, Debug)]
+pub(super) enum Comes {
+    /// As a carrier of this instance, by the certificate that its request (PEM) asks for.
+    AsCarrier(String, String),
+    /// As this member of a data exchange layer: a carrier asks for it.
+    AsMember(Member),
+    /// By the certificate that its request (PEM) asks for.
+    ByItself(String),
 }
 
 /// Proposes that an authority is a partner.
@@ -131,17 +150,18 @@ pub(super) async fn end(deed: &mut Deed<Officer>, id: PartnerId, reason: &str) -
     Ok(PartnerRow { ended: Some(decision), end_reason: Some(reason.to_owned()), ..partner })
 }
 
-/// Brings the certification request of a system. It is looked at now, and certified once another officer confirms it.
+/// Brings a system: its certification request, which is looked at now and certified once another officer confirms it,
+/// or the member that it is.
 ///
 /// # Errors
 /// [`AccessError::PartnerUnknown`], [`AccessError::PartnerState`] for a partner that may not ask;
-/// [`AccessError::CertificationRequest`], [`AccessError::NameTaken`]
+/// [`AccessError::CertificationRequest`]; [`AccessError::NameTaken`], also for a member that another system is
 pub(super) async fn draft_system(
     deed: &mut Deed<Officer>,
     authority: &TlsAuthority,
     partner: PartnerId,
     name: String,
-    request: String,
+    comes: Comes,
 ) -> Result<SystemRow, AccessError> {
     deed.actor().may_act_for(&OfficeCode::national())?;
     let of = store::partner_locked(deed.tx(), partner).await?.ok_or(AccessError::PartnerUnknown)?;
@@ -150,7 +170,14 @@ pub(super) async fn draft_system(
     }
     // A request that cannot be certified is said to whom can mend it, and not to the second officer.
     let (id, at): (PartnerSystemId, _) = (deed.id(), deed.at());
-    authority.partner(&id.to_string(), &request, at, &mut deed.rng())?;
+    let (request, member, carries) = match comes {
+        Comes::AsCarrier(instance, request) => (request, None, Some(instance)),
+        Comes::AsMember(member) => (String::new(), Some(member), None),
+        Comes::ByItself(request) => (request, None, None),
+    };
+    if member.is_none() {
+        authority.partner(&id.to_string(), &request, at, &mut deed.rng())?;
+    }
     let system = SystemRow {
         id,
         partner,
@@ -161,6 +188,8 @@ pub(super) async fn draft_system(
         confirmed: None,
         expires_at: None,
         revoked: None,
+        member,
+        carries,
     };
     store::insert_system(deed.tx(), &system).await?;
     let entry = Entry::new(Action::PartnerSystemDrafted, Object::PartnerSystem(id), Purpose::Administration);
@@ -168,7 +197,7 @@ pub(super) async fn draft_system(
     Ok(system)
 }
 
-/// Confirms a system that another officer brought, and issues its client certificate (one year).
+/// Confirms a system that another officer brought, and issues its client certificate (one year); a member has none.
 ///
 /// # Errors
 /// [`AccessError::PartnerSystemUnknown`], [`AccessError::PartnerState`], [`AccessError::SecondAdministrator`],
@@ -177,7 +206,7 @@ pub(super) async fn confirm_system(
     deed: &mut Deed<Officer>,
     authority: &TlsAuthority,
     id: PartnerSystemId,
-) -> Result<(SystemRow, IssuedCertificate), AccessError> {
+) -> Result<(SystemRow, Option<IssuedCertificate>), AccessError> {
     deed.actor().may_act_for(&OfficeCode::national())?;
     let system = store::system_locked(deed.tx(), id).await?.ok_or(AccessError::PartnerSystemUnknown)?;
     let partner = store::partner_locked(deed.tx(), system.partner).await?.ok_or(AccessError::PartnerUnknown)?;
@@ -185,16 +214,22 @@ pub(super) async fn confirm_system(
         return Err(AccessError::PartnerState);
     }
     second(deed, &system.drafted, Permission::Exchange).await?;
+    let decision = deed.decision();
+    if system.member.is_some() {
+        store::confirm_member(deed.tx(), id, &decision).await?;
+        let entry = Entry::new(Action::PartnerSystemConfirmed, Object::PartnerSystem(id), Purpose::Administration);
+        deed.enter(entry.with(Object::Officer(system.drafted.by))).await?;
+        return Ok((SystemRow { confirmed: Some(decision), ..system }, None));
+    }
     let at = deed.at();
     let certificate = authority.partner(&id.to_string(), &system.request, at, &mut deed.rng())?;
     super::steps::claim_key(deed, &format!("partner-system/{id}"), &certificate).await?;
-    let decision = deed.decision();
     store::certify_system(deed.tx(), id, &decision, &certificate).await?;
     let entry = Entry::new(Action::PartnerSystemConfirmed, Object::PartnerSystem(id), Purpose::Administration);
     deed.enter(entry.with(Object::Officer(system.drafted.by))).await?;
     let expires_at = Some(certificate.not_after);
     let der = Some(certificate.der.clone());
-    Ok((SystemRow { confirmed: Some(decision), certificate: der, expires_at, ..system }, certificate))
+    Ok((SystemRow { confirmed: Some(decision), certificate: der, expires_at, ..system }, Some(certificate)))
 }
 
 /// Revokes a system: its next request is refused, also on a connection that is open.
@@ -248,6 +283,20 @@ pub(crate) async fn file(
     let systems = store::systems_of(deed.tx(), id).await?;
     deed.record(Action::PartnersListed, Object::Partner(id), None, Purpose::Administration).await?;
     Ok((row, systems))
+}
+
+/// Returns the system for which a carrier asks.
+///
+/// # Errors
+/// [`AccessError::PartnerMember`] for a member that no system is, or whose system or authority ended
+pub(crate) async fn carried(tx: &mut Tx, carrier: &Carrier, brought: Brought) -> Result<Partner, AccessError> {
+    if brought.member.instance() != carrier.instance {
+        return Err(AccessError::PartnerMember(
+            "client: another instance than the one whose members this carrier names",
+        ));
+    }
+    let system = store::by_member(tx, &brought.member).await?;
+    Ok(Partner { carried: Some(Arc::new(Carried { carrier: carrier.system.system, brought })), ..system })
 }
 
 /// Returns a partner, if there is one of this identifier.

@@ -9,8 +9,9 @@ use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use super::api::{LONGEST_CSR, Reason};
-use super::partners::{self, Contact, PartnerRow, SystemRow};
+use super::partners::{self, Comes, Contact, PartnerRow, SystemRow};
 use super::{Access, AccessError};
+use crate::ground::carried::{MemberMalformed, is_identifier};
 use crate::ground::ids::{OfficerId, PartnerId, PartnerSystemId};
 use crate::ground::text::SomeWords;
 use crate::ground::{Id, OfficeCode, Officer, Permission};
@@ -110,6 +111,14 @@ struct SystemView {
     name: String,
     /// `drafted`, `joined`, `ended` or `revoked`.
     state: &'static str,
+    /// The member of a data exchange layer that it is: a carrier asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    member: Option<String>,
+    /// The instance of a data exchange layer for whose members it asks, as a carrier.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    carries: Option<String>,
     /// Who brought the request.
     drafted_by: OfficerId,
     /// Who confirmed it.
@@ -156,17 +165,19 @@ impl PartnerView {
 
 impl SystemView {
     fn new(row: SystemRow, now: OffsetDateTime, tampered: bool) -> Self {
-        let state = match (&row.revoked, row.expires_at) {
-            (Some(_), _) => "revoked",
-            (None, None) => "drafted",
-            (None, Some(ends)) if ends <= now => "ended",
-            (None, Some(_)) => "joined",
+        let state = match (&row.revoked, &row.confirmed, row.expires_at) {
+            (Some(_), ..) => "revoked",
+            (None, None, _) => "drafted",
+            (None, Some(_), Some(ends)) if ends <= now => "ended",
+            (None, Some(_), _) => "joined",
         };
         Self {
             id: row.id,
             partner_id: row.partner,
             name: row.name,
             state,
+            member: row.member.map(|member| member.as_str().to_owned()),
+            carries: row.carries,
             drafted_by: row.drafted.by,
             confirmed_by: row.confirmed.map(|decision| decision.by),
             expires_at: row.expires_at,
@@ -273,11 +284,42 @@ struct NewSystem {
     /// What it is called; unique within the partner.
     #[schema(value_type = String)]
     name: SomeWords<64>,
-    /// PKCS#10 request in PEM. Its key is certified; name and wishes in it are not.
-    csr_pem: String,
+    /// PKCS#10 request in PEM. Its key is certified; name and wishes in it are not. Not for a member.
+    #[serde(default)]
+    #[schema(nullable = false)]
+    csr_pem: Option<String>,
+    /// The member of a data exchange layer that the system is, `instance/class/code/subsystem`: a carrier asks for it.
+    #[serde(default)]
+    #[schema(nullable = false, value_type = Option<String>)]
+    member: Option<SomeWords<403>>,
+    /// The instance of a data exchange layer for whose members the system asks, as a carrier.
+    #[serde(default)]
+    #[schema(nullable = false, value_type = Option<String>)]
+    carries: Option<SomeWords<100>>,
 }
 
-/// Brings the certification request of a partner's system. Another officer confirms it.
+impl NewSystem {
+    /// Returns its name, and the one way in which it comes.
+    fn parted(self) -> Result<(String, Comes), AccessError> {
+        let unfit = |why| Err(AccessError::PartnerSystem(why));
+        let comes = match (self.csr_pem, self.member, self.carries) {
+            (Some(request), None, None) => Comes::ByItself(request),
+            (Some(request), None, Some(instance)) if is_identifier(instance.as_str()) => {
+                Comes::AsCarrier(instance.as_str().to_owned(), request)
+            }
+            (Some(_), None, Some(_)) => return unfit("carries: an instance is 1 to 100 of A-Z a-z 0-9 '()+,-.=?"),
+            (None, Some(member), None) => match member.as_str().parse() {
+                Ok(member) => Comes::AsMember(member),
+                Err(MemberMalformed) => return unfit("member: instance/class/code or instance/class/code/subsystem"),
+            },
+            _ => return unfit("a system has csr_pem, or csr_pem and carries, or member alone"),
+        };
+        Ok((self.name.as_str().to_owned(), comes))
+    }
+}
+
+/// Brings a partner's system: its certification request, or the member of a data exchange layer that it is. Another
+/// officer confirms it.
 #[utoipa::path(post, path = "/api/v1/partners/{id}/systems", tag = "partners", request_body = NewSystem,
     params(("id" = String, Path)), responses((status = 200, body = SystemView)))]
 async fn draft_system(
@@ -287,18 +329,18 @@ async fn draft_system(
     Named(id): Named<PartnerId>,
     Write { stamp, body }: Write<NewSystem>,
 ) -> Answered {
-    if body.csr_pem.len() > LONGEST_CSR {
+    if body.csr_pem.as_ref().is_some_and(|request| request.len() > LONGEST_CSR) {
         return Err(Problem::new(ProblemCode::TextTooLong).detail(format!("csr_pem: at most {LONGEST_CSR} bytes")));
     }
     desk.write(officer, stamp, async |deed| {
-        let (authority, name) = (access.authority(), body.name.as_str().to_owned());
-        let row = partners::draft_system(deed, &authority, id, name, body.csr_pem).await?;
+        let (authority, (name, comes)) = (access.authority(), body.parted()?);
+        let row = partners::draft_system(deed, &authority, id, name, comes).await?;
         Ok::<_, AccessError>(SystemView::new(row, deed.at(), false))
     })
     .await
 }
 
-/// Confirms a system that another officer brought, and issues its client certificate for a year.
+/// Confirms a system that another officer brought, and issues its client certificate for a year; a member has none.
 #[utoipa::path(post, path = "/api/v1/partner-systems/{id}/confirmation", request_body = Nothing, tag = "partners",
     params(("id" = String, Path)), responses((status = 200, body = SystemView)))]
 async fn confirm_system(
@@ -312,8 +354,8 @@ async fn confirm_system(
         let authority = access.authority();
         let (row, certificate) = partners::confirm_system(deed, &authority, id).await?;
         let view = SystemView::new(row, deed.at(), false);
-        let ca_pem = Some(authority.all_pem().to_owned());
-        Ok::<_, AccessError>(SystemView { certificate_pem: Some(certificate.pem), ca_pem, ..view })
+        let ca_pem = certificate.is_some().then(|| authority.all_pem().to_owned());
+        Ok::<_, AccessError>(SystemView { certificate_pem: certificate.map(|issued| issued.pem), ca_pem, ..view })
     })
     .await
 }

@@ -30,6 +30,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(194, "0194_access_deputies"),
     migration!(195, "0195_access_dissolutions"),
     migration!(231, "0231_access_partners"),
+    migration!(254, "0254_access_members"),
 ];
 
 /// Officers carry a MAC.

@@ -60,7 +60,7 @@ enum Act {
         #[arg(long)]
         yes: bool,
     },
-    /// Brings the certification request of a partner's system. Another officer confirms it.
+    /// Brings a partner's system: by its certification request, or as a member of X-Road. Another officer confirms it.
     AddSystem {
         /// Code of the partner, or its identifier.
         partner: String,
@@ -68,19 +68,28 @@ enum Act {
         #[arg(long)]
         name: String,
         /// Its certification request (PKCS#10, PEM). Its key is certified; name and wishes in it are not.
-        #[arg(long, value_name = "FILE")]
-        request: PathBuf,
+        #[arg(long, value_name = "FILE", required_unless_present = "member")]
+        request: Option<PathBuf>,
+        /// The member of X-Road that it is, instance/class/code/subsystem: security servers ask for it, and it has no
+        /// certificate. See docs/xroad.md.
+        #[arg(long, value_name = "MEMBER", conflicts_with_all = ["request", "carries"])]
+        member: Option<String>,
+        /// The system is a security server, which asks for the members of this instance of X-Road and nothing for
+        /// itself.
+        #[arg(long, value_name = "INSTANCE")]
+        carries: Option<String>,
     },
-    /// Confirms a system that another officer brought, and writes its client certificate, which lasts a year.
+    /// Confirms a system that another officer brought, and writes its client certificate, which lasts a year. A member
+    /// of X-Road has none.
     ConfirmSystem {
         /// Code of the partner, or its identifier.
         partner: String,
         /// What the system is called.
         #[arg(long)]
         name: String,
-        /// File of the certificate (PEM); it must not exist.
+        /// File of the certificate (PEM); it must not exist. Needed, but for a member of X-Road.
         #[arg(long, value_name = "FILE")]
-        out: PathBuf,
+        out: Option<PathBuf>,
     },
     /// Writes the client certificate of a system that was confirmed, once more.
     Certificate {
@@ -182,20 +191,42 @@ fn act(office: &SignedIn, act: Act) -> Outcome {
             let done = office.post(&format!("partners/{id}/end"), &json!({"reason": because}))?;
             output::line(format_args!("{}\t{}", word(&done, "code"), word(&done, "state")))?;
         }
-        Act::AddSystem { partner, name, request } => {
+        Act::AddSystem { partner, name, request, member, carries } => {
             let id = partner_id(office, &partner)?;
-            let request = String::from_utf8(read(&request)?)
-                .map_err(|_| RemoteError::Unfit(request, "it is no PEM text".to_owned()))?;
-            office.post(&format!("partners/{id}/systems"), &json!({"name": name, "csr_pem": request}))?;
+            let mut body = json!({"name": name});
+            if let Some(request) = request {
+                let text = String::from_utf8(read(&request)?)
+                    .map_err(|_| RemoteError::Unfit(request, "it is no PEM text".to_owned()))?;
+                body["csr_pem"] = json!(text);
+            }
+            let out = if member.is_some() { "" } else { " --out FILE" };
+            for (field, value) in [("member", member), ("carries", carries)] {
+                if let Some(value) = value {
+                    body[field] = json!(value);
+                }
+            }
+            office.post(&format!("partners/{id}/systems"), &body)?;
             output::line(format_args!(
-                "Brought. Another officer confirms it: issuance partner confirm-system {partner} --name {name} --out FILE"
+                "Brought. Another officer confirms it: issuance partner confirm-system {partner} --name {name}{out}"
             ))?;
         }
         Act::ConfirmSystem { partner, name, out } => {
-            // The file is there before the certificate is asked for.
             let system = system(office, &partner, &name)?;
-            let file = File::create_new(&out).map_err(|error| RemoteError::File(out.clone(), error))?;
             let path = format!("partner-systems/{}/confirmation", word(&system, "id"));
+            let member = word(&system, "member");
+            let out = match out {
+                None if !member.is_empty() => {
+                    let done = office.post(&path, &json!({}))?;
+                    return Ok(output::line(format_args!("{name}\t{}\t{member}", word(&done, "state")))?);
+                }
+                Some(_) if !member.is_empty() => {
+                    return Err(format!("{name} is a member of X-Road and has no certificate: leave out --out").into());
+                }
+                None => return Err(format!("{name} has a certificate: --out FILE says where it is written").into()),
+                Some(out) => out,
+            };
+            // The file is there before the certificate is asked for.
+            let file = File::create_new(&out).map_err(|error| RemoteError::File(out.clone(), error))?;
             let done = office.post(&path, &json!({})).inspect_err(|_| {
                 let _ = fs::remove_file(&out);
             })?;
@@ -209,6 +240,9 @@ fn act(office: &SignedIn, act: Act) -> Outcome {
         Act::Certificate { partner, name, out } => {
             let system = system(office, &partner, &name)?;
             let certificate = word(&system, "certificate_pem");
+            if !word(&system, "member").is_empty() {
+                return Err(format!("{name} is a member of X-Road and has no certificate").into());
+            }
             if certificate.is_empty() {
                 return Err(format!("{name} has no certificate: another officer confirms the system first").into());
             }
@@ -253,7 +287,12 @@ fn show(file: &Value) -> Outcome {
         let (name, state) = (word(system, "name"), word(system, "state"));
         let ends = ends.filter(|_| state == "joined");
         let lasts = ends.map(|ends| format!("\tcertificate ends in {} days", (ends - now()).whole_days()));
-        output::line(format_args!("system {name}\t{state}{}{}", lasts.unwrap_or_default(), tampered(system)))?;
+        let is = ["member", "carries"].map(|field| match word(system, field) {
+            "" => String::new(),
+            value => format!("\t{field} {value}"),
+        });
+        let lasts = lasts.unwrap_or_default();
+        output::line(format_args!("system {name}\t{state}{}{lasts}{}", is.concat(), tampered(system)))?;
     }
     Ok(())
 }

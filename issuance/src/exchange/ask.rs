@@ -127,6 +127,7 @@ async fn attempt(
         return Err(unfit(why));
     }
     limits::fit_officer(exchange, partner, &asked.officer)?;
+    limits::fit_carried(partner, &asked.officer, &asked.case)?;
     let mut deed = deeds.open(partner.clone()).await?;
     limits::fit_clock(exchange, asked, deed.at())?;
     let (agreement, place, grant) = limits::granted(&mut deed, asked.service, &asked.purpose).await?;

@@ -38,7 +38,8 @@ pub(super) async fn answer(
     held: Held,
 ) -> Result<Answered, Option<Held>> {
     let by_number = matches!(asked.subject.by(), Ok(By::Number(_)));
-    if asked.service != Service::Confirm || !by_number {
+    // What a carrier brings has a message of its own, which the carrier and the member's system are looked at for.
+    if asked.service != Service::Confirm || !by_number || partner.carried.is_some() {
         return Err(Some(held));
     }
     let work = {

@@ -102,6 +102,19 @@ pub(super) fn fit_officer(exchange: &Exchange, partner: &Partner, named: &str) -
     Ok(())
 }
 
+/// Refuses a question of another officer or about another case than the carrier says that brought it.
+pub(super) fn fit_carried(partner: &Partner, officer: &str, case: &str) -> Result<(), ExchangeError> {
+    let Some(carried) = &partner.carried else { return Ok(()) };
+    let unfit = |why: &str| Err(ExchangeError::RequestUnfit(why.to_owned()));
+    if !carried.brought.is_of(officer) {
+        return unfit("officer: another one than the user (userId, X-Road-UserId) whom the security server names");
+    }
+    if carried.brought.issue.as_deref().is_some_and(|issue| issue != case) {
+        return unfit("case: another one than the issue (X-Road-Issue) that the security server names");
+    }
+    Ok(())
+}
+
 /// Refuses a question whose time is not about now.
 pub(super) fn fit_clock(exchange: &Exchange, asked: &Asked, now: OffsetDateTime) -> Result<(), ExchangeError> {
     let apart = asked.asked_at.map(|at| (now - at).abs());

@@ -33,7 +33,7 @@ mod turns;
 use std::sync::Arc;
 
 pub use adapters::NpdbSettings;
-pub(crate) use adapters::{in_their_words, routes as adapters};
+pub(crate) use adapters::{carried, in_their_words, routes as adapters};
 pub use agreements::in_force_until;
 pub use api::routes;
 pub(crate) use api::signed;

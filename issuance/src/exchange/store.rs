@@ -21,5 +21,6 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(250, "0250_exchange_request_cost"),
     migration!(251, "0251_exchange_emergencies"),
     migration!(252, "0252_exchange_purposes_ended"),
+    migration!(256, "0256_exchange_messages"),
     migration!(235, "0235_exchange_reports"),
 ];

@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::Id;
+use super::carried::Carried;
 use super::ids::{CardId, OfficerId, PartnerId, PartnerSystemId, PersonId, SessionId, StationId};
 use crate::store::{Record, StoreError};
 
@@ -328,7 +329,8 @@ pub struct Station {
     pub office: OfficeCode,
 }
 
-/// The system of a partner that asks, by its TLS client certificate.
+/// The system of a partner that asks, by its TLS client certificate, or as a member of a data exchange layer for which
+/// a carrier asks.
 #[derive(Clone, Debug)]
 pub struct Partner {
     /// The authority.
@@ -339,6 +341,18 @@ pub struct Partner {
     pub system: PartnerSystemId,
     /// What the system is called.
     pub name: String,
+    /// The carrier that brought the question, and what it says; none for a system that asks by its own certificate.
+    pub carried: Option<Arc<Carried>>,
+}
+
+/// A carrier, by its TLS client certificate: a security server of a data exchange layer, which asks for members of it
+/// and nothing for itself.
+#[derive(Clone, Debug)]
+pub struct Carrier {
+    /// The system that it is.
+    pub system: Partner,
+    /// The instance of the layer whose members it may name.
+    pub instance: String,
 }
 
 /// A citizen, by the card that is at a reader now and proved itself to the service.
@@ -498,6 +512,16 @@ impl Actor for Partner {
 
     fn standing(&self) -> Standing<'_> {
         Standing::Partner(self)
+    }
+}
+
+impl Actor for Carrier {
+    fn caller(&self) -> Caller {
+        self.system.caller()
+    }
+
+    fn standing(&self) -> Standing<'_> {
+        self.system.standing()
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod actor;
 pub mod blocking;
+pub mod carried;
 pub mod clock;
 pub mod failpoint;
 pub mod files;

@@ -17,13 +17,21 @@ pub(super) fn of(right: Right, method: &Method, path: &str, operation: &Operatio
     }
     match right {
         Right::Anyone => {}
+        Right::Carrier => {
+            codes.extend([C::PartnerCertificateNeeded, C::PartnerCertificateUnfit, C::PartnerMemberUnfit]);
+        }
         Right::Citizen => codes.push(C::CitizenSessionNeeded),
         Right::SignedIn => codes.extend([C::PasswordChangeNeeded, C::SecondFactorNeeded, C::SessionNeeded]),
         Right::Officer(_) => {
             codes.extend([C::PasswordChangeNeeded, C::RoleMissing, C::SecondFactorNeeded, C::SessionNeeded]);
         }
         Right::Partner => {
-            codes.extend([C::ExchangeTokenUnfit, C::PartnerCertificateNeeded, C::PartnerCertificateUnfit]);
+            codes.extend([
+                C::ExchangeTokenUnfit,
+                C::PartnerCertificateNeeded,
+                C::PartnerCertificateUnfit,
+                C::PartnerMemberUnfit,
+            ]);
             // What a partner may ask is told whatever the token that is shown covers.
             if path != "/api/v1/exchange/agreements" {
                 codes.push(C::ExchangeScopeMissing);
@@ -48,7 +56,7 @@ pub(super) fn of(right: Right, method: &Method, path: &str, operation: &Operatio
             C::TextTooLong,
             C::TextUnfit,
         ]);
-        if !matches!(right, Right::Anyone | Right::Partner) {
+        if !matches!(right, Right::Anyone | Right::Carrier | Right::Partner) {
             codes.extend([
                 C::IdempotencyKeyInUse,
                 C::IdempotencyKeyMalformed,

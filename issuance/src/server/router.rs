@@ -151,7 +151,9 @@ pub fn document() -> OpenApiDocument {
                 None | Some(Right::Anyone) => operation.security = Some(Vec::new()),
                 Some(Right::Citizen) => operation.security = Some(vec![SecurityRequirement::new("citizen", none)]),
                 Some(Right::SignedIn) => operation.security = Some(vec![SecurityRequirement::new("officer", none)]),
-                Some(Right::Partner) => operation.security = Some(vec![SecurityRequirement::new("partner", none)]),
+                Some(Right::Carrier | Right::Partner) => {
+                    operation.security = Some(vec![SecurityRequirement::new("partner", none)]);
+                }
                 Some(Right::Station) => operation.security = Some(vec![SecurityRequirement::new("station", none)]),
                 Some(Right::Officer(permission)) => {
                     let roles = permission.roles().iter().map(|role| role.name());
@@ -308,7 +310,10 @@ pub fn router(state: Offices) -> Router {
             identified,
         ))
         .with_state(state);
-    Router::new().fallback_service(versioned).layer(middleware::from_fn(unversioned))
+    Router::new()
+        .fallback_service(versioned)
+        .layer(middleware::from_fn(unversioned))
+        .layer(middleware::from_fn(exchange::carried))
 }
 
 /// Answers `/api/…` without a version as `/api/v1/…`, and says in the answer that the address is deprecated.
@@ -360,7 +365,15 @@ async fn identified(
     });
     // Everything that is logged while the request is answered carries its id.
     answered(state, request, next, id)
-        .instrument(tracing::info_span!("request", request.id = %id, officer = Empty, partner = Empty, station = Empty))
+        .instrument(tracing::info_span!(
+            "request",
+            request.id = %id,
+            officer = Empty,
+            partner = Empty,
+            station = Empty,
+            message.id = Empty,
+            query.id = Empty
+        ))
         .await
 }
 

@@ -14,7 +14,7 @@ use utoipa::IntoParams;
 use super::Problem;
 use super::write::body_of;
 use crate::deed::{Occasion, Purpose};
-use crate::ground::actor::{Citizen, Partner};
+use crate::ground::actor::{Carrier, Citizen, Partner};
 use crate::ground::ids::ApplicationId;
 use crate::ground::text::Words;
 use crate::ground::{Officer, Station};
@@ -152,7 +152,7 @@ macro_rules! known_by_the_gate {
         }
     )* };
 }
-known_by_the_gate!(Citizen, Officer, Partner, Station);
+known_by_the_gate!(Carrier, Citizen, Officer, Partner, Station);
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use crate::deed::{DeedError, Dismissed, Object, Objection};
 use crate::ground::OtherOffice;
 use crate::ground::actor::OfficeCodeMalformed;
+use crate::ground::carried::Brought;
 use crate::ground::ids::{IdMalformed, RequestId};
 use crate::ground::objects::ObjectError;
 use crate::store::StoreError;
@@ -243,8 +244,13 @@ impl Problem {
 
 /// How a problem is told where an interface has words of its own for what it refuses: left in the extensions of an
 /// answer beside the problem.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct InTheirWords(pub fn(&Problem) -> Response);
+#[derive(Clone)]
+pub(crate) struct InTheirWords(pub Arc<dyn Fn(&Problem) -> Response + Send + Sync>);
+
+/// What a carrier says of a request that it brings, or why that cannot be read: left in the extensions of the request,
+/// and believed by the gate of a carrier alone.
+#[derive(Clone, Debug)]
+pub(crate) struct Claim(pub Result<Brought, Problem>);
 
 /// Returns after how many seconds a refusal of this kind is usually over; `None` where waiting does not help.
 fn usual_wait(code: ProblemCode) -> Option<u64> {

@@ -16,6 +16,8 @@ use crate::ground::Permission;
 pub enum Right {
     /// Every caller, known or not.
     Anyone,
+    /// Carriers of data exchange layers, by their client certificates.
+    Carrier,
     /// Citizens whose card is at a reader and proved itself.
     Citizen,
     /// Officers with this permission.

@@ -124,6 +124,7 @@ fn system(joined: &Joined) -> Partner {
         code: "p-thue".parse().unwrap(),
         system: joined.system_id.parse().unwrap(),
         name: "may-chu-1".to_owned(),
+        carried: None,
     }
 }
 

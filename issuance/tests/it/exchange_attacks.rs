@@ -399,7 +399,7 @@ pub fn shows_none(house: &House) -> Arc<ClientConfig> {
 }
 
 /// Settings of a client that shows this certificate, as PEM with its key.
-fn shows(house: &House, pem: &str) -> Arc<ClientConfig> {
+pub fn shows(house: &House, pem: &str) -> Arc<ClientConfig> {
     let chain = CertificateDer::pem_slice_iter(pem.as_bytes()).map(Result::unwrap).collect();
     let key = PrivateKeyDer::from_pem_slice(pem.as_bytes()).unwrap();
     Arc::new(roots(house).with_client_auth_cert(chain, key).unwrap())

@@ -113,6 +113,22 @@ async fn an_authority_is_joined_with_commands_of_two_officers_and_let_out_by_one
         let once_more = ["partner", "certificate", "p-thue", "--name", "may-1", "--out", again.to_str().unwrap()];
         desks.does("admin", &once_more).await;
         assert_eq!(fs::read_to_string(&again).unwrap().replace('\r', ""), pem.replace('\r', ""));
+        // A member of X-Road has no certificate; a security server has one, and says for whose members it asks.
+        let add = ["partner", "add-system", "p-thue", "--name", "qua-vdxp", "--member", "VN/GOV/000.00.00.G12/thue"];
+        assert!(desks.does("admin", &add).await.ends_with("confirm-system p-thue --name qua-vdxp\n"));
+        let confirm_member = ["partner", "confirm-system", "p-thue", "--name", "qua-vdxp"];
+        let with_out = [&confirm_member[..], &["--out", "x.pem"]].concat();
+        assert!(desks.may_not("bao", &with_out).await.contains("leave out --out"));
+        assert_eq!(desks.does("bao", &confirm_member).await, "qua-vdxp\tjoined\tVN/GOV/000.00.00.G12/thue\n");
+        fs::write(desks.at("server.pem"), csr().1).unwrap();
+        let server = desks.at("server.pem");
+        let add = ["partner", "add-system", "p-thue", "--name", "ss-1", "--request", server.to_str().unwrap()];
+        desks.does("admin", &[&add[..], &["--carries", "VN"]].concat()).await;
+        let confirm_server = ["partner", "confirm-system", "p-thue", "--name", "ss-1"];
+        assert!(desks.may_not("bao", &confirm_server).await.contains("--out FILE"));
+        let shown = desks.does("bao", &["partner", "show", "p-thue"]).await;
+        assert!(shown.contains("system qua-vdxp\tjoined\tmember VN/GOV/000.00.00.G12/thue\n"), "{shown}");
+        assert!(shown.contains("system ss-1\tdrafted\tcarries VN\n"), "{shown}");
         // A certificate that is there is not written over.
         assert!(desks.may_not("bao", &confirm).await.contains("system.pem: File exists"));
         assert_eq!(fs::read_to_string(out).unwrap(), pem);

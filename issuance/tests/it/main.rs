@@ -118,6 +118,7 @@ mod traces;
 mod trust_bundle;
 mod units;
 mod worker;
+mod xroad;
 
 mod attacks;
 

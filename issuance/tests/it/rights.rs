@@ -518,6 +518,8 @@ const ADAPTERS: &[(&str, &str, Who)] = &[
     ("POST", "/osia/3rdparty/v1/attributes/{identifier}", Partners),
     ("POST", "/osia/3rdparty/v1/verify/{identifier}", Partners),
     ("POST", "/osia/uin/v1/uin", Partners),
+    ("GET", "/xroad/soap", Anyone),
+    ("POST", "/xroad/soap", Partners),
 ];
 
 #[tokio::test]
@@ -532,7 +534,7 @@ async fn each_route_of_another_interface_has_one_row_and_is_closed_to_officers_a
     for (method, path, who) in ADAPTERS {
         for caller in &callers {
             let path = path.replace("{uin}", "000000000000").replace("{identifier}", "000000000000");
-            let path = if *method == "GET" { path.replace("/npdb/soap", "/npdb/soap?wsdl") } else { path };
+            let path = if *method == "GET" { path.replace("/soap", "/soap?wsdl") } else { path };
             let mut request = caller.client.request(method.parse().unwrap(), format!("{}{path}", caller.address));
             if let Some(token) = &caller.token {
                 request = request.bearer_auth(token);
@@ -542,7 +544,7 @@ async fn each_route_of_another_interface_has_one_row_and_is_closed_to_officers_a
             let expected = match who {
                 Anyone => 200,
                 // SOAP 1.1 has one status for faults.
-                _ if path.starts_with("/npdb/") => 500,
+                _ if path.starts_with("/npdb/") || path.starts_with("/xroad/") => 500,
                 _ => 401,
             };
             assert_eq!(status, expected, "{method} {path}");

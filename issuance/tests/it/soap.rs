@@ -19,9 +19,9 @@ use crate::exchange::{Joined, agreed, asks, certified, grant, joined, partner, p
 use crate::house::{Caller, House, on_both};
 use crate::oauth::{Heard, heard, part, token};
 
-const MAU: (&str, &str) = ("Nguyễn Thị Mẫu", "17/05/1990");
-const SOAP: &str = "http://schemas.xmlsoap.org/soap/envelope/";
-const ASKED: &str = "http://dancuquocgia.bca";
+pub const MAU: (&str, &str) = ("Nguyễn Thị Mẫu", "17/05/1990");
+pub const SOAP: &str = "http://schemas.xmlsoap.org/soap/envelope/";
+pub const ASKED: &str = "http://dancuquocgia.bca";
 const CITIZENS: &str = "http://www.mic.gov.vn/dancu/1.0";
 const OWN: &str = "https://citizen-card.invalid/exchange/1";
 
@@ -35,7 +35,7 @@ async fn posts(system: &Caller, body: impl Into<reqwest::Body>) -> Heard {
 }
 
 /// The message as text; nothing of it may stand outside the description, and its status is that of SOAP 1.1.
-fn text(said: &Heard) -> String {
+pub fn text(said: &Heard) -> String {
     let text = String::from_utf8(said.bytes.clone()).unwrap();
     assert_eq!(said.headers["content-type"], "text/xml; charset=utf-8", "{text}");
     assert_eq!(said.headers["cache-control"], "no-store");
@@ -50,13 +50,13 @@ fn text(said: &Heard) -> String {
 }
 
 /// Returns what stands between two tags.
-fn between<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+pub fn between<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(&format!("<{name}>"))?;
     Some(rest.split_once(&format!("</{name}>"))?.0)
 }
 
 /// Returns the code of a fault, of SOAP 1.1 and ours.
-fn fault(said: &Heard) -> (String, String) {
+pub fn fault(said: &Heard) -> (String, String) {
     let text = text(said);
     let of = |name: &str| between(&text, name).unwrap_or_default().to_owned();
     (of("faultcode").replace("soapenv:", ""), of("cc:Code"))
@@ -67,7 +67,7 @@ fn unfit() -> (String, String) {
 }
 
 /// Returns the elements of a message with their namespaces.
-fn elements(xml: &str) -> BTreeSet<(String, String)> {
+pub fn elements(xml: &str) -> BTreeSet<(String, String)> {
     let mut reader = NsReader::from_str(xml);
     let mut found = BTreeSet::new();
     loop {
@@ -107,7 +107,7 @@ fn described() -> BTreeSet<(String, String)> {
 }
 
 /// A question of two particulars and a number.
-fn asking(operation: &str, namespace: &str, request: &str, number: &str, name: &str) -> String {
+pub fn asking(operation: &str, namespace: &str, request: &str, number: &str, name: &str) -> String {
     format!(
         "<s:Envelope xmlns:s=\"{SOAP}\" xmlns:d=\"{namespace}\"><s:Header/><s:Body><d:{operation}><d:MaYeuCau>{request}\
          </d:MaYeuCau><d:MaCanBo>nguyen.van.thu</d:MaCanBo><d:SoDinhDanh>{number}</d:SoDinhDanh><d:HoVaTen>{name}\
@@ -116,11 +116,11 @@ fn asking(operation: &str, namespace: &str, request: &str, number: &str, name: &
     )
 }
 
-fn confirming(request: &str, number: &str, name: &str) -> String {
+pub fn confirming(request: &str, number: &str, name: &str) -> String {
     asking("XacThucThongTinCongDan", ASKED, request, number, name)
 }
 
-fn looking_up(request: &str, number: &str) -> String {
+pub fn looking_up(request: &str, number: &str) -> String {
     asking("TraCuuThongTinCongDan", ASKED, request, number, MAU.0)
 }
 
@@ -164,7 +164,7 @@ fn plain(mut answer: Value) -> Value {
 }
 
 /// A family, and an agreement of this grant.
-async fn family(house: &House, grants: Value) -> (Joined, String, String) {
+pub async fn family(house: &House, grants: Value) -> (Joined, String, String) {
     let joined = joined(house).await;
     agreed(house, &joined, &joined.partner, "TT-1", grants).await;
     let (_, mother) = person(house, "Trần Thị Thử", "01/02/1965", json!({})).await;

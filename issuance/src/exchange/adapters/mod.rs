@@ -3,12 +3,17 @@
 
 mod npdb;
 mod osia;
+mod soap;
+mod xroad;
+
+use std::sync::Arc;
 
 use axum::extract::{FromRef, MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
 
 pub use self::npdb::Settings as NpdbSettings;
+pub(crate) use self::xroad::carried;
 use super::oauth::scopes::Scope;
 use super::{Exchange, oauth};
 use crate::web::{Desk, InTheirWords, Problem, Routes};
@@ -19,7 +24,7 @@ where
     Desk: FromRef<S>,
     Exchange: FromRef<S>,
 {
-    Routes::new().merge(oauth::routes()).merge(npdb::routes()).merge(osia::routes())
+    Routes::new().merge(oauth::routes()).merge(npdb::routes()).merge(osia::routes()).merge(xroad::routes())
 }
 
 /// The scopes of the adapters.
@@ -31,15 +36,16 @@ pub(super) fn scopes() -> impl Iterator<Item = Scope> {
 pub(crate) async fn in_their_words(request: Request, next: Next) -> Response {
     let path = request.extensions().get::<MatchedPath>().cloned();
     let words = path.map(|path| match path.as_str() {
-        path if path.starts_with(npdb::AT) => npdb::in_words as fn(&Problem) -> Response,
+        path if path.starts_with(npdb::AT) || path.starts_with(xroad::AT) => npdb::in_words as fn(&Problem) -> Response,
         path if path.starts_with(osia::AT) => osia::in_words,
         _ => oauth::in_words,
     });
     let mut response = next.run(request).await;
     if let Some(words) = words
         && response.extensions().get::<Problem>().is_some()
+        && response.extensions().get::<InTheirWords>().is_none()
     {
-        response.extensions_mut().insert(InTheirWords(words));
+        response.extensions_mut().insert(InTheirWords(Arc::new(words)));
     }
     response
 }

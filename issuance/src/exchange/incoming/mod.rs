@@ -69,6 +69,7 @@ async fn admit(
     asked: &Asked,
 ) -> Result<(Deed<Partner>, Admitted), ExchangeError> {
     limits::fit_officer(exchange, partner, &asked.officer)?;
+    limits::fit_carried(partner, &asked.officer, &asked.case)?;
     let turns = ask::turns(exchange, partner, asked).await;
     let mut deed = deeds.open(partner.clone()).await?;
     limits::fit_clock(exchange, asked, deed.at())?;

@@ -63,6 +63,7 @@ pub(super) async fn open(
     for officer in [&opening.officer, &opening.second_officer] {
         limits::fit_officer(exchange, &partner, officer.as_str())?;
     }
+    limits::fit_carried(&partner, opening.officer.as_str(), &opening.case)?;
     if opening.officer == opening.second_officer {
         return Err(unfit("second_officer: another officer than `officer` agrees to a list"));
     }

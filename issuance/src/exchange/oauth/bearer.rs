@@ -1,8 +1,8 @@
 //! Who asks, and by what right: the partner whom the gate knows by the certificate, and the access token that is shown.
 
 use axum::extract::{ConnectInfo, FromRef, FromRequestParts};
-use axum::http::header;
 use axum::http::request::Parts;
+use axum::http::{HeaderValue, header};
 use crypto::perso::problem::ProblemCode;
 
 use super::super::model::Service;
@@ -87,6 +87,17 @@ where
         let partner = Partner::from_request_parts(parts, state).await?;
         let mut shown = parts.headers.get_all(header::AUTHORIZATION).iter();
         let Some(first) = shown.next() else { return Ok(Self { partner, scope: None }) };
+        // A token is bound to the certificate of a system, which a carrier does not have; what gateways before it want
+        // of their callers is not for this service.
+        if partner.carried.is_some() {
+            let mut all = parts.headers.get_all(header::AUTHORIZATION).iter().map(HeaderValue::as_bytes);
+            let is_token = |value: &[u8]| value.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"Bearer"));
+            return if all.any(is_token) {
+                Err(unfit(TokenUnfit::Certificate))
+            } else {
+                Ok(Self { partner, scope: None })
+            };
+        }
         if shown.next().is_some() {
             return Err(unfit(TokenUnfit::Form));
         }

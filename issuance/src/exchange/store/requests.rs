@@ -51,12 +51,12 @@ pub(in crate::exchange) struct Kept<'a> {
 const INSERT: Sql = sql!(
     "insert into exchange_request (id, partner_id, system_id, request, request_sha256, at, agreement_id, purpose,
                                    service, officer, unit, case_number, fields, outcome, subject, missed, answer,
-                                   answer_sha256, signature, kept_until)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
-     on conflict (partner_id, request) do nothing"
+                                   answer_sha256, signature, kept_until, message_id, query_id)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+     on conflict do nothing"
 );
 
-/// Inserts a request. Returns false if the partner used its identifier before.
+/// Inserts a request. Returns false if the partner used its identifier before, or the member that of the message.
 pub(in crate::exchange) async fn insert(tx: &mut Tx, by: &Partner, kept: Kept<'_>) -> Result<bool, StoreError> {
     Ok(tx.run(INSERT, row(by, kept)).await? == 1)
 }
@@ -84,6 +84,7 @@ pub(in crate::exchange) async fn insert_all(
 }
 
 fn row(by: &Partner, kept: Kept<'_>) -> Vec<Argument> {
+    let brought = by.carried.as_ref().map(|carried| &carried.brought);
     args![
         kept.id,
         by.id,
@@ -104,7 +105,9 @@ fn row(by: &Partner, kept: Kept<'_>) -> Vec<Argument> {
         kept.answer,
         kept.answer_sha256,
         kept.signature,
-        kept.kept_until
+        kept.kept_until,
+        brought.map(|brought| brought.message.clone()),
+        brought.and_then(|brought| brought.query.clone())
     ]
 }
 

@@ -1,38 +1,16 @@
 //! A message that comes in: SOAP 1.1, one question in its body. Elements are read in any order, each once; one that is
 //! not known is refused with its name, and no value is said again.
 
+use super::super::soap::envelope::{Envelope, Rejected, called, no_attributes, plain, unfit};
+use super::super::soap::xml::{self, Node};
 use super::Settings;
-use super::names::{BIRTH, DAY, OPERATIONS, Operation, PARTS, SOAP, SYNCHRONISATION, YEAR};
-use super::xml::{self, Node, NotXml};
+use super::names::{BIRTH, DAY, OPERATIONS, Operation, PARTS, SYNCHRONISATION, YEAR};
 
 /// A question: its operation and what stands in its elements.
-pub(super) struct Message {
+pub(in super::super) struct Message {
     /// The operation.
     pub operation: &'static Operation,
     values: Vec<(&'static str, String)>,
-}
-
-/// Why a message is no question.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Rejected {
-    /// A block of the header that must be understood, and is not.
-    MustUnderstand,
-    /// No operation of this service gives data of a span of time.
-    Synchronisation,
-    /// What is wrong.
-    Unfit(String),
-    /// Not SOAP 1.1.
-    Version,
-}
-
-impl From<NotXml> for Rejected {
-    fn from(NotXml { why, at }: NotXml) -> Self {
-        Self::Unfit(format!("{why} (byte {at})"))
-    }
-}
-
-fn unfit<T>(why: impl Into<String>) -> Result<T, Rejected> {
-    Err(Rejected::Unfit(why.into()))
 }
 
 impl Message {
@@ -41,34 +19,18 @@ impl Message {
     /// # Errors
     /// [`Rejected`]
     pub fn read(bytes: &[u8]) -> Result<Self, Rejected> {
-        let envelope = xml::read(bytes)?;
-        if envelope.name != "Envelope" {
-            return unfit("the message is no SOAP envelope");
-        }
-        if envelope.namespace != SOAP {
-            return Err(Rejected::Version);
-        }
-        plain(&envelope)?;
-        let (mut header, mut body) = (None, None);
-        for part in &envelope.children {
-            let place = if part.is(SOAP, "Header") && body.is_none() {
-                &mut header
-            } else if part.is(SOAP, "Body") {
-                &mut body
-            } else {
-                return unfit(format!("Envelope: {} does not belong there", called(part)));
-            };
-            if place.replace(part).is_some() {
-                return unfit(format!("Envelope: {} stands there twice", called(part)));
-            }
-        }
-        let blocks = header.map(|header| header.children.as_slice()).unwrap_or_default();
-        if blocks.iter().any(must_be_understood) {
+        let envelope = Envelope::read(bytes)?;
+        if envelope.header.must_be_understood(|_| false) {
             return Err(Rejected::MustUnderstand);
         }
-        let Some(body) = body else { return unfit("Envelope: Body is missing") };
-        plain(body)?;
-        let [question] = body.children.as_slice() else { return unfit("Body: it has one element, the operation") };
+        Self::of(&envelope.question)
+    }
+
+    /// Reads the one element of a body.
+    ///
+    /// # Errors
+    /// [`Rejected`]
+    pub fn of(question: &Node) -> Result<Self, Rejected> {
         let operation = OPERATIONS.iter().find(|one| question.is(one.namespace, one.name));
         let Some(operation) = operation else { return unfit(unknown_operation(question)) };
         Ok(Self { operation, values: values(question, operation)? })
@@ -174,42 +136,6 @@ fn leaf(part: &Node, name: &str) -> Result<String, Rejected> {
     Ok(part.text.trim_matches(xml::is_space).to_owned())
 }
 
-/// Refuses an element that has text beside its elements.
-fn plain(part: &Node) -> Result<(), Rejected> {
-    if part.has_text() {
-        return unfit(format!("{}: it has elements and no text", called(part)));
-    }
-    no_attributes(part)
-}
-
-/// Refuses attributes that would change what an element means. Those of SOAP and of XML Schema change nothing here.
-fn no_attributes(part: &Node) -> Result<(), Rejected> {
-    let known = [SOAP, "http://www.w3.org/2001/XMLSchema-instance"];
-    match part.attributes.iter().find(|attribute| !known.contains(&attribute.namespace.as_str())) {
-        Some(_) => unfit(format!("{}: it has no attributes", called(part))),
-        None => Ok(()),
-    }
-}
-
-/// True for a block of the header that may not be passed over.
-fn must_be_understood(block: &Node) -> bool {
-    let is = |name: &str| block.attributes.iter().find(|one| one.namespace == SOAP && one.name == name);
-    is("mustUnderstand").is_some_and(|one| matches!(one.value.trim(), "1" | "true"))
-}
-
-/// Returns how an element is called in what is said of it. A name that is none of a message is not said again.
-fn called(part: &Node) -> String {
-    let name = &part.name;
-    let fits = name.len() <= 64 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    // Names of ours, or their shape: letters alone, as no number and no address has.
-    let known = PARTS.contains(&name.as_str()) || name.bytes().all(|b| b.is_ascii_alphabetic());
-    match (fits && known, part.namespace.is_empty()) {
-        (true, false) => name.clone(),
-        (true, true) => format!("{name} without a namespace"),
-        (false, _) => "an element".to_owned(),
-    }
-}
-
 fn unknown_operation(question: &Node) -> String {
     match OPERATIONS.iter().find(|one| one.name == question.name) {
         Some(one) => format!("Body: the namespace of {} is {}", one.name, one.namespace),
@@ -219,6 +145,7 @@ fn unknown_operation(question: &Node) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::soap::SOAP;
     use super::super::names::{NAME, NUMBER, OLD_NUMBER, REQUEST};
     use super::*;
 

@@ -4,22 +4,21 @@
 //! The messages carry procedure, officer and an identifier; the purpose follows from the agreement (ADR 0054).
 
 mod citizens;
-mod fault;
-mod message;
-mod names;
-mod question;
-mod xml;
+pub(super) mod message;
+pub(super) mod names;
+pub(super) mod question;
 
 use axum::extract::{FromRef, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use crypto::perso::problem::ProblemCode;
-pub(super) use fault::in_words;
 use serde::{Deserialize, Serialize};
 use utoipa_axum::routes;
 
 use self::question::Call;
 use super::super::Exchange;
+use super::soap::XML;
+pub(super) use super::soap::fault::in_words;
 use crate::web::{Desk, Parameters, Problem, Right, Routes};
 
 /// Below this path stands the interface.
@@ -85,5 +84,3 @@ async fn description(
 const DESCRIPTION: &str = include_str!("npdb.wsdl");
 /// What stands in it for the address.
 const ADDRESS: &str = "ADDRESS-OF-THE-SERVICE";
-/// What is answered.
-const XML: &str = "text/xml; charset=utf-8";

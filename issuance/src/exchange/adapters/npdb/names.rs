@@ -4,20 +4,16 @@
 use super::super::super::model::{Field, Service};
 use super::Settings;
 
-/// SOAP 1.1.
-pub(super) const SOAP: &str = "http://schemas.xmlsoap.org/soap/envelope/";
 /// Questions.
 pub(super) const ASKED: &str = "http://dancuquocgia.bca";
 /// The question about kin.
 pub(super) const ASKED_OF_KIN: &str = "http://gtel.vn/qldc";
 /// Answers: citizens, as QCVN 109:2017/BTTTT calls them.
 pub(super) const CITIZENS: &str = "http://www.mic.gov.vn/dancu/1.0";
-/// What this service adds: the signed answer, and what is wrong in a fault.
-pub(super) const OWN: &str = "https://citizen-card.invalid/exchange/1";
 
 /// An operation, named by the one element of the body.
 #[derive(Debug)]
-pub(super) struct Operation {
+pub(in super::super) struct Operation {
     /// Its element.
     pub name: &'static str,
     /// The namespace of the element and of all in it.

@@ -21,14 +21,15 @@ use super::super::super::oauth::Asking;
 use super::super::super::store::agreements;
 use super::super::super::subject::Subject;
 use super::super::super::{Exchange, ExchangeError};
-use super::fault::{self, Code};
-use super::message::{Message, Rejected};
-use super::names::{
-    BIRTH, INTEGRATION, INTEGRATION_OR, NAME, NUMBER, OFFICER, OLD_NUMBER, OWN, PROCEDURE, REQUEST, SOAP, UNIT,
-};
-use super::{XML, citizens};
+use super::super::soap::envelope::Rejected;
+use super::super::soap::fault::{self, Code};
+use super::super::soap::{OWN, SOAP, XML, is_xml, means, unfit};
+use super::citizens;
+use super::message::Message;
+use super::names::{BIRTH, INTEGRATION, INTEGRATION_OR, NAME, NUMBER, OFFICER, OLD_NUMBER, PROCEDURE, REQUEST, UNIT};
 use crate::access::partners;
 use crate::ground::actor::Partner;
+use crate::ground::carried::Brought;
 use crate::ground::text::{Login, SomeWords, Words};
 use crate::web::{Desk, Problem, body_of};
 
@@ -58,10 +59,6 @@ where
     }
 }
 
-fn unfit(why: impl Into<String>) -> Problem {
-    ExchangeError::RequestUnfit(why.into()).into()
-}
-
 impl Call {
     /// Reads, asks, and writes what is answered.
     ///
@@ -71,69 +68,55 @@ impl Call {
         is_xml(&self.headers)?;
         let message = match Message::read(&self.body) {
             Ok(message) => message,
-            Err(Rejected::Unfit(why)) => return Err(unfit(why)),
-            Err(Rejected::Synchronisation) => {
-                return Err(ExchangeError::NotAgreed(NO_SYNCHRONISATION.to_owned()).into());
-            }
-            Err(Rejected::Version) => return Ok(fault::of_envelope(Code::VersionMismatch, "SOAP 1.1")),
-            Err(Rejected::MustUnderstand) => {
-                return Ok(fault::of_envelope(Code::MustUnderstand, "no block of the header is understood here"));
-            }
+            Err(why) => return refused(why),
         };
-        means(&self.headers, &message)?;
+        means(&self.headers, message.operation.name)?;
         let Self { desk, exchange, asking, body, .. } = self;
         let service = message.operation.service;
         let partner = asking.of(service)?;
-        let asked = question(&desk, &exchange, &partner, &message, &body).await?;
+        let asked = question(&desk, &exchange, &partner, &message, Sha256::digest(&body).into()).await?;
         let request_sha256 = hex::encode(asked.request_sha256);
         let answered = ask::ask(desk.deeds(), &exchange, partner, asked).await?;
         write(&exchange, service, &answered, &request_sha256)
     }
 }
 
+/// Refuses a message: what is wrong with its envelope has an answer of SOAP's own, which has no detail.
+///
+/// # Errors
+/// What is wrong with the question.
+pub(in super::super) fn refused(why: Rejected) -> Result<Response, Problem> {
+    match why {
+        Rejected::Unfit(why) => Err(unfit(why)),
+        Rejected::Synchronisation => Err(ExchangeError::NotAgreed(NO_SYNCHRONISATION.to_owned()).into()),
+        Rejected::Version => Ok(fault::of_envelope(Code::VersionMismatch, "SOAP 1.1")),
+        Rejected::MustUnderstand => {
+            Ok(fault::of_envelope(Code::MustUnderstand, "a block of the header is not understood here"))
+        }
+    }
+}
+
 const NO_SYNCHRONISATION: &str = "no agreement gives the data of whatever changed in a span of time: follow the persons of \
                                   your cases, read what changed, and look them up (docs/exchange.md)";
 
-/// Judges the kind of the body.
-fn is_xml(headers: &HeaderMap) -> Result<(), Problem> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let mut parts = kind.split(';').map(str::trim);
-    let name = parts.next().unwrap_or_default();
-    let known = ["text/xml", "application/xml"].iter().any(|known| name.eq_ignore_ascii_case(known));
-    let sets = parts.filter_map(|part| part.split_once('=')).filter(|(name, _)| name.eq_ignore_ascii_case("charset"));
-    let mut sets = sets.map(|(_, set)| set.trim_matches('"'));
-    if known && sets.all(|set| set.eq_ignore_ascii_case("utf-8")) {
-        return Ok(());
-    }
-    Err(unfit("Content-Type is text/xml or application/xml, in UTF-8"))
-}
-
-/// Judges the header `SOAPAction`, by which a gateway before this service may decide: it may be empty, and else names
-/// the operation that the body has.
-fn means(headers: &HeaderMap, message: &Message) -> Result<(), Problem> {
-    let wrong = || unfit(format!("SOAPAction: the body has {}", message.operation.name));
-    for action in headers.get_all("soapaction") {
-        let action = action.to_str().map_err(|_| wrong())?.trim().trim_matches('"');
-        let last = action.rsplit(['/', '#', ':']).next().unwrap_or_default();
-        if !action.is_empty() && last != message.operation.name {
-            return Err(wrong());
-        }
-    }
-    Ok(())
-}
-
-/// Returns the one internal question.
-async fn question(
+/// Returns the one internal question. Officer and case are those of the carrier that brought it, where the message has
+/// no officer, and the carrier names a case.
+pub(in super::super) async fn question(
     desk: &Desk,
     exchange: &Exchange,
     partner: &Partner,
     message: &Message,
-    body: &[u8],
+    request_sha256: [u8; 32],
 ) -> Result<Asked, Problem> {
     let settings = &exchange.settings.npdb;
     let needed = |name: &str| message.some(name).ok_or_else(|| unfit(format!("{name} is needed")));
     let request = words::<40>(REQUEST, needed(REQUEST)?)?;
-    let officer = officer(needed(OFFICER)?, settings.officers_by_number)?;
+    let brought = partner.carried.as_ref().map(|carried| &carried.brought);
+    let officer = match (message.some(OFFICER), brought.and_then(Brought::officer)) {
+        (None, Some(named)) => officer(named, settings.officers_by_number)?,
+        _ => officer(needed(OFFICER)?, settings.officers_by_number)?,
+    };
+    let case = brought.and_then(|brought| brought.issue.clone()).unwrap_or_else(|| request.clone());
     if message.some(INTEGRATION).is_some() && message.some(INTEGRATION_OR).is_some() {
         return Err(unfit(format!("one of {INTEGRATION} and {INTEGRATION_OR}")));
     }
@@ -162,9 +145,9 @@ async fn question(
     let day = desk.deeds().source().clock().today();
     Ok(Asked {
         request: format!("npdb/{day}/{}/{request}", officer.as_str()),
-        request_sha256: Sha256::digest(body).into(),
+        request_sha256,
         purpose,
-        case: request,
+        case,
         officer: officer.as_str().to_owned(),
         unit,
         asked_at: None,
@@ -253,21 +236,29 @@ fn envelope(out: &mut Vec<u8>, service: Service, answer: &Value, answered: &Answ
     let mut out = Writer::new(out);
     let envelope = out.create_element("soapenv:Envelope").with_attribute(("xmlns:soapenv", SOAP));
     envelope.write_inner_content(|out| {
-        out.create_element("soapenv:Header").write_inner_content(|out| {
-            let signed = out.create_element("cc:SignedAnswer").with_attribute(("xmlns:cc", OWN));
-            signed.write_inner_content(|out| {
-                let content = BASE64_STANDARD.encode(&answered.body);
-                out.create_element("cc:Content").write_text_content(BytesText::new(&content))?;
-                out.create_element("cc:Signature").write_text_content(BytesText::new(&answered.signature))?;
-                Ok(())
-            })?;
-            Ok(())
-        })?;
-        out.create_element("soapenv:Body").write_inner_content(|out| match service {
-            Service::Confirm => citizens::confirmation(out.get_mut(), answer["outcome"] == "confirmed"),
-            _ => citizens::collection(out.get_mut(), answer),
-        })?;
+        out.create_element("soapenv:Header").write_inner_content(|out| signed(out, answered))?;
+        out.create_element("soapenv:Body").write_inner_content(|out| told(out, service, answer))?;
         Ok(())
     })?;
     Ok(())
+}
+
+/// Writes the answer as it is kept, with its signature.
+pub(in super::super) fn signed(out: &mut Writer<&mut Vec<u8>>, answered: &Answered) -> io::Result<()> {
+    let signed = out.create_element("cc:SignedAnswer").with_attribute(("xmlns:cc", OWN));
+    signed.write_inner_content(|out| {
+        let content = BASE64_STANDARD.encode(&answered.body);
+        out.create_element("cc:Content").write_text_content(BytesText::new(&content))?;
+        out.create_element("cc:Signature").write_text_content(BytesText::new(&answered.signature))?;
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// Writes what is answered, in the elements of today's service.
+pub(in super::super) fn told(out: &mut Writer<&mut Vec<u8>>, service: Service, answer: &Value) -> io::Result<()> {
+    match service {
+        Service::Confirm => citizens::confirmation(out.get_mut(), answer["outcome"] == "confirmed"),
+        _ => citizens::collection(out.get_mut(), answer),
+    }
 }

@@ -1,9 +1,11 @@
 //! XML of a stranger, read into a small tree: UTF-8, well-formed, namespaces resolved; no DTD, no entity but the five
 //! of XML, no processing instruction; size, depth and counts bounded. What is wrong is told without a value.
 
+use std::ops::Range;
+
 use quick_xml::XmlVersion;
 use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
-use quick_xml::name::ResolveResult;
+use quick_xml::name::{PrefixDeclaration, ResolveResult};
 use quick_xml::reader::NsReader;
 
 /// A message has at most so many bytes.
@@ -17,7 +19,7 @@ const MOST_ATTRIBUTES: usize = 128;
 
 /// An element.
 #[derive(Default)]
-pub(super) struct Node {
+pub(in super::super) struct Node {
     /// Its namespace; empty for none.
     pub namespace: String,
     /// Its name.
@@ -28,10 +30,16 @@ pub(super) struct Node {
     pub children: Vec<Self>,
     /// The text in it, of which that between elements is no part of any.
     pub text: String,
+    /// The prefix of its name; empty for none.
+    pub prefix: String,
+    /// The namespaces that it declares: prefix, empty for the default one, and namespace.
+    pub declared: Vec<(String, String)>,
+    /// Where in the message lies what is between its tags.
+    pub content: Range<usize>,
 }
 
 /// An attribute.
-pub(super) struct Attribute {
+pub(in super::super) struct Attribute {
     /// Its namespace; empty for none.
     pub namespace: String,
     /// Its name.
@@ -42,7 +50,7 @@ pub(super) struct Attribute {
 
 /// What is wrong with a text that is to be XML, and where: the byte.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct NotXml {
+pub(in super::super) struct NotXml {
     /// What would fit.
     pub why: &'static str,
     /// Bytes before the place.
@@ -65,13 +73,14 @@ impl Node {
 ///
 /// # Errors
 /// [`NotXml`]
-pub(super) fn read(bytes: &[u8]) -> Result<Node, NotXml> {
+pub(in super::super) fn read(bytes: &[u8]) -> Result<Node, NotXml> {
     let wrong = |why, at: usize| NotXml { why, at: at as u64 };
     if bytes.len() > MOST_BYTES {
         return Err(wrong("a message has at most 65,536 bytes", MOST_BYTES));
     }
     let text = std::str::from_utf8(bytes).map_err(|error| wrong("a message is UTF-8", error.valid_up_to()))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let before = bytes.len() - text.len();
     if let Some((at, _)) = text.char_indices().find(|(_, c)| !is_xml(*c)) {
         return Err(wrong("there is a character that XML does not have", at));
     }
@@ -81,12 +90,15 @@ pub(super) fn read(bytes: &[u8]) -> Result<Node, NotXml> {
     let mut tree = Tree::default();
     loop {
         let at = reader.buffer_position();
+        let place = |position: u64| before + usize::try_from(position).unwrap_or(text.len());
         let wrong = |why| NotXml { why, at };
         let event = reader.read_event().map_err(|_| wrong("the message is not well-formed XML"))?;
         match event {
             Event::Eof => break,
-            Event::Start(start) => tree.open(&start, &reader).map_err(wrong)?,
-            Event::End(_) => tree.close(),
+            Event::Start(start) => {
+                tree.open(&start, &reader, place(reader.buffer_position())).map_err(wrong)?;
+            }
+            Event::End(_) => tree.close(place(at)),
             Event::Text(piece) => tree.text(&piece, false).map_err(wrong)?,
             Event::CData(piece) => tree.text(&piece, true).map_err(wrong)?,
             Event::GeneralRef(entity) => tree.text(&meant(&entity).map_err(wrong)?, true).map_err(wrong)?,
@@ -110,7 +122,8 @@ struct Tree {
 }
 
 impl Tree {
-    fn open(&mut self, start: &BytesStart<'_>, reader: &NsReader<&[u8]>) -> Result<(), &'static str> {
+    /// Opens an element, whose content begins at this place.
+    fn open(&mut self, start: &BytesStart<'_>, reader: &NsReader<&[u8]>, begins: usize) -> Result<(), &'static str> {
         if self.whole.is_some() {
             return Err("a message is one element");
         }
@@ -121,7 +134,8 @@ impl Tree {
         let resolver = reader.resolver();
         let (found, name) = resolver.resolve_element(start.name());
         let (namespace, name) = (namespace_of(&found)?, name.into_inner().to_owned());
-        let mut node = Node { namespace, name, ..Node::default() };
+        let prefix = start.name().prefix().map(|prefix| prefix.into_inner().to_owned()).unwrap_or_default();
+        let mut node = Node { namespace, name, prefix, content: begins..begins, ..Node::default() };
         for attribute in start.attributes() {
             self.attributes += 1;
             if self.attributes > MOST_ATTRIBUTES {
@@ -130,7 +144,12 @@ impl Tree {
             let attribute = attribute.map_err(|_| "an attribute is not well-formed, or stands there twice")?;
             let value = attribute.normalized_value(XmlVersion::Explicit1_0);
             let value = value.map_err(|_| "an attribute has an entity that is none of the five of XML")?;
-            if attribute.key.as_namespace_binding().is_some() {
+            if let Some(prefix) = attribute.key.as_namespace_binding() {
+                let prefix = match prefix {
+                    PrefixDeclaration::Default => String::new(),
+                    PrefixDeclaration::Named(prefix) => prefix.to_owned(),
+                };
+                node.declared.push((prefix, value.into_owned()));
                 continue;
             }
             let (found, name) = resolver.resolve_attribute(attribute.key);
@@ -141,8 +160,10 @@ impl Tree {
         Ok(())
     }
 
-    fn close(&mut self) {
-        let Some(node) = self.open.pop() else { return };
+    /// Closes the element that was opened last, whose content ends at this place.
+    fn close(&mut self, ends: usize) {
+        let Some(mut node) = self.open.pop() else { return };
+        node.content.end = ends;
         match self.open.last_mut() {
             Some(parent) => parent.children.push(node),
             None => self.whole = Some(node),
@@ -203,7 +224,7 @@ const fn is_xml(c: char) -> bool {
 }
 
 /// True for what is space in XML.
-pub(super) const fn is_space(c: char) -> bool {
+pub(in super::super) const fn is_space(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' ')
 }
 
