@@ -19,8 +19,8 @@ use crate::house::{House, on_both};
 /// Persons of the register, each with name, date of birth and number.
 async fn persons(house: &House, count: usize) -> Vec<(String, String, String, String)> {
     let mut all = Vec::new();
-    for n in 0..count {
-        let (name, birth) = (format!("Nguyễn Thị Mẫu {}", NAMES[n]), format!("1{n}/05/1990"));
+    for (n, name) in NAMES.iter().enumerate().take(count) {
+        let (name, birth) = (format!("Nguyễn Thị Mẫu {name}"), format!("1{n}/05/1990"));
         let (id, number) = person(house, &name, &birth, json!({})).await;
         all.push((id, name, birth, number));
     }

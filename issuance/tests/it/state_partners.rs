@@ -144,7 +144,7 @@ async fn each_authority_may_ask_what_its_agreement_names_and_nothing_of_the_othe
                         assert_eq!(said.body["outcome"], outcome, "{code}: {said:?}");
                     }
                     (false, "look-up") if elsewhere => {
-                        assert_eq!(said.body["outcome"], "not-found", "{code}: {said:?}")
+                        assert_eq!(said.body["outcome"], "not-found", "{code}: {said:?}");
                     }
                     (false, _) => assert_eq!(said.status, 200, "{code}, {service}: {said:?}"),
                 }

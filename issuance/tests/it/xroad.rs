@@ -83,8 +83,9 @@ fn identifier(name: &str, path: &str) -> String {
     let names = ["xRoadInstance", "memberClass", "memberCode", "subsystemCode", "serviceCode", "serviceVersion"];
     let parts: Vec<_> = path.split('/').collect();
     let kind = ["MEMBER", "SUBSYSTEM", "SERVICE"][parts.len().min(5) - 3];
-    let inner: String =
+    let inner: Vec<String> =
         names.iter().zip(&parts).map(|(name, part)| format!("<iden:{name}>{part}</iden:{name}>")).collect();
+    let inner = inner.concat();
     format!("<xro:{name} iden:objectType=\"{kind}\">{inner}</xro:{name}>")
 }
 
