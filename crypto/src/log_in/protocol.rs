@@ -70,6 +70,9 @@ pub struct Wanted {
     /// The command APDU.
     #[serde(with = "octets")]
     pub command: Vec<u8>,
+    /// The secret that the answer shows; none in a session, whose token does that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
     /// Once the chip proved itself: the session.
     #[serde(default)]
     pub session: Option<Session>,
@@ -120,6 +123,9 @@ pub struct Answer {
     /// The response APDU.
     #[serde(with = "octets")]
     pub response: Vec<u8>,
+    /// [`Wanted::ticket`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
 }
 
 /// Shows number and length only.
@@ -132,7 +138,7 @@ impl fmt::Debug for Answer {
 impl Answer {
     /// Returns the answer to a command.
     pub fn to(wanted: &Wanted, response: &Response) -> Self {
-        Self { number: wanted.number, response: response.to_bytes() }
+        Self { number: wanted.number, response: response.to_bytes(), ticket: wanted.ticket.clone() }
     }
 }
 

@@ -81,13 +81,21 @@ fn the_messages_have_their_golden_json_and_show_nothing() {
     let begin = Begin { card_access: vec![0x31, 0], sod: vec![0x77, 0], dg14: vec![0x6e, 0], longest_response: 258 };
     let golden = r#"{"card_access":"MQA=","sod":"dwA=","dg14":"bgA=","longest_response":258}"#;
     assert_eq!(serde_json::to_string(&begin).unwrap(), golden);
-    let answer = Answer { number: 1, response: vec![0x90, 0] };
+    let answer = Answer { number: 1, response: vec![0x90, 0], ticket: None };
     assert_eq!(serde_json::to_string(&answer).unwrap(), r#"{"number":1,"response":"kAA="}"#);
+    let answer = Answer { ticket: Some("secret".to_owned()), ..answer };
+    assert_eq!(serde_json::to_string(&answer).unwrap(), r#"{"number":1,"response":"kAA=","ticket":"secret"}"#);
+    assert!(!format!("{answer:?}").contains("secret"));
     let session = Some(Session { token: Some("secret".to_owned()), answer_within: 45, ends_within: 900 });
-    let wanted = Wanted { log_in: "1".to_owned(), number: 2, under: Under::Chip, command: vec![1, 2, 3], session };
+    let wanted =
+        Wanted { log_in: "1".to_owned(), number: 2, under: Under::Chip, command: vec![1, 2, 3], ticket: None, session };
     let golden = r#"{"log_in":"1","number":2,"under":"chip","command":"AQID","session":{"token":"secret","answer_within":45,"ends_within":900}}"#;
     assert_eq!(serde_json::to_string(&wanted).unwrap(), golden);
     assert_eq!(serde_json::from_str::<Wanted>(golden).unwrap(), wanted);
     assert!(!format!("{wanted:?}").contains("secret") && wanted.command().is_err());
+    let wanted = Wanted { ticket: Some("secret".to_owned()), session: None, ..wanted };
+    let golden = r#"{"log_in":"1","number":2,"under":"chip","command":"AQID","ticket":"secret","session":null}"#;
+    assert_eq!(serde_json::to_string(&wanted).unwrap(), golden);
+    assert!(!format!("{wanted:?}").contains("secret"));
     assert!(serde_json::from_str::<Answer>(r#"{"number":1,"response":"kAA=","more":1}"#).is_err());
 }

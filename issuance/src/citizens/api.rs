@@ -54,11 +54,11 @@ async fn begin(
     ConnectInfo(peer): ConnectInfo<Peer>,
     Body(body): Body<Begin>,
 ) -> Looked<Wanted> {
-    let wanted = Box::pin(log_in::begin(&citizens, desk.deeds(), peer, body.into())).await?;
+    let wanted = Box::pin(log_in::begin(&citizens, desk.deeds(), peer.origin, body.into())).await?;
     Ok(Json(wanted))
 }
 
-/// Brings the chip's answer to the last command, and gets the next one. Once the chip proved itself, the answer holds
+/// Brings the chip's answer to the last command, with the `ticket` that came with it, and gets the next one. Once the chip proved itself, the answer holds
 /// the session, whose token is told this once; from then on the steps bring the token and show that the card is still
 /// at the reader. Without an answer in time the session ends.
 #[utoipa::path(post, path = "/api/v1/citizen/log-ins/{id}/steps", tag = "citizens", request_body = Object,
@@ -66,13 +66,12 @@ async fn begin(
 async fn go_on(
     State(desk): State<Desk>,
     State(citizens): State<Citizens>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
     Named(id): Named<LogInId>,
     headers: HeaderMap,
     Body(body): Body<Answer>,
 ) -> Looked<Wanted> {
     let token = headers.get(SESSION_HEADER).map(|value| value.to_str().unwrap_or_default());
-    let wanted = Box::pin(log_in::go_on(&citizens, desk.deeds(), (&peer, token), id, body)).await?;
+    let wanted = Box::pin(log_in::go_on(&citizens, desk.deeds(), token, id, body)).await?;
     Ok(Json(wanted))
 }
 

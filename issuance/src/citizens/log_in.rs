@@ -21,7 +21,7 @@ use crate::ground::ids::LogInId;
 use crate::notices::model::Matter;
 use crate::notices::{self, Case};
 use crate::population;
-use crate::web::Peer;
+use crate::web::Origin;
 
 /// Begins a log-in: the files are judged, and the first command for the chip comes back. Whether the card is in force
 /// is told to the chip that proved itself only: a copy of its files says it to none.
@@ -31,12 +31,12 @@ use crate::web::Peer;
 pub(super) async fn begin(
     citizens: &Citizens,
     deeds: &Deeds,
-    peer: Peer,
+    origin: Origin,
     files: Files,
 ) -> Result<Wanted, CitizenError> {
     let source = deeds.source();
     let now = source.now();
-    citizens.sessions.admit(peer.origin, now)?;
+    citizens.sessions.admit(origin, now)?;
     let too_long = |file: &[u8]| file.len() > Files::LONGEST_FILE;
     if too_long(&files.sod) || too_long(&files.dg14) || too_long(&files.card_access) {
         return Err(Refusal::Altered("a file that is longer than any of its kind".to_owned()).into());
@@ -48,25 +48,35 @@ pub(super) async fn begin(
     let talk = document.begin(&mut source.rng())?;
     let id: LogInId = source.id();
     let Turn::Ask(talk, command) = talk.open().map_err(Refusal::from)? else { return Err(CitizenError::Unknown) };
-    let wanted = wanted(id, 1, &talk, command.to_bytes());
-    citizens.sessions.keep(id, Running { begun: now, peer, document: fingerprint, number: 1, talk });
+    let secret = secret(deeds);
+    let ticket = Sha256::digest(&secret).into();
+    let wanted = wanted((id, 1), secret, &talk, command.to_bytes());
+    citizens.sessions.keep(id, Running { begun: now, origin, ticket, document: fingerprint, number: 1, talk });
     Ok(wanted)
 }
 
-fn wanted(id: LogInId, number: u32, talk: &LogIn, command: Vec<u8>) -> Wanted {
+/// Returns 32 random bytes in hexadecimal, for the agent alone.
+fn secret(deeds: &Deeds) -> String {
+    let mut secret = Zeroizing::new([0; 32]);
+    deeds.source().rng().fill_bytes(&mut *secret);
+    hex::encode(*secret)
+}
+
+fn wanted((id, number): (LogInId, u32), ticket: String, talk: &LogIn, command: Vec<u8>) -> Wanted {
     let under = if talk.is_proving() { Under::Agent } else { Under::Chip };
-    Wanted { log_in: id.to_string(), number, under, command, session: None }
+    Wanted { log_in: id.to_string(), number, under, command, ticket: Some(ticket), session: None }
 }
 
 /// Goes a step on: takes the chip's answer, and returns what it is asked next. With a session's token, the session goes
 /// on.
 ///
 /// # Errors
-/// [`CitizenError`]: the log-in, or the session, is over. [`CitizenError::Unknown`] leaves another connection's alone.
+/// [`CitizenError`]: the log-in, or the session, is over. [`CitizenError::Unknown`] leaves alone what the answer has no
+/// secret of.
 pub(super) async fn go_on(
     citizens: &Citizens,
     deeds: &Deeds,
-    (peer, token): (&Peer, Option<&str>),
+    token: Option<&str>,
     id: LogInId,
     answer: Answer,
 ) -> Result<Wanted, CitizenError> {
@@ -83,15 +93,17 @@ pub(super) async fn go_on(
         let (number, command, left) = citizens.sessions.answered(&hash, id, (number, &response), now)?;
         let session = Some(session(None, left));
         let (log_in, under, command) = (id.to_string(), Under::Chip, command.to_bytes());
-        return Ok(Wanted { log_in, number, under, command, session });
+        return Ok(Wanted { log_in, number, under, command, ticket: None, session });
     }
-    let Running { begun, peer, document, talk, .. } = citizens.sessions.take(id, peer, number, now)?;
+    let secret = answer.ticket.unwrap_or_default();
+    let ticket = Sha256::digest(&secret).into();
+    let Running { begun, origin, document, talk, .. } = citizens.sessions.take(id, &ticket, number, now)?;
     let turn = response.map_err(|_| short()).and_then(|response| step(talk, response).map_err(Refusal::from));
     let number = number.wrapping_add(1);
     match turn {
         Ok(Turn::Ask(talk, command)) => {
-            let wanted = wanted(id, number, &talk, command.to_bytes());
-            citizens.sessions.keep(id, Running { begun, peer, document, number, talk });
+            let wanted = wanted((id, number), secret, &talk, command.to_bytes());
+            citizens.sessions.keep(id, Running { begun, origin, ticket, document, number, talk });
             Ok(wanted)
         }
         Ok(Turn::Done(proved)) => {
@@ -120,9 +132,7 @@ async fn open(
     proved: LoggedIn,
 ) -> Result<Wanted, CitizenError> {
     let LoggedIn { fingerprint, mut presence, .. } = proved;
-    let mut secret = Zeroizing::new([0; 32]);
-    deeds.source().rng().fill_bytes(&mut *secret);
-    let token = hex::encode(*secret);
+    let token = secret(deeds);
     // Looked at again: the card may have been locked while its chip was asked.
     let mut deed = deeds.open(Anyone).await?;
     let card = in_force(&mut deed, &fingerprint).await?;
@@ -141,7 +151,8 @@ async fn open(
     let command = presence.ask().map_err(Refusal::from)?;
     let left = citizens.sessions.open((id, number), citizen, presence, deeds.source().now())?;
     let session = Some(session(Some(token), left));
-    Ok(Wanted { log_in: id.to_string(), number, under: Under::Chip, command: command.to_bytes(), session })
+    let (log_in, under, command) = (id.to_string(), Under::Chip, command.to_bytes());
+    Ok(Wanted { log_in, number, under, command, ticket: None, session })
 }
 
 /// Returns the card of a document, if it is in its holder's hand and in force, and the holder lives. The deed owes a

@@ -184,6 +184,6 @@ pub enum CitizenError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// No such log-in, or another connection's.
-    #[error("no such log-in is under way on this connection")]
+    #[error("no such log-in is under way with this ticket")]
     Unknown,
 }

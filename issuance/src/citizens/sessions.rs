@@ -14,7 +14,7 @@ use super::{CitizenError, Settings};
 use crate::access::CitizenSessions;
 use crate::ground::actor::{Citizen, Lasting};
 use crate::ground::ids::{CardId, LogInId};
-use crate::web::{Origin, Peer};
+use crate::web::Origin;
 
 /// What is under way and what is open.
 #[derive(Debug)]
@@ -39,8 +39,10 @@ struct Inner {
 pub(super) struct Running {
     /// When it began.
     pub begun: OffsetDateTime,
-    /// The connection that it goes on over.
-    pub peer: Peer,
+    /// The place that it was begun from.
+    pub origin: Origin,
+    /// SHA-256 of the secret that each answer shows.
+    pub ticket: [u8; 32],
     /// Fingerprint of the document.
     pub document: [u8; 32],
     /// Number of the command that waits for its answer.
@@ -87,7 +89,7 @@ impl Sessions {
         let Settings { at_once, at_once_of_place, begun_in_a_minute, .. } = self.settings;
         let mut inner = self.inner();
         inner.forget(&self.settings, now);
-        let here = inner.running.values().filter(|running| running.peer.origin == origin).count();
+        let here = inner.running.values().filter(|running| running.origin == origin).count();
         if inner.running.len() >= at_once || here >= at_once_of_place || inner.begun.len() >= PLACES {
             return Err(CitizenError::Busy { wait: 5 });
         }
@@ -110,7 +112,7 @@ impl Sessions {
             let alike = |other: &Running| other.document == running.document && other.talk.has_proved() == proved;
             let others: Vec<_> = inner.running.iter().filter(|(_, other)| alike(other)).collect();
             let oldest = others.iter().min_by_key(|(id, other)| {
-                let elsewhere = other.peer.origin != running.peer.origin;
+                let elsewhere = other.origin != running.origin;
                 (elsewhere, other.begun, id.uuid())
             });
             match oldest.map(|(id, _)| **id) {
@@ -123,7 +125,7 @@ impl Sessions {
         inner.running.insert(id, running);
     }
 
-    /// Takes out the dialogue that waits for this answer. One of another connection is none, and goes on undisturbed;
+    /// Takes out the dialogue that waits for this answer. Without its secret there is none, and it goes on undisturbed;
     /// one that is answered out of turn is over.
     ///
     /// # Errors
@@ -131,13 +133,13 @@ impl Sessions {
     pub(super) fn take(
         &self,
         id: LogInId,
-        peer: &Peer,
+        ticket: &[u8; 32],
         number: u32,
         now: OffsetDateTime,
     ) -> Result<Running, CitizenError> {
         let mut inner = self.inner();
         inner.forget(&self.settings, now);
-        if !inner.running.get(&id).is_some_and(|running| running.peer.is_one_with(peer)) {
+        if !inner.running.get(&id).is_some_and(|running| running.ticket == *ticket) {
             return Err(CitizenError::Unknown);
         }
         inner.running.remove(&id).filter(|running| running.number == number).ok_or(CitizenError::Unknown)

@@ -52,7 +52,6 @@ impl Connection {
                 && let Some(address) = proxy::forwarded_for(request.headers(), trusted)
             {
                 peer.origin = Origin::from(address);
-                peer.proxied = true;
             }
             request.extensions_mut().insert(ConnectInfo(peer));
             let answered = router.call(request);

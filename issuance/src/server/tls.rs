@@ -217,7 +217,7 @@ impl Shared {
         }
         let origin = certificate.map_or(origin, Origin::Certificate);
         standing.moved();
-        let peer = Peer { certificate, origin, standing, proxied: false };
+        let peer = Peer { certificate, origin, standing };
         let trusted = forwards.then_some(self.trusted_proxies);
         let connection = Connection { peer, seat, http2, trusted, limits: self.limits, router: self.router };
         connection.serve(stream, self.stop).await;

@@ -54,17 +54,6 @@ pub struct Peer {
     pub origin: Origin,
     /// What the connection has earned.
     pub standing: Arc<Standing>,
-    /// True where a proxy ends TLS: requests of one caller may then come over several of its connections.
-    pub proxied: bool,
-}
-
-impl Peer {
-    /// Returns whether two requests come over one connection; through a proxy that ends TLS, from one place.
-    #[must_use]
-    pub fn is_one_with(&self, other: &Self) -> bool {
-        let same = Arc::ptr_eq(&self.standing, &other.standing);
-        self.origin == other.origin && (same || self.proxied && other.proxied)
-    }
 }
 
 /// What a connection has earned and when it last did something useful; shared by its requests.

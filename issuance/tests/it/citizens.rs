@@ -387,13 +387,22 @@ async fn a_relay_that_replays_changes_or_continues_elsewhere_gets_nothing() {
             assert_eq!(said.code(), "card-unproved", "answer {at}");
         }
 
-        // Another connection that knows the name of a log-in has nothing of it, and does not disturb it.
+        // Without its secret the name of a log-in opens nothing, and does not disturb it; with it the log-in goes on over
+        // whatever connection.
         house.clock.advance(Duration::minutes(2));
         let mut reader = AtReader::new(&citizen.chip);
         let first = wanted(&begins(&agent, &citizen.chip).await);
         let answer = reader.answers(&first);
-        assert_eq!(brings(&house.anyone(), &first, &answer).await.code(), "log-in-unknown");
-        let second = wanted(&brings(&agent, &first, &answer).await);
+        let theirs = wanted(&begins(&agent, &citizen.chip).await);
+        for ticket in [None, Some(String::new()), Some("0".repeat(64)), theirs.ticket.clone()] {
+            assert_ne!(ticket, first.ticket);
+            let without = Answer { ticket, ..answer.clone() };
+            for caller in [&agent, &house.anyone()] {
+                assert_eq!(brings(caller, &first, &without).await.code(), "log-in-unknown");
+            }
+        }
+        let second = wanted(&brings(&house.anyone(), &first, &answer).await);
+        assert_eq!(second.ticket, first.ticket);
         // Out of turn it is over, also with the right answer afterwards.
         assert_eq!(brings(&agent, &first, &answer).await.code(), "log-in-unknown");
         assert_eq!(brings(&agent, &second, &reader.answers(&second)).await.code(), "log-in-unknown");
@@ -408,7 +417,7 @@ async fn a_relay_that_replays_changes_or_continues_elsewhere_gets_nothing() {
         let other = in_hand(&offices, 2).await;
         let mine = logs_in(house, &mut AtReader::new(&citizen.chip)).await;
         let theirs = logs_in(house, &mut AtReader::new(&other.chip)).await;
-        let answer = Answer { number: theirs.wanted.number, response: vec![0x90, 0] };
+        let answer = Answer { number: theirs.wanted.number, response: vec![0x90, 0], ticket: None };
         assert_eq!(brings(&mine.caller, &theirs.wanted, &answer).await.code(), "log-in-unknown");
         assert!(open_at(house, &theirs.caller).await);
     })
