@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
 
 use super::ExchangeError;
 use super::model::{Agreement, AgreementUnfit, Grant, Purpose, PurposeCode, Standing};
@@ -13,6 +13,7 @@ use crate::access::partners::{self, PartnerRow};
 use crate::deed::{Action, Deed, Entry, Object, Purpose as Why};
 use crate::ground::ids::{AgreementId, OfficerId, PartnerId};
 use crate::ground::{Id, OfficeCode, Officer, Permission, Role};
+use crate::population::reference::Reference;
 use crate::store::{StoreError, Tx};
 
 /// What a new purpose is to be.
@@ -120,7 +121,11 @@ pub(super) struct Terms {
 /// # Errors
 /// [`ExchangeError::Unfit`] with what is wrong, [`ExchangeError::Access`] for an unknown partner,
 /// [`ExchangeError::NameTaken`] for a number that is taken.
-pub(super) async fn draft(deed: &mut Deed<Officer>, terms: Terms) -> Result<Agreement, ExchangeError> {
+pub(super) async fn draft(
+    deed: &mut Deed<Officer>,
+    reference: &Reference,
+    terms: Terms,
+) -> Result<Agreement, ExchangeError> {
     deed.actor().may_act_for(&OfficeCode::national())?;
     let Terms { partner, number, basis, valid_from, valid_to, kept_days, grants } = terms;
     let of = partners::partner(deed.tx(), partner).await?.ok_or(crate::access::AccessError::PartnerUnknown)?;
@@ -143,11 +148,27 @@ pub(super) async fn draft(deed: &mut Deed<Officer>, terms: Terms) -> Result<Agre
         end_reason: None,
     };
     agreement.check()?;
+    provinces_are_there(&agreement, reference, deed.today())?;
     purposes_hold(deed, &agreement).await?;
     store::insert(deed.tx(), &agreement).await?;
     let entry = Entry::new(Action::AgreementDrafted, Object::Agreement(agreement.id), Why::Administration);
     deed.enter(entry.with(Object::Partner(partner))).await?;
     Ok(agreement)
+}
+
+/// Lets through an agreement whose provinces the register has, or had.
+///
+/// # Errors
+/// [`ExchangeError::Unfit`] with the code that no province has
+fn provinces_are_there(agreement: &Agreement, reference: &Reference, today: Date) -> Result<(), AgreementUnfit> {
+    let unknown = |code: &&String| code.parse().map_or(true, |code| reference.province(code, today).is_none());
+    let mut named = agreement.grants.iter().flat_map(|grant| grant.provinces.iter().map(|code| (grant.service, code)));
+    match named.find(|(_, code)| unknown(code)) {
+        None => Ok(()),
+        Some((service, code)) => Err(AgreementUnfit(format!(
+            "{service}: the register has no province `{code}`; GET /api/v1/reference/provinces lists them"
+        ))),
+    }
 }
 
 /// Lists the agreements after this one, of a partner or of all, that stand so now, in the order in which they were

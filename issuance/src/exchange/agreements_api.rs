@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
-use super::ExchangeError;
+use super::{Exchange, ExchangeError};
 use super::agreements::{self, NewPurpose, Terms};
 use super::model::{Agreement, AgreementState, Grant, Purpose, PurposeCode, Standing};
 use super::store::agreements as store;
@@ -20,6 +20,7 @@ use crate::web::{Answered, Desk, Listing, Looked, Named, Nothing, Page, PageAske
 pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S>
 where
     Desk: FromRef<S>,
+    Exchange: FromRef<S>,
 {
     let exchanges = Right::Officer(Permission::Exchange);
     Routes::new()
@@ -259,6 +260,7 @@ impl AgreementView {
     responses((status = 200, body = AgreementView)))]
 async fn draft_agreement(
     State(desk): State<Desk>,
+    State(exchange): State<Exchange>,
     officer: Officer,
     Write { stamp, body }: Write<AgreementBody>,
 ) -> Answered {
@@ -266,7 +268,7 @@ async fn draft_agreement(
     let (number, basis) = (number.as_str().to_owned(), basis.as_str().to_owned());
     let terms = Terms { partner: partner_id, number, basis, valid_from, valid_to, kept_days, grants };
     desk.write(officer, stamp, async |deed| {
-        let agreement = agreements::draft(deed, terms).await?;
+        let agreement = agreements::draft(deed, exchange.register.reference(), terms).await?;
         Ok::<_, ExchangeError>(AgreementView::new(agreement, deed.at(), false))
     })
     .await
