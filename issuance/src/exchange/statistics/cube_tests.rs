@@ -1,7 +1,7 @@
 use crypto::identity::Sex;
 use proptest::prelude::*;
+use rand::SeedableRng as _;
 use rand::rngs::ChaCha20Rng;
-use rand::{Rng as _, SeedableRng as _};
 use time::macros::date;
 
 use super::*;

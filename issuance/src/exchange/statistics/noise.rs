@@ -97,7 +97,7 @@ mod tests {
     fn divergence(deviation: u32, alpha: f64) -> (f64, f64) {
         let one = probabilities(deviation);
         let pairs = one.iter().skip(1).zip(&one);
-        let sum: f64 = pairs.map(|(p, q)| p.powf(alpha) * q.powf(1.0 - alpha)).sum();
+        let sum: f64 = pairs.map(|(p, q)| (alpha * p.ln() + (1.0 - alpha) * q.ln()).exp()).sum();
         (sum.ln() / (alpha - 1.0), one[0])
     }
 
