@@ -11,7 +11,7 @@ use super::confirm::confirm;
 use super::partner::partner_id;
 use super::remote::{RemoteError, SignedIn, Signing, none, read, tampered, word};
 use super::{Outcome, output};
-use crate::exchange::{Grant, Service};
+use crate::exchange::{Dimension, Grant, Service};
 
 /// What a partner may ask, for officers of the national office: drafted by one, signed by two, one of them a data
 /// protection officer.
@@ -257,12 +257,19 @@ fn in_words(title: &str, grant: &Value) -> String {
         }
         None => "at every hour".to_owned(),
     };
-    let mut lines = vec![
-        format!("\n{title}"),
-        format!("   fields: {}: {}{}", fields.len(), fields.join(", "), of.unwrap_or_default()),
-        format!("   about: residents of {about}"),
-        format!("   at most {} persons a day, {at}", grant["per_day"]),
-    ];
+    let mut lines = vec![format!("\n{title}")];
+    if service == Some(Service::Statistics) {
+        let (by, all) = (words("dimensions"), Dimension::ALL.len());
+        lines.push(format!("   counts by {} of the {all} dimensions: {}", by.len(), by.join(", ")));
+        if let Some(least) = grant["small_cell"].as_u64() {
+            lines.push(format!("   a count below {least} is not told"));
+        }
+    } else {
+        lines.push(format!("   fields: {}: {}{}", fields.len(), fields.join(", "), of.unwrap_or_default()));
+    }
+    let what = if service == Some(Service::Statistics) { "questions" } else { "persons" };
+    lines.push(format!("   about: residents of {about}"));
+    lines.push(format!("   at most {} {what} a day, {at}", grant["per_day"]));
     let procedures = words("procedures");
     if !procedures.is_empty() {
         lines.push(format!("   messages without a purpose, of the procedures {}", procedures.join(", ")));
@@ -298,6 +305,14 @@ per_day = 20000
 provinces = ["001"]
 # Only from 7 to 17 o'clock, Monday (1) to Friday (5); without the line, always.
 hours = { from = 7, to = 17, days = [1, 2, 3, 4, 5] }
+
+# Counts of persons, without any person: what they are counted by, in place of fields.
+# [[grants]]
+# purpose = "official-statistics"
+# service = "statistics"
+# dimensions = ["province", "district", "age_group", "sex"]
+# small_cell = 20
+# per_day = 200
 "#;
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 use super::import::registrar;
 use super::remote::{self, RemoteError, SignedIn, word};
 use super::{Folder, Outcome, configuration, now, output, rng};
-use crate::exchange::{self, Service as Question};
+use crate::exchange::{self, Dimension, Service as Question};
 use crate::ground::{Randomness, files};
 use crate::keys::InitOptions;
 use crate::population::import::{self, Ended, Wanted};
@@ -302,10 +302,13 @@ impl Team {
     }
 }
 
-/// A grant of all fields.
+/// A grant of all fields, or of all dimensions.
 fn grant(purpose: &str, service: Question, per_day: u32) -> Value {
     let confirms = matches!(service, Question::Confirm | Question::ConfirmList);
     let alone = matches!(service, Question::LookUp | Question::CardStatus);
+    if service == Question::Statistics {
+        return json!({"purpose": purpose, "service": service, "dimensions": Dimension::ALL, "per_day": per_day});
+    }
     json!({"purpose": purpose, "service": service, "fields": service.fields(), "per_day": per_day,
         "tells_which": confirms, "number_alone": alone, "procedures": [procedure(purpose)]})
 }

@@ -359,14 +359,15 @@ async fn tell(
                 answer.relatives.push(Kin { relation, record });
             }
         }
-        // Nothing of the person is told of a confirmation, and of one who is followed only the name; lists and reports
-        // are answered elsewhere.
+        // Nothing of the person is told of a confirmation, and of one who is followed only the name; lists, reports and
+        // counts are answered elsewhere.
         Service::Confirm
         | Service::ConfirmList
         | Service::Follow
         | Service::Birth
         | Service::Death
-        | Service::Change => {}
+        | Service::Change
+        | Service::Statistics => {}
     }
     others.sort();
     others.dedup();

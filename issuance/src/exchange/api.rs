@@ -13,7 +13,7 @@ use super::model::{Agreement, Field, Grant, Service};
 use super::oauth::Asking;
 use super::signing::AnswerKeys;
 use super::subject::Subject;
-use super::{Exchange, ExchangeError, agreements_api, emergencies_api, feed, incoming, lists, looks_api};
+use super::{Exchange, ExchangeError, agreements_api, emergencies_api, feed, incoming, lists, looks_api, statistics};
 use crate::deed::{Action, Object, Purpose};
 use crate::ground::actor::Partner;
 use crate::ground::moment;
@@ -37,6 +37,7 @@ where
         .add(Right::Partner, routes!(follow))
         .merge(feed::api::routes())
         .merge(lists::api::routes())
+        .merge(statistics::api::routes())
         .merge(agreements_api::routes())
         .merge(looks_api::routes())
         .merge(emergencies_api::routes())

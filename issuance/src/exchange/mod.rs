@@ -25,6 +25,7 @@ mod oauth;
 mod pages;
 mod problem;
 mod signing;
+mod statistics;
 mod store;
 mod subject;
 mod told;
@@ -43,11 +44,12 @@ pub use feed::{erase_notices, place_changes};
 pub use looks::{Alert, alerts, trail_of};
 pub(crate) use looks::{AskedBy, Looks, ObjectedLook, objected_look, own_look, own_looks};
 pub(crate) use looks_api::LooksView;
-pub use model::{Field, Grant, PurposeCode, Service};
+pub use model::{Dimension, Field, Grant, PurposeCode, Service};
 pub use oauth::{TokenSigner, is_issuer};
 pub(crate) use pages::{LookInWords, look_in_words, pages, waiting_agreements, waiting_emergencies};
 use serde::{Deserialize, Serialize};
 pub use signing::{AnswerKeys, AnswerSigner, AnswerSignerError};
+pub use statistics::count_statistics;
 pub use store::MIGRATIONS;
 pub use store::agreements::{AGREEMENT, EXCHANGE_PURPOSE};
 pub use store::delays::{EXCHANGE_CANARY, EXCHANGE_DELAY};
@@ -100,6 +102,10 @@ pub struct Settings {
     pub token_life: Duration,
     /// True for a service with invented people, where partners try what they build: every answer says so.
     pub sandbox: bool,
+    /// Statistics: a count below this number is not told. An agreement may name a higher one.
+    pub small_cell: u32,
+    /// Statistics: the standard deviation of the error that each count is given, in persons.
+    pub noise: u32,
     /// Messages of the national population database.
     pub npdb: NpdbSettings,
 }
@@ -119,6 +125,8 @@ impl Default for Settings {
             issuer: "https://issuance.invalid:8443".to_owned(),
             token_life: Duration::minutes(10),
             sandbox: false,
+            small_cell: 10,
+            noise: 10,
             npdb: NpdbSettings::default(),
         }
     }

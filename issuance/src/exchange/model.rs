@@ -82,6 +82,30 @@ listed! {
         Death = "death",
         /// What civil status changed of a person is reported.
         Change = "change",
+        /// How many persons there are, and of no person anything.
+        Statistics = "statistics",
+    }
+}
+
+listed! {
+    /// What persons are counted by in statistics.
+    Dimension {
+        /// Age in groups of five years, on the day of the state: `0-4` to `80-84`, `85+`.
+        AgeGroup = "age_group",
+        /// District of the permanent residence, with its province.
+        District = "district",
+        /// Ethnic group.
+        EthnicGroup = "ethnic_group",
+        /// Whether the person lives: `living`, `dead` or `missing`. Only the living are counted where it is not named.
+        Life = "life",
+        /// Marital status.
+        MaritalStatus = "marital_status",
+        /// Nationality.
+        Nationality = "nationality",
+        /// Province of the permanent residence.
+        Province = "province",
+        /// Sex.
+        Sex = "sex",
     }
 }
 
@@ -157,6 +181,8 @@ impl Service {
             Self::Follow | Self::Household | Self::LookUp => Field::ALL,
             Self::Birth => &[F::PersonalNumber],
             Self::Death => &[F::Life],
+            // It counts by dimensions, and tells no field of a person.
+            Self::Statistics => &[],
             Self::Change => &[
                 F::BirthDate,
                 F::BirthRegistration,
@@ -217,13 +243,21 @@ pub struct Grant {
     pub purpose: String,
     /// The service.
     pub service: Service,
-    /// What the answer may hold; for a confirmation, what may be put to the test.
+    /// What the answer may hold; for a confirmation, what may be put to the test. None for `statistics`.
+    #[serde(default)]
     pub fields: BTreeSet<Field>,
+    /// Of `statistics`: what may be counted by.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub dimensions: BTreeSet<Dimension>,
+    /// Of `statistics`: a count below this number is not told. None, or one below that of the settings: that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub small_cell: Option<u32>,
     /// Provinces, three digits each, whose residents may be asked about, or where a birth that is reported is
     /// registered; none: all of the country.
     #[serde(default)]
     pub provinces: BTreeSet<String>,
-    /// So many persons a day.
+    /// So many persons a day; of `statistics`, so many questions.
     pub per_day: u32,
     /// The hours; none: always.
     #[serde(default)]
@@ -252,9 +286,7 @@ impl Grant {
         if let Some(field) = self.fields.iter().find(|field| !self.service.fields().contains(field)) {
             return Err(format!("{}: the service has no field {field}", self.service));
         }
-        if self.fields.is_empty() {
-            return Err(format!("{}: no field is named", self.service));
-        }
+        self.check_statistics()?;
         let confirms = matches!(self.service, Service::Confirm | Service::ConfirmList);
         if confirms && ![Field::FullName, Field::BirthDate].iter().all(|field| self.fields.contains(field)) {
             return Err("confirmations: full_name and birth_date are always put to the test".to_owned());
@@ -285,6 +317,25 @@ impl Grant {
                 Err("hours: days are 1 to 7".to_owned())
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Refuses dimensions that mean nothing, and a service that names nothing of what it tells.
+    fn check_statistics(&self) -> Result<(), String> {
+        let unfit = |why: &str| Err(format!("{}: {why}", self.service));
+        if self.service != Service::Statistics {
+            return match (self.fields.is_empty(), self.dimensions.is_empty() && self.small_cell.is_none()) {
+                (true, _) => unfit("no field is named"),
+                (_, false) => unfit("dimensions and small_cell are for statistics"),
+                (false, true) => Ok(()),
+            };
+        }
+        let counts_by_place = [Dimension::Province, Dimension::District].iter().any(|by| self.dimensions.contains(by));
+        match self.provinces.is_empty() || counts_by_place {
+            _ if self.dimensions.is_empty() => unfit("no dimension is named"),
+            _ if !self.procedures.is_empty() => unfit("no message names a procedure for it"),
+            false => unfit("where provinces are named it counts by province or district"),
+            true => Ok(()),
         }
     }
 
@@ -520,6 +571,8 @@ mod tests {
             purpose: "tax-number".to_owned(),
             service,
             fields: fields.iter().copied().collect(),
+            dimensions: BTreeSet::new(),
+            small_cell: None,
             provinces: BTreeSet::new(),
             per_day: 10,
             hours: None,
@@ -570,6 +623,15 @@ mod tests {
         refused(vec![Grant { procedures: of(&[""]), ..confirm() }], "1 to 40");
         let other = Grant { purpose: "other".to_owned(), procedures: of(&["1.000656"]), ..confirm() };
         refused(vec![Grant { procedures: of(&["1.000656"]), ..confirm() }, other], "stands for two purposes");
+        let counts =
+            |by: &[Dimension]| Grant { dimensions: by.iter().copied().collect(), ..grant(Service::Statistics, &[]) };
+        assert_eq!(agreement(vec![counts(&[Dimension::Sex])]).check(), Ok(()));
+        refused(vec![counts(&[])], "no dimension is named");
+        refused(vec![Grant { fields: [Field::Sex].into(), ..counts(&[Dimension::Sex]) }], "no field sex");
+        refused(vec![Grant { dimensions: [Dimension::Sex].into(), ..confirm() }], "are for statistics");
+        refused(vec![Grant { small_cell: Some(20), ..confirm() }], "are for statistics");
+        refused(vec![Grant { provinces: of(&["001"]), ..counts(&[Dimension::Sex]) }], "by province or district");
+        refused(vec![Grant { procedures: of(&["1.000656"]), ..counts(&[Dimension::Sex]) }], "names a procedure");
         let hours = |from, to, days: &[u8]| Some(Hours { from, to, days: days.iter().copied().collect() });
         refused(vec![Grant { hours: hours(8, 8, &[1]), ..confirm() }], "from lies before to");
         refused(vec![Grant { hours: hours(8, 25, &[1]), ..confirm() }], "from lies before to");
@@ -610,6 +672,7 @@ mod tests {
     fn words_of_services_and_fields_read_back() {
         assert!(Field::ALL.iter().all(|field| field.word().parse() == Ok(*field)));
         assert!(Service::ALL.iter().all(|service| service.word().parse() == Ok(*service)));
+        assert!(Dimension::ALL.iter().all(|dimension| dimension.word().parse() == Ok(*dimension)));
         assert!(Field::ALL.windows(2).all(|pair| pair[0].word() < pair[1].word()), "sorted by word");
         assert!("portrait".parse::<Field>().is_err());
     }

@@ -7,6 +7,7 @@ pub(super) mod feed;
 pub(super) mod lists;
 pub(super) mod reports;
 pub(super) mod requests;
+pub(super) mod statistics;
 
 use crate::migration;
 use crate::store::Migration;
@@ -22,5 +23,6 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(251, "0251_exchange_emergencies"),
     migration!(252, "0252_exchange_purposes_ended"),
     migration!(256, "0256_exchange_messages"),
+    migration!(260, "0260_exchange_statistics"),
     migration!(235, "0235_exchange_reports"),
 ];

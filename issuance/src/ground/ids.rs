@@ -111,6 +111,8 @@ pub mod of {
         Session;
         /// A station.
         Station;
+        /// A state of the register for statistics.
+        StatisticsState;
         /// A box of blanks on its way between two offices.
         StockBox;
         /// A difference in the stock that two officers settle.
@@ -210,6 +212,8 @@ pub type LogInId = Id<of::LogIn>;
 pub type SessionId = Id<of::Session>;
 /// Identifier of a station.
 pub type StationId = Id<of::Station>;
+/// Identifier of a state of the register for statistics.
+pub type StatisticsStateId = Id<of::StatisticsState>;
 /// Identifier of a box of blanks on its way.
 pub type BoxId = Id<of::StockBox>;
 /// Identifier of a difference in the stock.

@@ -26,6 +26,7 @@ pub mod rules;
 pub mod search;
 pub mod steps;
 pub mod store;
+pub mod traits;
 pub mod units;
 
 use std::sync::Arc;

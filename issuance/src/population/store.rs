@@ -10,6 +10,7 @@ pub mod merge;
 pub mod names;
 pub mod quality;
 pub mod search;
+pub mod traits;
 
 use std::collections::BTreeSet;
 

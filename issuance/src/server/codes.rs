@@ -178,6 +178,17 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
     ("POST", "/api/v1/exchange/kinship", QUESTION),
     ("POST", "/api/v1/exchange/card-status", QUESTION),
     ("POST", "/api/v1/exchange/follow", QUESTION),
+    (
+        "POST",
+        "/api/v1/exchange/statistics",
+        &[
+            C::ExchangeNotAgreed,
+            C::ExchangeQuotaSpent,
+            C::ExchangeRequestReused,
+            C::ExchangeRequestUnfit,
+            C::RecordTampered,
+        ],
+    ),
     ("GET", "/api/v1/exchange/changes", &[C::ExchangeCursorGone, C::ExchangeNotAgreed, C::RecordTampered]),
     (
         "POST",

@@ -430,6 +430,8 @@ impl Config {
         must(exchange::is_issuer(&exchange.issuer), "exchange.issuer", "must be https:// and a name, without a path")?;
         let life = exchange.token_life.whole_seconds();
         must((1..=3600).contains(&life), "exchange.token_life", "must be a second to an hour")?;
+        must(exchange.small_cell >= 3, "exchange.small_cell", "must be at least 3")?;
+        must((3..=1000).contains(&exchange.noise), "exchange.noise", "must be 3 to 1000")?;
         must(exchange.changes_kept.whole_days() > 0, "exchange.changes_kept", "must be at least a day")?;
         must(exchange.emergency_lasts.whole_minutes() > 0, "exchange.emergency_lasts", "must be at least a minute")?;
         must(exchange.emergencies_unreviewed > 0, "exchange.emergencies_unreviewed", "must be at least 1")?;

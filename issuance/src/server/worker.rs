@@ -68,6 +68,7 @@ pub(super) async fn run(offices: Offices, tick: Duration) {
         supervise((&faults, AHEAD), FIRST_REST, || Box::pin(cards_are_made_ahead(offices.clone(), tick))),
         supervise((&faults, CANARIES), FIRST_REST, || Box::pin(canaries_sing(offices.clone(), tick))),
         supervise((&faults, CHANGES), FIRST_REST, || Box::pin(changes_get_places(offices.clone(), tick))),
+        supervise((&faults, STATISTICS), FIRST_REST, || Box::pin(statistics_are_counted(offices.clone(), tick))),
     );
 }
 
@@ -149,6 +150,19 @@ async fn changes_get_places(offices: Offices, tick: Duration) {
         let placed = exchange::place_changes(offices.deeds()).await;
         offices.faults.note(CHANGES, &placed.map(drop));
         tokio::time::sleep((tick * 2).min(CHANGES_REST)).await;
+    }
+}
+
+/// Counts the register for statistics, once a quarter and where an agreement wants it.
+async fn statistics_are_counted(offices: Offices, tick: Duration) {
+    let worker: Id<Worker> = offices.deeds().source().id();
+    loop {
+        let counted = Box::pin(exchange::count_statistics(offices.deeds(), &offices.exchange, worker)).await;
+        if let Ok(Some(day)) = &counted {
+            tracing::info!(%day, "the register was counted for statistics");
+        }
+        offices.faults.note(STATISTICS, &counted.map(drop));
+        tokio::time::sleep(tick * STATISTICS_REST).await;
     }
 }
 
@@ -421,6 +435,10 @@ const EMERGENCIES: &str = "looks in emergencies";
 const OBJECTIONS: &str = "objections";
 /// As [`WORKER`], of the places of changes.
 const CHANGES: &str = "changes";
+/// As [`WORKER`], of the states for statistics.
+const STATISTICS: &str = "statistics";
+/// So many ticks lie between two looks whether the register is to be counted.
+const STATISTICS_REST: u32 = 60;
 /// So many ticks lie between two looks for what is to be made ahead.
 const AHEAD_REST: u32 = 5;
 /// The outbox of print jobs, as health names it.

@@ -30,7 +30,7 @@ use crate::document::{DOCUMENT, fits, operation};
 use crate::factors::{enrols, granted, signs_in_with};
 use crate::house::{Caller, House, PASSWORD, Said};
 use crate::offices::{TRANSPORT_MASTER, photograph};
-use crate::{exchange, feed, incoming};
+use crate::{exchange, feed, incoming, statistics};
 
 /// What was asked and answered, by operation: the first time that it went well.
 #[derive(Default)]
@@ -927,6 +927,7 @@ async fn exchanges(house: &House, walk: &mut Walk) {
         grant("birth", &["personal_number"]),
         grant("death", &["life"]),
         grant("change", &["marital_status", "spouse"]),
+        statistics::counts(&["province", "age_group", "sex"]),
     ]);
     let now = house.clock.now().replace_nanosecond(0).unwrap();
     let moment = |days: i64| {
@@ -951,6 +952,8 @@ async fn exchanges(house: &House, walk: &mut Walk) {
         let question = exchange::question(&format!("r-{n}"), &number, "Phạm Thị Hỏi", "17/05/1990");
         walk.post(&caller, &format!("/api/v1/exchange/{service}"), question).await;
     }
+    statistics::counted(&caller, |n| statistics::counting(&format!("c-{n}"), &["province"])).await;
+    walk.post(&caller, "/api/v1/exchange/statistics", statistics::counting("tk-1", &["province", "sex"])).await;
     let followed = walk.get(&caller, "/api/v1/exchange/follows?purpose=tax-number").await;
     Box::pin(feed::moves(house, &person)).await;
     walk.get(&caller, "/api/v1/exchange/changes?purpose=tax-number&limit=10").await;

@@ -107,6 +107,7 @@ mod standing;
 mod state_partners;
 mod statements;
 mod stations;
+mod statistics;
 mod status;
 mod stock_document;
 mod stock_offices;

@@ -113,6 +113,7 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/api/v1/exchange/lists", Partners),
     ("GET", "/api/v1/exchange/lists/{id}", Partners),
     ("POST", "/api/v1/exchange/lists/{id}/stretches", Partners),
+    ("POST", "/api/v1/exchange/statistics", Partners),
     ("POST", "/api/v1/exchange/unfollow", Partners),
     ("POST", "/api/v1/exchange/birth", Partners),
     ("POST", "/api/v1/exchange/death", Partners),

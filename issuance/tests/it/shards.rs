@@ -191,7 +191,7 @@ const OUTSIDE: &[(&str, usize, &str)] = &[
     ("select person by born, office, residence_commune", 1, NAME),
     ("select person by household", 1, VALUE),
     ("select person by household, person_id", 2, VALUE),
-    ("select person by id", 1, WALK),
+    ("select person by id", 2, WALK),
     ("select person by old_id_number, person_id", 1, VALUE),
     ("select person by id, likeness, person_id", 2, VALUE),
     ("select person by id, old_id_number, person_id", 2, VALUE),

@@ -12,6 +12,7 @@ use crate::exchange::{Joined, agreed, asks, grant, joined, partner, person, ques
 use crate::house::{House, Said, on_both};
 use crate::incoming::{newborn, report};
 use crate::oauth::{Heard, heard, token};
+use crate::statistics::{counted, counting, counts};
 
 /// An authority that is joined, and what of its agreement a test looks at.
 struct Authority {
@@ -61,8 +62,8 @@ fn agreements() -> Vec<(&'static str, Vec<Value>)> {
             vec![of("confirm-list", &["full_name", "birth_date"], &[]), of("follow", &["life", "full_name"], &[])],
         ),
         ("p-ngan-hang", vec![of("confirm", &["full_name", "birth_date"], &[])]),
-        // It counts, and is told of no person: no service of today is for that, so that no agreement is either.
-        ("p-thong-ke", vec![]),
+        // It counts, and is told of no person.
+        ("p-thong-ke", vec![counts(&["province", "age_group", "sex"])]),
     ]
 }
 
@@ -73,9 +74,7 @@ async fn authorities(house: &House) -> BTreeMap<&'static str, Authority> {
         let partner = partner(house, &first.bao, code).await;
         let (system, system_id) = system_of(house, &first.bao, &partner, "may-chu-1").await;
         let joined = Joined { bao: first.bao.clone(), system, partner, system_id };
-        if !grants.is_empty() {
-            agreed(house, &joined, &joined.partner, &format!("TT-{code}"), json!(grants)).await;
-        }
+        agreed(house, &joined, &joined.partner, &format!("TT-{code}"), json!(grants)).await;
         let services =
             SERVICES.iter().copied().filter(|service| grants.iter().any(|grant| grant["service"] == *service));
         all.insert(code, Authority { joined, services: services.collect() });
@@ -94,6 +93,7 @@ const SERVICES: &[&str] = &[
     "household",
     "kinship",
     "look-up",
+    "statistics",
 ];
 
 const MAU: (&str, &str) = ("Nguyễn Thị Mẫu", "17/05/1990");
@@ -118,6 +118,7 @@ async fn asks_any(system: &crate::house::Caller, service: &str, request: &str, n
                 "second_officer": "tran.thi.duyet", "unit": "Cục Thử", "lines": 1});
             ("lists", body)
         }
+        "statistics" => (service, counting(request, &["province", "sex"])),
         _ => (service, about),
     };
     system.asks(Method::POST, &format!("/api/v1/exchange/{path}"), None, Some(body)).await
@@ -129,6 +130,10 @@ async fn each_authority_may_ask_what_its_agreement_names_and_nothing_of_the_othe
         let all = authorities(house).await;
         assert_eq!(all.len(), 11);
         let (id, number) = person(house, MAU.0, MAU.1, json!({})).await;
+        let office = &all["p-thong-ke"].joined.system;
+        let counted = counted(office, |n| counting(&format!("w-{n}"), &["province", "sex"])).await;
+        // So few as these are never told.
+        assert_eq!((counted.status, &counted.body["cells"]), (200, &json!([])), "{counted:?}");
         let mut granted = 0;
         for (code, authority) in &all {
             for service in SERVICES {
@@ -173,10 +178,10 @@ async fn each_authority_may_ask_what_its_agreement_names_and_nothing_of_the_othe
         );
         let person: issuance::ground::ids::PersonId = id.parse().unwrap();
         let records = house.count(about_person, args![person]).await;
-        // Births name no person of the register, and a list is asked about its lines.
+        // Births and counts name no person of the register, and a list is asked about its lines.
         assert_eq!(
             records,
-            11 * (i64::try_from(SERVICES.len()).unwrap() - 2),
+            11 * (i64::try_from(SERVICES.len()).unwrap() - 3),
             "each look is recorded about the person"
         );
         assert_eq!(seen.values().sum::<usize>(), usize::try_from(records).unwrap(), "and told: {seen:?}");
@@ -278,7 +283,7 @@ async fn each_authority_asks_in_the_words_that_its_programmes_speak() {
             .map(|said| said.body["pseudonym"].as_str().unwrap_or_else(|| panic!("{said:?}")).to_owned())
             .collect();
         assert_eq!(names.len(), 3);
-        // The statistics office has no agreement: it is told of no person in any words.
+        // The statistics office counts: it is told of no person in any words.
         let none = says(&of("p-thong-ke").system, "XacThucThongTinCongDan", "", &number).await;
         assert!(text(&none).contains("exchange-not-agreed"), "{none:?}");
     })

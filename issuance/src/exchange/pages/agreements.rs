@@ -11,7 +11,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::super::agreements::{self, AgreementFile};
-use super::super::model::{Agreement, Grant, Hours, Purpose, Standing};
+use super::super::model::{Agreement, Dimension, Grant, Hours, Purpose, Service, Standing};
 use super::super::{Exchange, ExchangeError};
 use super::who_looked::field_of;
 use super::written;
@@ -178,7 +178,10 @@ struct GrantInWords {
     fields: String,
     fields_of: String,
     about: String,
+    per_day_of: &'static str,
     per_day: String,
+    /// Of counts: which are not told.
+    small_cell: Option<String>,
     hours: String,
     procedures: String,
     tells_which: bool,
@@ -276,20 +279,30 @@ impl Sheet<'_> {
             let name = code.parse().ok().and_then(|parsed| reference.province(parsed, today));
             name.map_or_else(|| code.clone(), |name| format!("{name} ({code})"))
         };
-        let fields: Vec<&str> = grant.fields.iter().map(|field| field_of(field.word(), t)).collect();
+        let counts = grant.service == Service::Statistics;
+        let fields: Vec<&str> = if counts {
+            grant.dimensions.iter().map(|dimension| t.word(&t.dimension, dimension.word())).collect()
+        } else {
+            grant.fields.iter().map(|field| field_of(field.word(), t)).collect()
+        };
+        let all = if counts { Dimension::ALL.len() } else { grant.service.fields().len() };
+        let least = grant.small_cell.unwrap_or(0).max(self.exchange.settings.small_cell).to_string();
         let provinces: Vec<String> = grant.provinces.iter().map(province).collect();
         let named = |purpose: &Purpose| {
             if t.is_vietnamese() { purpose.name_vi.clone() } else { purpose.name_en.clone() }
         };
-        let [told, all] = [fields.len(), grant.service.fields().len()].map(|n| n.to_string());
+        let [told, all] = [fields.len(), all].map(|n| n.to_string());
+        let of = if counts { &a.dimensions_of } else { &a.fields_of };
         GrantInWords {
             title: format!("{n}. {}", t.word(&t.service, grant.service.word())),
             purpose: purpose.map_or_else(|| grant.purpose.clone(), named),
             law: purpose.map_or_else(String::new, |purpose| purpose.law.clone()),
             code: grant.purpose.clone(),
-            fields_of: fill(&a.fields_of, &[("n", &told), ("all", &all)]),
+            fields_of: fill(of, &[("n", &told), ("all", &all)]),
             fields: fields.join(", "),
             about: if provinces.is_empty() { a.country.clone() } else { provinces.join(", ") },
+            per_day_of: if counts { &a.questions_per_day } else { &a.per_day },
+            small_cell: counts.then(|| fill(&a.small_cell, &[("n", &least)])),
             per_day: ::pages::written::count(u64::from(grant.per_day), self.dress.language),
             hours: grant.hours.as_ref().map_or_else(|| a.always.clone(), |hours| hours_in_words(hours, t)),
             procedures: grant.procedures.iter().cloned().collect::<Vec<_>>().join(", "),

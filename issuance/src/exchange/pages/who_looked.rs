@@ -121,7 +121,7 @@ const SHOWN: i64 = 50;
 mod tests {
     use ::pages::Language;
 
-    use super::super::super::model::{Field, Service};
+    use super::super::super::model::{Dimension, Field, Service};
     use super::*;
 
     #[test]
@@ -130,12 +130,16 @@ mod tests {
             for service in Service::ALL {
                 assert_ne!(t.word(&t.service, service.word()), "?", "{service}");
             }
+            for dimension in Dimension::ALL {
+                assert_ne!(t.word(&t.dimension, dimension.word()), "?", "{dimension}");
+            }
             for field in Field::ALL {
                 assert_ne!(field_of(field.word(), t), "?", "{field}");
             }
             let of_reports = ["applied", "held", "numbered", "proposed", "received"];
-            for outcome in
-                ["confirmed", "not-confirmed", "found", "not-found", "answered"].into_iter().chain(of_reports)
+            for outcome in ["confirmed", "not-confirmed", "found", "not-found", "answered", "counted"]
+                .into_iter()
+                .chain(of_reports)
             {
                 assert_ne!(came_of(outcome, t).2, t.looked.refused, "{outcome}");
             }
