@@ -306,7 +306,8 @@ impl Team {
 fn grant(purpose: &str, service: Question, per_day: u32) -> Value {
     let confirms = matches!(service, Question::Confirm | Question::ConfirmList);
     let alone = matches!(service, Question::LookUp | Question::CardStatus);
-    json!({"purpose": purpose, "service": service, "fields": service.fields(), "per_day": per_day,
+    let births = matches!(service, Question::Follow);
+    json!({"purpose": purpose, "service": service, "fields": service.fields(), "per_day": per_day, "births": births,
         "tells_which": confirms, "number_alone": alone, "procedures": [procedure(purpose)]})
 }
 

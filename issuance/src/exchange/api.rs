@@ -13,7 +13,7 @@ use super::model::{Agreement, Field, Grant, Service};
 use super::oauth::Asking;
 use super::signing::AnswerKeys;
 use super::subject::Subject;
-use super::{Exchange, ExchangeError, agreements_api, emergencies_api, feed, incoming, lists, looks_api};
+use super::{Exchange, ExchangeError, agreements_api, emergencies_api, feed, incoming, lists, looks_api, notifications};
 use crate::deed::{Action, Object, Purpose};
 use crate::ground::actor::Partner;
 use crate::ground::moment;
@@ -41,6 +41,7 @@ where
         .merge(looks_api::routes())
         .merge(emergencies_api::routes())
         .merge(incoming::routes())
+        .merge(notifications::addresses_api::routes())
 }
 
 /// A question. Purpose, case and officer are always named.

@@ -183,6 +183,7 @@ struct GrantInWords {
     procedures: String,
     tells_which: bool,
     number_alone: bool,
+    births: bool,
 }
 
 impl AgreementPage {
@@ -295,6 +296,7 @@ impl Sheet<'_> {
             procedures: grant.procedures.iter().cloned().collect::<Vec<_>>().join(", "),
             tells_which: grant.tells_which,
             number_alone: grant.number_alone,
+            births: grant.births,
         }
     }
 
