@@ -532,6 +532,7 @@ mod tests {
             hours: None,
             tells_which: false,
             number_alone: false,
+            births: false,
             procedures: BTreeSet::new(),
         }
     }
@@ -572,6 +573,7 @@ mod tests {
         refused(vec![Grant { per_day: 0, ..confirm() }], "per_day");
         refused(vec![Grant { tells_which: true, ..grant(Service::LookUp, &[Field::Sex]) }], "for confirmations");
         refused(vec![Grant { number_alone: true, ..confirm() }], "for look-up and card-status");
+        refused(vec![Grant { births: true, ..confirm() }], "births is for follow");
         let of = |codes: &[&str]| codes.iter().map(|code| (*code).to_owned()).collect::<BTreeSet<_>>();
         refused(vec![Grant { procedures: of(&["1.000 656"]), ..confirm() }], "no space");
         refused(vec![Grant { procedures: of(&[""]), ..confirm() }], "1 to 40");
