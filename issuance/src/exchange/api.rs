@@ -13,7 +13,9 @@ use super::model::{Agreement, Field, Grant, Service};
 use super::oauth::Asking;
 use super::signing::AnswerKeys;
 use super::subject::Subject;
-use super::{Exchange, ExchangeError, agreements_api, emergencies_api, feed, incoming, lists, looks_api, notifications};
+use super::{
+    Exchange, ExchangeError, agreements_api, emergencies_api, feed, incoming, lists, looks_api, notifications,
+};
 use crate::deed::{Action, Object, Purpose};
 use crate::ground::actor::Partner;
 use crate::ground::moment;

@@ -735,7 +735,8 @@ fn the_contract_says_what_the_originals_say_where_they_are_there() {
             // More: too much was asked, and a service that cannot answer now.
             let more: Vec<_> = statuses.iter().filter(|status| !shape.statuses.contains(status)).collect();
             // Of lists and of topics the standard says nothing of a request that does not fit.
-            let more: Vec<_> = more.into_iter().filter(|status| interface != "notification" || *status != "400").collect();
+            let more: Vec<_> =
+                more.into_iter().filter(|status| interface != "notification" || *status != "400").collect();
             assert_eq!(more, more_statuses, "{method} {path}");
             let of = |parameter: &Value| {
                 let text = |name: &str| parameter[name].as_str().unwrap().to_owned();

@@ -11,6 +11,7 @@ use issuance::ground::Role;
 use issuance::ground::ids::PersonId;
 use issuance::{args, exchange as office, sql};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -240,7 +241,8 @@ impl Registrars {
         if let Some(day) = from {
             body["valid_from"] = json!(day);
         }
-        let key = format!("{id}-{kind}-{fields}");
+        let said = Sha256::digest(format!("{kind}/{fields}/{from:?}"));
+        let key = format!("{id}-{}", hex::encode(&said[..8]));
         let proposed = self.0.post(&format!("/api/v1/persons/{id}/changes"), &key, body).await;
         assert_eq!(proposed.status, 201, "{proposed:?}");
         let change = proposed.body["change_id"].as_str().unwrap();

@@ -373,7 +373,8 @@ fn confirmation(
         r#type: "SubscriptionConfirmation",
         token: Some(token),
         topic: one.topic.name(),
-        message: "subscribeURL, with an access token of the system that subscribed, confirms the subscription".to_owned(),
+        message: "subscribeURL, with an access token of the system that subscribed, confirms the subscription"
+            .to_owned(),
         message_id: &id,
         subscribe_url: Some(url),
         timestamp: moment(at),
@@ -382,12 +383,7 @@ fn confirmation(
 }
 
 /// The message that tells of a person: no more than the partner's own name, as the feed tells.
-fn notification(
-    exchange: &Exchange,
-    one: &Subscription,
-    event: &Event,
-    row: &Placed,
-) -> Result<Letter, ExchangeError> {
+fn notification(exchange: &Exchange, one: &Subscription, event: &Event, row: &Placed) -> Result<Letter, ExchangeError> {
     let id = Cursor { place: row.place, tag: row.tag }.text();
     let message = Message {
         r#type: "Notification",

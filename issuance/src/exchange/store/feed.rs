@@ -263,9 +263,8 @@ pub(in crate::exchange) async fn erase(tx: &mut Tx, before: OffsetDateTime, most
         let sql = sql!("delete from exchange_notice where partner_id = $1 and purpose = $2 and place < $3");
         let some = tx.run(sql, args![partner, &purpose, kept]).await?;
         if some > 0 {
-            let sql = sql!(
-                "update exchange_feed set erased = $3, erased_place = $4 where partner_id = $1 and purpose = $2"
-            );
+            let sql =
+                sql!("update exchange_feed set erased = $3, erased_place = $4 where partner_id = $1 and purpose = $2");
             tx.run(sql, args![partner, &purpose, true, last.unwrap_or_default()]).await?;
         }
         erased += usize::try_from(some).unwrap_or(usize::MAX);

@@ -222,10 +222,11 @@ pub(in crate::exchange) async fn due(
     rows.iter().map(|row| Ok((Id::of(row, "partner_id")?, Id::of(row, "id")?))).collect()
 }
 
-/// Returns the feeds that are told of each birth: of partners whose subscription was confirmed once.
+/// Returns the feeds that are told of each birth, of partners whose subscription was confirmed once; a feed as often as
+/// it is subscribed to.
 pub(in crate::exchange) async fn told_of_births(tx: &mut Tx) -> Result<Vec<(PartnerId, String)>, StoreError> {
     let sql = sql!(
-        "select distinct partner_id, purpose from exchange_subscription where topic = $1 and place is not null
+        "select partner_id, purpose from exchange_subscription where topic = $1 and place is not null
          order by partner_id, purpose"
     );
     let rows = tx.all(sql, args![Topic::LiveBirth.name()]).await?;
