@@ -271,7 +271,7 @@ async fn a_birth_is_told_to_who_subscribed_and_the_child_is_read() {
         let look_up = grant("look-up", &["full_name", "birth_date", "sex"]);
         agreed(house, &insurance, &insurance.partner, "TT-BH", json!([follow, look_up])).await;
         let registry = partner(house, &insurance.bao, "p-tu-phap").await;
-        let (system, system_id) = system_of(house, &insurance.bao, &registry, "may-ho-tich").await;
+        let (system, system_id) = system_of(house, &insurance.bao, &registry, "may-chu-2").await;
         let registry = Joined { bao: insurance.bao.clone(), system, partner: registry, system_id };
         agreed(house, &registry, &registry.partner, "TT-HT", json!([grant("birth", &["personal_number"])])).await;
 
