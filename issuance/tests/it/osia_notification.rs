@@ -252,7 +252,7 @@ impl Registrars {
     }
 
     async fn moves(&self, id: &str, n: u32) {
-        let place = json!({"province": "003", "detail": format!("Số {n}, đường Thử")});
+        let place = json!({"province": "003", "detail": format!("Số {}, đường Thử", n + 10)});
         self.change(id, "moved", json!({"permanent_residence": place}), Some(&format!("0{n}/01/2026"))).await;
     }
 }
