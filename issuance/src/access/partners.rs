@@ -323,6 +323,25 @@ pub(crate) async fn systems_of(tx: &mut Tx, partner: PartnerId) -> Result<Vec<(S
     store::systems_of(tx, partner).await
 }
 
+/// Returns a system of a partner, if there is one of this identifier.
+///
+/// # Errors
+/// [`StoreError`]
+pub(crate) async fn system(tx: &mut Tx, id: PartnerSystemId) -> Result<Option<SystemRow>, StoreError> {
+    store::system(tx, id).await
+}
+
+/// Returns a system of a partner as the caller that it is, for what happens on its behalf: whether it is joined still is
+/// judged when its deed begins.
+///
+/// # Errors
+/// [`StoreError`]
+pub(crate) async fn system_as_caller(tx: &mut Tx, id: PartnerSystemId) -> Result<Option<Partner>, StoreError> {
+    let Some(system) = store::system(tx, id).await? else { return Ok(None) };
+    let Some(partner) = store::partner(tx, system.partner).await? else { return Ok(None) };
+    Ok(Some(Partner { id: partner.id, code: partner.code, system: id, name: system.name, carried: None }))
+}
+
 /// Refuses the officer who proposed, or who counts as that one, and a proposal of an officer of the national office who
 /// has this permission there no more.
 ///

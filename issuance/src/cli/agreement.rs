@@ -280,6 +280,9 @@ fn in_words(title: &str, grant: &Value) -> String {
     if grant["number_alone"] == json!(true) {
         lines.push("   the number alone names a person, without full name and date of birth".to_owned());
     }
+    if grant["births"] == json!(true) {
+        lines.push("   each birth that is registered is told".to_owned());
+    }
     lines.join("\n") + "\n"
 }
 

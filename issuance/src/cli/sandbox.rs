@@ -309,7 +309,8 @@ fn grant(purpose: &str, service: Question, per_day: u32) -> Value {
     if service == Question::Statistics {
         return json!({"purpose": purpose, "service": service, "dimensions": Dimension::ALL, "per_day": per_day});
     }
-    json!({"purpose": purpose, "service": service, "fields": service.fields(), "per_day": per_day,
+    let births = matches!(service, Question::Follow);
+    json!({"purpose": purpose, "service": service, "fields": service.fields(), "per_day": per_day, "births": births,
         "tells_which": confirms, "number_alone": alone, "procedures": [procedure(purpose)]})
 }
 

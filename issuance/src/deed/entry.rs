@@ -418,6 +418,12 @@ words! {
         OldDocumentSettled = "old-document-settled",
         /// A sealed parcel of cards was sent to another office.
         ParcelSent = "parcel-sent",
+        /// A second officer agreed that notifications go to an address of a partner's system.
+        PartnerAddressConfirmed = "partner-address-confirmed",
+        /// An officer named an address of a partner's system, to which notifications are to go.
+        PartnerAddressDrafted = "partner-address-drafted",
+        /// No notification goes to an address of a partner's system any more.
+        PartnerAddressEnded = "partner-address-ended",
         /// A second officer agreed that an authority is a partner.
         PartnerConfirmed = "partner-confirmed",
         /// An officer proposed that an authority is a partner.
@@ -540,6 +546,12 @@ words! {
         StockDelivered = "stock-delivered",
         /// Chips that an older service entered or moved without postings were taken over into the ledger.
         StockOpened = "stock-opened",
+        /// A system of a partner wants to be told of a topic at one of its addresses.
+        SubscriptionBegun = "subscription-begun",
+        /// A system of a partner showed the token that was sent to its address.
+        SubscriptionConfirmed = "subscription-confirmed",
+        /// A system of a partner is told of a topic no more.
+        SubscriptionEnded = "subscription-ended",
         /// A system of a partner was given an access token.
         TokenIssued = "token-issued",
         /// The old TLS authority is about to end, and those who have certificates of it are shut out.

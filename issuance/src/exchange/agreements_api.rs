@@ -6,10 +6,10 @@ use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
-use super::{Exchange, ExchangeError};
 use super::agreements::{self, NewPurpose, Terms};
 use super::model::{Agreement, AgreementState, Grant, Purpose, PurposeCode, Standing};
 use super::store::agreements as store;
+use super::{Exchange, ExchangeError};
 use crate::deed::{Action, Object, Purpose as Why};
 use crate::ground::ids::{AgreementId, OfficerId, PartnerId};
 use crate::ground::text::{MOST_OF_REASON, SomeWords, Words};

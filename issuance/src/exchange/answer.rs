@@ -466,7 +466,7 @@ pub(super) async fn find(deed: &mut Deed<Partner>, partner: &Partner, by: &By<'_
 
 /// Returns the name by which a partner knows a person: the same always, another for each partner, and without the key
 /// of the installation worth nothing.
-fn pseudonym(deed: &Deed<Partner>, partner: &Partner, person: PersonId) -> String {
+pub(super) fn pseudonym(deed: &Deed<Partner>, partner: &Partner, person: PersonId) -> String {
     let print = deed.secrets().fingerprint(&format!("exchange-pseudonym/{}", partner.id), person.uuid().as_bytes());
     hex::encode(&print[..16])
 }

@@ -13,7 +13,10 @@ use super::model::{Agreement, Field, Grant, Service};
 use super::oauth::Asking;
 use super::signing::AnswerKeys;
 use super::subject::Subject;
-use super::{Exchange, ExchangeError, agreements_api, emergencies_api, feed, incoming, lists, looks_api, statistics};
+use super::{
+    Exchange, ExchangeError, agreements_api, emergencies_api, feed, incoming, lists, looks_api, notifications,
+    statistics,
+};
 use crate::deed::{Action, Object, Purpose};
 use crate::ground::actor::Partner;
 use crate::ground::moment;
@@ -42,6 +45,7 @@ where
         .merge(looks_api::routes())
         .merge(emergencies_api::routes())
         .merge(incoming::routes())
+        .merge(notifications::addresses_api::routes())
 }
 
 /// A question. Purpose, case and officer are always named.

@@ -21,6 +21,7 @@ mod lists;
 mod looks;
 mod looks_api;
 mod model;
+mod notifications;
 mod oauth;
 mod pages;
 mod problem;
@@ -45,6 +46,7 @@ pub use looks::{Alert, alerts, trail_of};
 pub(crate) use looks::{AskedBy, Looks, ObjectedLook, objected_look, own_look, own_looks};
 pub(crate) use looks_api::LooksView;
 pub use model::{Dimension, Field, Grant, PurposeCode, Service};
+pub use notifications::{Delivered, deliver_notifications, notifications_given_up};
 pub use oauth::{TokenSigner, is_issuer};
 pub(crate) use pages::{LookInWords, look_in_words, pages, waiting_agreements, waiting_emergencies};
 use serde::{Deserialize, Serialize};
@@ -54,6 +56,7 @@ pub use store::MIGRATIONS;
 pub use store::agreements::{AGREEMENT, EXCHANGE_PURPOSE};
 pub use store::delays::{EXCHANGE_CANARY, EXCHANGE_DELAY};
 pub use store::emergencies::EMERGENCY_LOOK;
+pub use store::notifications::PARTNER_ADDRESS;
 pub use store::reports::EXCHANGE_REPORT;
 pub use subject::Subject;
 use thiserror::Error;
@@ -195,6 +198,12 @@ pub enum ExchangeError {
     /// Partner or officer.
     #[error(transparent)]
     Access(#[from] AccessError),
+    /// An address, or the certificates of its server, that cannot be.
+    #[error("{0}")]
+    AddressUnfit(&'static str),
+    /// No such address of a partner's system.
+    #[error("no such address of a partner's system")]
+    AddressUnknown,
     /// No such agreement.
     #[error("agreement unknown")]
     AgreementUnknown,

@@ -269,6 +269,10 @@ pub struct Grant {
     /// the partner the number to work with.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub number_alone: bool,
+    /// A partner that follows is told of each birth that is registered, under its own name for the child: only where
+    /// the law has it told of children whom it did not ask about.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub births: bool,
     /// Codes of the administrative procedures (MaDVC, Decision 362/QĐ-VPCP of 2019) that have this purpose: what a
     /// message of the national population database names in its place. Without any, such a message is answered where
     /// the service is granted for one purpose alone.
@@ -307,6 +311,9 @@ impl Grant {
         }
         if self.number_alone && !matches!(self.service, Service::CardStatus | Service::LookUp) {
             return Err(format!("{}: number_alone is for look-up and card-status", self.service));
+        }
+        if self.births && self.service != Service::Follow {
+            return Err(format!("{}: births is for follow", self.service));
         }
         if let Some(why) = self.procedures.iter().find_map(|code| unfit_procedure(code)) {
             return Err(format!("{}: procedures: {why}", self.service));
@@ -578,6 +585,7 @@ mod tests {
             hours: None,
             tells_which: false,
             number_alone: false,
+            births: false,
             procedures: BTreeSet::new(),
         }
     }
@@ -618,6 +626,7 @@ mod tests {
         refused(vec![Grant { per_day: 0, ..confirm() }], "per_day");
         refused(vec![Grant { tells_which: true, ..grant(Service::LookUp, &[Field::Sex]) }], "for confirmations");
         refused(vec![Grant { number_alone: true, ..confirm() }], "for look-up and card-status");
+        refused(vec![Grant { births: true, ..confirm() }], "births is for follow");
         let of = |codes: &[&str]| codes.iter().map(|code| (*code).to_owned()).collect::<BTreeSet<_>>();
         refused(vec![Grant { procedures: of(&["1.000 656"]), ..confirm() }], "no space");
         refused(vec![Grant { procedures: of(&[""]), ..confirm() }], "1 to 40");

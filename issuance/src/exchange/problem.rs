@@ -12,6 +12,8 @@ impl From<ExchangeError> for Problem {
         let of = |code| Self::new(code).detail(&said);
         match error {
             E::Access(source) => source.into(),
+            E::AddressUnfit(_) => of(Code::BodyInvalid),
+            E::AddressUnknown => of(Code::PartnerSystemUnknown),
             E::AgreementUnknown => of(Code::AgreementUnknown),
             E::CursorGone => of(Code::ExchangeCursorGone),
             E::DelayUnfit => of(Code::LookDelayUnfit),

@@ -128,7 +128,25 @@ impl AnswerSigner {
         answer: &str,
         request_sha256: &str,
     ) -> Result<String, AnswerSignerError> {
-        let header = self.header_of(Some(answer), Some(request_sha256)).encoded()?;
+        self.detached(rendered, Some(answer), Some(request_sha256))
+    }
+
+    /// Signs a message that no question asked for: its protected header names the message. Returns the detached
+    /// signature.
+    ///
+    /// # Errors
+    /// [`AnswerSignerError::Signature`]
+    pub(super) fn sign_message(&self, rendered: &[u8], message: &str) -> Result<String, AnswerSignerError> {
+        self.detached(rendered, Some(message), None)
+    }
+
+    fn detached(
+        &self,
+        rendered: &[u8],
+        answer: Option<&str>,
+        request_sha256: Option<&str>,
+    ) -> Result<String, AnswerSignerError> {
+        let header = self.header_of(answer, request_sha256).encoded()?;
         let signature = signature(&self.pair, &header, rendered)?;
         Ok(format!("{header}..{signature}"))
     }

@@ -5,6 +5,7 @@ pub(super) mod delays;
 pub(super) mod emergencies;
 pub(super) mod feed;
 pub(super) mod lists;
+pub(super) mod notifications;
 pub(super) mod reports;
 pub(super) mod requests;
 pub(super) mod statistics;
@@ -23,6 +24,8 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(251, "0251_exchange_emergencies"),
     migration!(252, "0252_exchange_purposes_ended"),
     migration!(256, "0256_exchange_messages"),
+    migration!(257, "0257_exchange_addresses"),
+    migration!(258, "0258_exchange_subscriptions"),
     migration!(260, "0260_exchange_statistics"),
     migration!(235, "0235_exchange_reports"),
 ];

@@ -16,6 +16,8 @@ pub const FILE_WRITTEN: &str = "file-written";
 pub const FILE_RENAMED: &str = "file-renamed";
 /// Between a notice that the other side took and the record of it.
 pub const NOTICE_DELIVERED: &str = "notice-delivered";
+/// Between a notification that a partner's address took and the record of it.
+pub const NOTIFICATION_DELIVERED: &str = "notification-delivered";
 /// Before an order of a lost database is judged.
 pub const REENTRY: &str = "reentry";
 /// Between the commit of a write and its answer.

@@ -89,6 +89,8 @@ pub mod of {
         Order;
         /// An authority that asks the register under agreements.
         Partner;
+        /// An address of a partner's system, to which notifications go.
+        PartnerAddress;
         /// A computer of a partner, with a client certificate.
         PartnerSystem;
         /// A person of the register.
@@ -121,6 +123,8 @@ pub mod of {
         StockCount;
         /// A part of a count of chips.
         StockCountPart;
+        /// What a partner's system wants to be told at one of its addresses.
+        Subscription;
         /// What an officer said of two persons.
         Verdict;
     }
@@ -188,6 +192,8 @@ pub type OfficerId = Id<of::Officer>;
 pub type OrderId = Id<of::Order>;
 /// Identifier of a partner.
 pub type PartnerId = Id<of::Partner>;
+/// Identifier of an address of a partner's system.
+pub type PartnerAddressId = Id<of::PartnerAddress>;
 /// Identifier of a system of a partner.
 pub type PartnerSystemId = Id<of::PartnerSystem>;
 /// Identifier of a person in the register; shown on no card.
@@ -214,6 +220,8 @@ pub type SessionId = Id<of::Session>;
 pub type StationId = Id<of::Station>;
 /// Identifier of a state of the register for statistics.
 pub type StatisticsStateId = Id<of::StatisticsState>;
+/// Identifier of a partner's subscription.
+pub type SubscriptionId = Id<of::Subscription>;
 /// Identifier of a box of blanks on its way.
 pub type BoxId = Id<of::StockBox>;
 /// Identifier of a difference in the stock.

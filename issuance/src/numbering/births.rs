@@ -1,12 +1,14 @@
 //! The message of a birth (Decree 137/2015/NĐ-CP, Art. 14): the child enters the register and has a number at once.
 
+use std::collections::BTreeSet;
+
 use crypto::identity::{Date, FullName, PersonalNumber, folded_name};
 use thiserror::Error;
 use time::Duration;
 
 use super::leases::OfLease;
 use super::{EstablishError, Numbers, steps};
-use crate::deed::{Action, Deed, Entry, Object, Purpose};
+use crate::deed::{Action, Deed, Entry, Object, Purpose, note_change};
 use crate::ground::actor::Registers;
 use crate::ground::ids::{PartnerId, PersonId};
 use crate::ground::text::SomeWords;
@@ -100,6 +102,8 @@ pub(crate) async fn register<A: Registers>(
         return Err(BirthError::RegistrationUsed);
     }
     let number = steps::establish_from(deed, numbers, id, birth.acknowledged, birth.leased).await?;
+    // For partners who are told of each birth.
+    note_change(deed.tx(), id, &BTreeSet::from(["born"]), None).await?;
     Ok((id, number, all))
 }
 

@@ -383,6 +383,29 @@ pub(super) const VERBS: &[(&str, &str, &[C])] = &[
         "/api/v1/partner-systems/{id}/revocation",
         &[C::OtherOffice, C::PartnerStateUnfit, C::PartnerSystemUnknown],
     ),
+    ("GET", "/api/v1/partner-systems/{id}/addresses", &[C::OtherOffice, C::PartnerSystemUnknown, C::RecordTampered]),
+    (
+        "POST",
+        "/api/v1/partner-systems/{id}/addresses",
+        &[C::NameTaken, C::OtherOffice, C::PartnerStateUnfit, C::PartnerSystemUnknown, C::RecordTampered],
+    ),
+    (
+        "POST",
+        "/api/v1/partner-addresses/{id}/confirmation",
+        &[
+            C::OtherOffice,
+            C::PartnerStateUnfit,
+            C::PartnerSystemUnknown,
+            C::ProposalStale,
+            C::RecordTampered,
+            C::SecondOfficerNeeded,
+        ],
+    ),
+    (
+        "POST",
+        "/api/v1/partner-addresses/{id}/end",
+        &[C::OtherOffice, C::PartnerStateUnfit, C::PartnerSystemUnknown, C::RecordTampered],
+    ),
     ("GET", "/api/v1/exchange-purposes", &[C::OtherOffice]),
     ("POST", "/api/v1/exchange-purposes", &[C::AgreementUnfit, C::NameTaken, C::OtherOffice]),
     (

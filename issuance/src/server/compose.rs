@@ -114,7 +114,7 @@ pub fn migrations() -> Vec<&'static Migration> {
 }
 
 /// The tables whose rows carry a MAC.
-pub const SEALED: [&Sealed; 54] = [
+pub const SEALED: [&Sealed; 55] = [
     &access::OFFICER,
     &access::STATION,
     &cards::CARD,
@@ -166,6 +166,7 @@ pub const SEALED: [&Sealed; 54] = [
     &exchange::EXCHANGE_CANARY,
     &exchange::EMERGENCY_LOOK,
     &exchange::EXCHANGE_REPORT,
+    &exchange::PARTNER_ADDRESS,
     &applications::FINGERPRINT_CARD,
     &citizens::CITIZEN_CODE,
     &citizens::OBJECTION,

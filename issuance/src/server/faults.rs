@@ -19,6 +19,8 @@ struct State {
     unreviewed: bool,
     /// An objection waits too long for its answer.
     unanswered: bool,
+    /// What a partner is to be told was given up.
+    given_up: bool,
     /// The end of the worker's last turn; none before the first one.
     turned: Option<Instant>,
 }
@@ -58,6 +60,11 @@ impl Faults {
         self.state().unanswered = waits;
     }
 
+    /// Notes whether what a partner is to be told was given up.
+    pub(super) fn given_up(&self, is: bool) {
+        self.state().given_up = is;
+    }
+
     /// Notes that the worker has looked at all of its work.
     pub(super) fn turned(&self) {
         self.state().turned = Some(Instant::now());
@@ -85,8 +92,13 @@ impl Faults {
             "an objection of a citizen waits too long for its answer: those who answer it see it at /api/v1/objections"
                 .to_owned()
         });
+        let given_up = state.given_up.then(|| {
+            "notifications to a partner were given up: the log says which, and the national office sees why at \
+             /api/v1/partner-systems/{id}/addresses"
+                .to_owned()
+        });
         let fails = state.failing.iter().map(|work| format!("{work} fails, and is tried again; the log says why"));
-        fails.chain(stands).chain(sung).chain(unreviewed).chain(unanswered).collect()
+        fails.chain(stands).chain(sung).chain(unreviewed).chain(unanswered).chain(given_up).collect()
     }
 }
 

@@ -69,6 +69,7 @@ pub(super) async fn run(offices: Offices, tick: Duration) {
         supervise((&faults, CANARIES), FIRST_REST, || Box::pin(canaries_sing(offices.clone(), tick))),
         supervise((&faults, CHANGES), FIRST_REST, || Box::pin(changes_get_places(offices.clone(), tick))),
         supervise((&faults, STATISTICS), FIRST_REST, || Box::pin(statistics_are_counted(offices.clone(), tick))),
+        supervise((&faults, NOTIFICATIONS), FIRST_REST, || Box::pin(notifications_leave(offices.clone(), tick))),
     );
 }
 
@@ -163,6 +164,22 @@ async fn statistics_are_counted(offices: Offices, tick: Duration) {
         }
         offices.faults.note(STATISTICS, &counted.map(drop));
         tokio::time::sleep(tick * STATISTICS_REST).await;
+    }
+}
+
+/// Delivers to partners what they subscribed to, within seconds, and notes whether a subscription was given up.
+async fn notifications_leave(offices: Offices, tick: Duration) {
+    loop {
+        let left = Box::pin(exchange::deliver_notifications(offices.deeds(), &offices.exchange)).await;
+        offices.faults.note(NOTIFICATIONS, &left.map(drop));
+        let given_up = match offices.deeds().db().begin_read().await {
+            Ok(mut tx) => exchange::notifications_given_up(&mut tx).await,
+            Err(error) => Err(error),
+        };
+        if let Ok(given_up) = given_up {
+            offices.faults.given_up(given_up);
+        }
+        tokio::time::sleep((tick * 2).min(CHANGES_REST)).await;
     }
 }
 
@@ -457,6 +474,8 @@ const LONGEST_REST: Duration = Duration::from_mins(1);
 const CLOSING: &str = "offices-closing";
 /// The list of jobs, as health names it.
 const JOBS: &str = "jobs";
+/// The delivery of notifications to partners, as health names it.
+const NOTIFICATIONS: &str = "notifications";
 /// The sending of notices, as health names it.
 const NOTICES: &str = "notices";
 /// The watch over proposals about officers, as health names it.

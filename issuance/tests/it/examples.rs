@@ -1012,6 +1012,13 @@ async fn exchanges(house: &House, walk: &mut Walk) {
     walk.post(&bao, &of_person("/canary"), json!({})).await;
     walk.post(&inspector, &of_person("/canary/confirmation"), json!({})).await;
     emergency(house, walk, &bao).await;
+    let roots = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap().cert.pem();
+    let address = json!({"address": "https://may-chu.example.invalid/osia", "roots_pem": roots});
+    let address = text(&walk.post(&house.admin, &of_system("/addresses"), address).await, "id");
+    let of_address = |rest: &str| format!("/api/v1/partner-addresses/{address}{rest}");
+    walk.post(&bao, &of_address("/confirmation"), json!({})).await;
+    walk.get(&bao, &of_system("/addresses")).await;
+    walk.post(&bao, &of_address("/end"), json!({"reason": "the computer was exchanged"})).await;
     walk.post(&bao, &of_agreement("/end"), json!({"reason": "its time is over"})).await;
     walk.post(&bao, &of_system("/revocation"), json!({"reason": "the computer was exchanged"})).await;
     walk.post(&bao, &of_partner("/end"), json!({"reason": "the authority was dissolved"})).await;

@@ -70,6 +70,7 @@ mod offline;
 mod openapi;
 mod order;
 mod osia;
+mod osia_notification;
 mod packaging;
 mod pages;
 mod pages_counter;

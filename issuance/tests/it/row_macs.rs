@@ -159,6 +159,7 @@ mod tampered {
             ("exchange_canary", 0),
             ("emergency_look", 0),
             ("exchange_report", 0),
+            ("partner_address", 0),
             ("fingerprint_card", 0),
             ("citizen_code", 0),
             ("objection", 0),

@@ -314,6 +314,7 @@ const AS_IT_CAME: &[(&str, &str, &str)] = &[
     ("StationRenewal", "csr_pem", "its length is checked, and it is no text for people"),
     ("NewCertificate", "token", "hashed; its officer has a session"),
     ("NewStation", "csr_pem", "its length is checked, and it is no text for people"),
+    ("NewAddress", "roots_pem", "its length is checked, and it is no text for people"),
     ("NewSystem", "csr_pem", "its length is checked, and it is no text for people"),
     ("FingerprintGiven", "image", "base64; decoded within the limit of a body"),
     ("CitizenCode", "code", "6 to 12 digits, and hashed"),

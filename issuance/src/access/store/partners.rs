@@ -193,6 +193,11 @@ pub(in crate::access) async fn system_locked(
     tx.sealed_locked(&PARTNER_SYSTEM, id).await?.map(|row| read_system(&row)).transpose()
 }
 
+/// Returns a system.
+pub(in crate::access) async fn system(tx: &mut Tx, id: PartnerSystemId) -> Result<Option<SystemRow>, StoreError> {
+    tx.sealed(&PARTNER_SYSTEM, id).await?.map(|row| read_system(&row)).transpose()
+}
+
 /// Returns the systems of a partner, each with whether its MAC holds.
 pub(in crate::access) async fn systems_of(
     tx: &mut Tx,

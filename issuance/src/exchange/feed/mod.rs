@@ -6,7 +6,7 @@
 
 pub(super) mod api;
 mod sequence;
-mod tell;
+pub(super) mod tell;
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ use super::model::Field;
 /// What kind of thing changed.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
-enum Kind {
+pub(super) enum Kind {
     /// Whether the person has a card that counts.
     Card,
     /// Marital status, or the spouse.
@@ -42,7 +42,7 @@ enum Kind {
 
 impl Kind {
     /// The word, as answered.
-    const fn word(self) -> &'static str {
+    pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Card => "card",
             Self::CivilStatus => "civil-status",
@@ -85,7 +85,7 @@ const fn kind_of(field: Field) -> Kind {
 }
 
 /// Returns what of a change is told under a field mask: of a field outside it, nothing.
-fn kinds(changed: &str, mask: &BTreeSet<Field>) -> BTreeSet<Kind> {
+pub(super) fn kinds(changed: &str, mask: &BTreeSet<Field>) -> BTreeSet<Kind> {
     let kind = |name: &str| match name {
         "record" => Some(Kind::Record),
         "died" | "missing_since" => mask.contains(&Field::Life).then_some(Kind::Life),
@@ -98,13 +98,13 @@ fn kinds(changed: &str, mask: &BTreeSet<Field>) -> BTreeSet<Kind> {
 
 /// Where a partner stands in a feed: place and tag of the last notice that it read, as 32 hexadecimal digits.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Cursor {
-    place: i64,
-    tag: [u8; 8],
+pub(super) struct Cursor {
+    pub(super) place: i64,
+    pub(super) tag: [u8; 8],
 }
 
 impl Cursor {
-    fn text(self) -> String {
+    pub(super) fn text(self) -> String {
         format!("{:016x}{}", self.place, hex::encode(self.tag))
     }
 

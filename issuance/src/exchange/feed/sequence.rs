@@ -1,12 +1,14 @@
 //! Changes get their places, one at a time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand::RngExt as _;
 use time::Duration;
 
 use crate::deed::{Changed, Deeds, forget_changes, waiting_changes};
+use crate::exchange::notifications::BORN;
 use crate::exchange::store::feed::{self, Follow, Notice};
+use crate::exchange::store::notifications;
 use crate::ground::ids::PersonId;
 use crate::store::StoreError;
 
@@ -30,12 +32,19 @@ pub async fn place_changes(deeds: &Deeds) -> Result<usize, StoreError> {
         for follow in feed::followers(&mut tx, &persons).await? {
             followers.entry(follow.person).or_default().push(follow);
         }
+        let born = changes.iter().any(|change| change.fields.contains(BORN));
+        let told_of_births = if born { notifications::told_of_births(&mut tx).await? } else { Vec::new() };
         let (at, mut rng) = (deeds.source().now(), deeds.source().rng());
         let mut notices = Vec::new();
         for Changed { person, fields, effective, .. } in &changes {
-            for Follow { partner, purpose, .. } in followers.get(person).into_iter().flatten() {
+            let follow = followers.get(person).into_iter().flatten().map(|follow| (follow.partner, &follow.purpose));
+            let mut feeds: BTreeSet<_> = follow.collect();
+            if fields.contains(BORN) {
+                feeds.extend(told_of_births.iter().map(|(partner, purpose)| (*partner, purpose)));
+            }
+            for (partner, purpose) in feeds {
                 notices.push(Notice {
-                    partner: *partner,
+                    partner,
                     purpose: purpose.clone(),
                     place: next,
                     tag: rng.random(),

@@ -156,7 +156,11 @@ pub(super) async fn unfollow(
 }
 
 /// Returns what of a change a partner is told. Of a person who lives elsewhere by now only that: the residence changed.
-async fn kinds_of(deed: &mut Deed<Partner>, grant: &Grant, row: &Placed) -> Result<BTreeSet<Kind>, ExchangeError> {
+pub(in crate::exchange) async fn kinds_of(
+    deed: &mut Deed<Partner>,
+    grant: &Grant,
+    row: &Placed,
+) -> Result<BTreeSet<Kind>, ExchangeError> {
     let mut kinds = kinds(&row.fields, &grant.fields);
     if !grant.provinces.is_empty() && !kinds.is_empty() {
         let person = register::person(deed, row.person).await?;

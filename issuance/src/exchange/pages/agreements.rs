@@ -186,6 +186,7 @@ struct GrantInWords {
     procedures: String,
     tells_which: bool,
     number_alone: bool,
+    births: bool,
 }
 
 impl AgreementPage {
@@ -308,6 +309,7 @@ impl Sheet<'_> {
             procedures: grant.procedures.iter().cloned().collect::<Vec<_>>().join(", "),
             tells_which: grant.tells_which,
             number_alone: grant.number_alone,
+            births: grant.births,
         }
     }
 

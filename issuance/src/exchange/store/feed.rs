@@ -45,12 +45,7 @@ pub(in crate::exchange) async fn follow(tx: &mut Tx, follow: &Follow) -> Result<
          do update set request_id = excluded.request_id, at = excluded.at"
     );
     tx.run(sql, args![*partner, purpose, *person, pseudonym, *request, *at]).await?;
-    let sql = sql!(
-        "insert into exchange_feed (partner_id, purpose, erased) values ($1, $2, $3)
-         on conflict (partner_id, purpose) do nothing"
-    );
-    tx.run(sql, args![*partner, purpose, false]).await?;
-    Ok(())
+    begin(tx, (*partner, purpose)).await
 }
 
 /// Ends that a partner follows a person. Returns what ended.
@@ -224,6 +219,25 @@ pub(in crate::exchange) async fn erased(
     tx.one(sql, args![partner, purpose]).await?.map_or(Ok(false), |row| row.get("erased"))
 }
 
+/// Begins a feed that was not there.
+pub(in crate::exchange) async fn begin(tx: &mut Tx, (partner, purpose): (PartnerId, &str)) -> Result<(), StoreError> {
+    let sql = sql!(
+        "insert into exchange_feed (partner_id, purpose, erased) values ($1, $2, $3)
+         on conflict (partner_id, purpose) do nothing"
+    );
+    tx.run(sql, args![partner, purpose, false]).await?;
+    Ok(())
+}
+
+/// Returns the last place of a feed that is kept no more; 0 where all is kept.
+pub(in crate::exchange) async fn erased_until(
+    tx: &mut Tx,
+    (partner, purpose): (PartnerId, &str),
+) -> Result<i64, StoreError> {
+    let sql = sql!("select erased_place from exchange_feed where partner_id = $1 and purpose = $2");
+    tx.one(sql, args![partner, purpose]).await?.map_or(Ok(0), |row| row.get("erased_place"))
+}
+
 /// Erases notices that got their place before this moment, of each feed at most so many and never the last one, so that
 /// a cursor which names it is known. A feed is erased from its beginning on, without a gap: a notice that a clock which
 /// was ahead made younger keeps those after it. Returns how many.
@@ -237,10 +251,10 @@ pub(in crate::exchange) async fn erase(tx: &mut Tx, before: OffsetDateTime, most
             "select place, at from exchange_notice where partner_id = $1 and purpose = $2 order by place limit $3"
         );
         let first = tx.all(sql, args![partner, &purpose, most + 1]).await?;
-        let mut kept = None;
+        let (mut kept, mut last) = (None, None);
         for row in &first {
             let at: OffsetDateTime = row.get("at")?;
-            kept = Some(row.get::<i64>("place")?);
+            last = kept.replace(row.get::<i64>("place")?);
             if at >= before {
                 break;
             }
@@ -249,8 +263,9 @@ pub(in crate::exchange) async fn erase(tx: &mut Tx, before: OffsetDateTime, most
         let sql = sql!("delete from exchange_notice where partner_id = $1 and purpose = $2 and place < $3");
         let some = tx.run(sql, args![partner, &purpose, kept]).await?;
         if some > 0 {
-            let sql = sql!("update exchange_feed set erased = $3 where partner_id = $1 and purpose = $2");
-            tx.run(sql, args![partner, &purpose, true]).await?;
+            let sql =
+                sql!("update exchange_feed set erased = $3, erased_place = $4 where partner_id = $1 and purpose = $2");
+            tx.run(sql, args![partner, &purpose, true, last.unwrap_or_default()]).await?;
         }
         erased += usize::try_from(some).unwrap_or(usize::MAX);
     }

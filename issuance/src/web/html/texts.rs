@@ -226,7 +226,7 @@ texts! {
         agreements: AgreementsTexts {
             title lead choose one number from until grants_count none none_with none_says terms basis kept days
             signatures drafted_by signed_by protected_by ended_by missing opens purpose fields_of dimensions_of small_cell about country
-            per_day questions_per_day hours always hours_say procedures tells_which number_alone sign sign_says signs_for_register
+            per_day questions_per_day hours always hours_say procedures tells_which number_alone births sign sign_says signs_for_register
             signs_for_persons own_side waits_register waits_persons end end_says end_do done_signed done_ended
         }
         emergencies: EmergenciesTexts {

@@ -156,7 +156,8 @@ impl Call {
         fields: Option<BTreeSet<Field>>,
         transaction: Option<&str>,
     ) -> Result<(Asked, Option<Grant>), Problem> {
-        let service = self.operation.service.ok_or_else(|| forbidden("no agreement grants this operation"))?;
+        let service =
+            self.operation.services.first().copied().ok_or_else(|| forbidden("no agreement grants this operation"))?;
         let needed = |name: &str| unfit(format!("header {name} is needed"));
         let officer = self.header(OFFICER)?.ok_or_else(|| needed(OFFICER))?;
         let officer: Login = officer.parse().map_err(|error| unfit(format!("header {OFFICER}: {error}")))?;

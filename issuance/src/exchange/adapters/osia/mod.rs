@@ -1,4 +1,4 @@
-//! OSIA 7.1 (ITU-T X.1281), the interfaces of national identity systems: `dataaccess`, `uin`
+//! OSIA 7.1 (ITU-T X.1281), the interfaces of national identity systems: `dataaccess`, `uin`, `notification`
 //! and of `3rdparty` two operations (docs/osia.md).
 //!
 //! An access token of the scope that the operation names, bound to the certificate of the connection, is always needed.
@@ -7,6 +7,7 @@
 mod attributes;
 mod call;
 mod dataaccess;
+mod notification;
 mod third_party;
 mod uin;
 
@@ -35,8 +36,8 @@ pub(super) struct Operation {
     pub path: &'static str,
     /// The scope without which it is refused.
     pub scope: &'static str,
-    /// The service that answers; none for what no agreement grants.
-    pub service: Option<Service>,
+    /// The services of which one grant opens it, the one that answers first; none for what no agreement grants.
+    pub services: &'static [Service],
 }
 
 /// All operations. One that does not stand here is answered to no caller.
@@ -45,50 +46,92 @@ const OPERATIONS: &[Operation] = &[
         method: "GET",
         path: "/osia/dataaccess/v1/persons",
         scope: "pr.person.read",
-        service: Some(Service::LookUp),
+        services: &[Service::LookUp],
     },
     Operation {
         method: "GET",
         path: "/osia/dataaccess/v1/persons/{uin}",
         scope: "pr.person.read",
-        service: Some(Service::LookUp),
+        services: &[Service::LookUp],
     },
     Operation {
         method: "POST",
         path: "/osia/dataaccess/v1/persons/{uin}/match",
         scope: "pr.person.match",
-        service: Some(Service::Confirm),
+        services: &[Service::Confirm],
     },
     Operation {
         method: "POST",
         path: "/osia/dataaccess/v1/persons/{uin}/verify",
         scope: "pr.person.verify",
-        service: Some(Service::Confirm),
+        services: &[Service::Confirm],
     },
     Operation {
         method: "GET",
         path: "/osia/dataaccess/v1/persons/{uin}/document",
         scope: "pr.document.read",
-        service: None,
+        services: &[],
     },
     Operation {
         method: "POST",
         path: "/osia/3rdparty/v1/verify/{identifier}",
         scope: "id.verify",
-        service: Some(Service::Confirm),
+        services: &[Service::Confirm],
     },
     Operation {
         method: "POST",
         path: "/osia/3rdparty/v1/attributes/{identifier}",
         scope: "id.read",
-        service: Some(Service::LookUp),
+        services: &[Service::LookUp],
     },
-    Operation { method: "POST", path: "/osia/uin/v1/uin", scope: "uin.generate", service: Some(Service::Birth) },
+    Operation { method: "POST", path: "/osia/uin/v1/uin", scope: "uin.generate", services: &[Service::Birth] },
+    Operation { method: "POST", path: SUBSCRIPTIONS, scope: "notif.sub.write", services: FOLLOWS },
+    Operation { method: "GET", path: SUBSCRIPTIONS, scope: "notif.sub.read", services: FOLLOWS },
+    Operation {
+        method: "DELETE",
+        path: "/osia/notification/v1/subscriptions/{uuid}",
+        scope: "notif.sub.write",
+        services: FOLLOWS,
+    },
+    Operation {
+        method: "GET",
+        path: "/osia/notification/v1/subscriptions/confirm",
+        scope: "notif.sub.write",
+        services: FOLLOWS,
+    },
+    Operation { method: "POST", path: TOPICS, scope: "notif.topic.write", services: REPORTS },
+    Operation {
+        method: "GET",
+        path: TOPICS,
+        scope: "notif.topic.read",
+        services: &[Service::Follow, Service::Birth, Service::Death, Service::Change],
+    },
+    Operation {
+        method: "DELETE",
+        path: "/osia/notification/v1/topics/{uuid}",
+        scope: "notif.topic.write",
+        services: REPORTS,
+    },
+    Operation {
+        method: "POST",
+        path: "/osia/notification/v1/topics/{uuid}/publish",
+        scope: "notif.topic.publish",
+        services: REPORTS,
+    },
 ];
+
+/// Where subscriptions are.
+const SUBSCRIPTIONS: &str = "/osia/notification/v1/subscriptions";
+/// Where topics are.
+const TOPICS: &str = "/osia/notification/v1/topics";
+/// Of those who are told.
+const FOLLOWS: &[Service] = &[Service::Follow];
+/// Of those who report.
+const REPORTS: &[Service] = &[Service::Birth, Service::Death, Service::Change];
 
 /// The scopes of OSIA, each with the services of which one grant gives it.
 pub(super) fn scopes() -> impl Iterator<Item = Scope> {
-    OPERATIONS.iter().map(|operation| (operation.scope, operation.service.as_slice()))
+    OPERATIONS.iter().map(|operation| (operation.scope, operation.services))
 }
 
 /// The routes of OSIA.
@@ -106,6 +149,12 @@ where
         .add(Right::Partner, routes!(third_party::verify))
         .add(Right::Partner, routes!(third_party::read_attributes))
         .add(Right::Partner, routes!(uin::generate_uin))
+        .add(Right::Partner, routes!(notification::subscribe, notification::list_subscription))
+        .add(Right::Partner, routes!(notification::unsubscribe))
+        .add(Right::Partner, routes!(notification::confirm))
+        .add(Right::Partner, routes!(notification::create_topic, notification::list_topics))
+        .add(Right::Partner, routes!(notification::delete_topic))
+        .add(Right::Partner, routes!(notification::publish))
         .add(Right::Anyone, routes!(openapi))
 }
 
