@@ -331,8 +331,8 @@ pub(crate) async fn system(tx: &mut Tx, id: PartnerSystemId) -> Result<Option<Sy
     store::system(tx, id).await
 }
 
-/// Returns a system of a partner as the caller that it is, for what happens on its behalf: whether it is joined still is
-/// judged when its deed begins.
+/// Returns a system of a partner as the caller that it is, for what happens on its behalf: whether it is joined still
+/// is judged when its deed begins.
 ///
 /// # Errors
 /// [`StoreError`]

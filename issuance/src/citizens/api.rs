@@ -58,9 +58,9 @@ async fn begin(
     Ok(Json(wanted))
 }
 
-/// Brings the chip's answer to the last command, with the `ticket` that came with it, and gets the next one. Once the chip proved itself, the answer holds
-/// the session, whose token is told this once; from then on the steps bring the token and show that the card is still
-/// at the reader. Without an answer in time the session ends.
+/// Brings the chip's answer to the last command, with the `ticket` that came with it, and gets the next one. Once the
+/// chip proved itself, the answer holds the session, whose token is told this once; from then on the steps bring the
+/// token and show that the card is still at the reader. Without an answer in time the session ends.
 #[utoipa::path(post, path = "/api/v1/citizen/log-ins/{id}/steps", tag = "citizens", request_body = Object,
     params(("id" = String, Path)), responses((status = 200, body = Object)))]
 async fn go_on(

@@ -388,8 +388,8 @@ async fn a_relay_that_replays_changes_or_continues_elsewhere_gets_nothing() {
             assert_eq!(said.code(), "card-unproved", "answer {at}");
         }
 
-        // Without its secret the name of a log-in opens nothing, and does not disturb it; with it the log-in goes on over
-        // whatever connection.
+        // Without its secret the name of a log-in opens nothing, and does not disturb it; with it the log-in goes on
+        // over whatever connection.
         house.clock.advance(Duration::minutes(2));
         let mut reader = AtReader::new(&citizen.chip);
         let first = wanted(&begins(&agent, &citizen.chip).await);

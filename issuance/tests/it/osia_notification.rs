@@ -1,5 +1,5 @@
-//! OSIA `notification`: a partner's system is told at an address of its own, which two officers named, what its agreement
-//! names; over TLS to a real server on this computer.
+//! OSIA `notification`: a partner's system is told at an address of its own, which two officers named, what its
+//! agreement names; over TLS to a real server on this computer.
 
 use std::collections::BTreeMap;
 use std::path::Path;
