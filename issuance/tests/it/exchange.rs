@@ -193,6 +193,11 @@ async fn an_agreement_counts_with_the_signatures_of_two_officers_one_of_them_for
         let refused = drafted(house, &joined.partner, "TT-0", json!([grant("confirm", &["full_name"])])).await;
         assert_eq!(refused.code(), "agreement-unfit");
         assert!(refused.body["detail"].as_str().unwrap().contains("always put to the test"));
+        let mut nowhere = grant("look-up", &["sex"]);
+        nowhere["provinces"] = json!(["003", "998"]);
+        let refused = drafted(house, &joined.partner, "TT-0", json!([nowhere])).await;
+        assert_eq!(refused.code(), "agreement-unfit");
+        assert!(refused.body["detail"].as_str().unwrap().contains("no province `998`"), "{refused:?}");
         let mut other = grant("look-up", &["sex"]);
         other["purpose"] = json!("never-confirmed");
         let refused = drafted(house, &joined.partner, "TT-0", json!([other])).await;

@@ -10,6 +10,7 @@ use crate::exchange::{agreed, asks, grant, joined, moment, person};
 use crate::house::{Caller, House, NIL, PASSWORD, on_both};
 use crate::incoming::{born, with_births};
 use crate::pages::{Browser, CHROMIUM, fields, missing, walked};
+use crate::xroad::{carrier, member};
 
 const AGREEMENTS: &str = "/pages/agreements";
 const PARTNERS: &str = "/pages/partners";
@@ -195,6 +196,32 @@ async fn partners_are_listed_with_their_systems_and_a_certificate_that_ends_is_t
         assert!(bao.reads(PARTNERS).await.says("Chứng thư đã hết hạn"));
         let unknown = bao.reads(&format!("{PARTNERS}/{NIL}")).await;
         assert!(unknown.status == 404 && unknown.says("partner-unknown"), "{}", unknown.text);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_without_a_certificate_is_in_use_and_with_its_authority_every_system_ended() {
+    on_both(async |house| {
+        let made = joined(house).await;
+        member(house, &made.bao, &made.partner, "VN/GOV/mau/so-1").await;
+        carrier(house, &made.bao, &made.partner, "bao-mat-1").await;
+        let bao = Browser::of(house, "bao").await;
+        for path in [PARTNERS.to_owned(), format!("{PARTNERS}/{}", made.partner)] {
+            let page = bao.reads(&path).await;
+            assert!(page.says("Thành viên của lớp trao đổi dữ liệu: VN/GOV/mau/so-1"), "{}", page.text);
+            assert!(page.says("Chuyển câu hỏi của các thành viên của VN<"), "{}", page.text);
+            assert_eq!(page.text.matches("Đang dùng").count(), 3, "{}", page.text);
+            assert!(!page.says("Chờ xác nhận"), "{}", page.text);
+        }
+        let end = format!("/api/v1/partners/{}/end", made.partner);
+        let ended = house.admin.post(&end, "end", json!({"reason": "sáp nhập"})).await;
+        assert_eq!(ended.status, 200, "{ended:?}");
+        for path in [PARTNERS.to_owned(), format!("{PARTNERS}/{}", made.partner)] {
+            let page = bao.reads(&path).await;
+            assert_eq!(page.text.matches("Đang dùng").count(), 0, "{}", page.text);
+            assert!(page.text.matches("Đã chấm dứt").count() >= 4, "{}", page.text);
+        }
     })
     .await;
 }

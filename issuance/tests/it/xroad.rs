@@ -38,7 +38,7 @@ async fn brought(house: &House, bao: &Caller, partner: &str, system: Value) -> (
 }
 
 /// Joins a system of a partner as a member. Returns its identifier.
-async fn member(house: &House, bao: &Caller, partner: &str, member: &str) -> String {
+pub async fn member(house: &House, bao: &Caller, partner: &str, member: &str) -> String {
     let name = member.replace('/', "-");
     let (drafted, confirmed) = brought(house, bao, partner, json!({"name": name, "member": member})).await;
     assert_eq!(confirmed.body["member"], json!(member));
@@ -47,7 +47,7 @@ async fn member(house: &House, bao: &Caller, partner: &str, member: &str) -> Str
 }
 
 /// Joins a security server as a carrier of the instance `VN`.
-async fn carrier(house: &House, bao: &Caller, partner: &str, name: &str) -> (SecurityServer, String) {
+pub async fn carrier(house: &House, bao: &Caller, partner: &str, name: &str) -> (SecurityServer, String) {
     let (key, csr_pem) = csr();
     let system = json!({"name": name, "csr_pem": csr_pem, "carries": "VN"});
     let (drafted, confirmed) = brought(house, bao, partner, system).await;

@@ -5,8 +5,7 @@
 
 use std::time::Instant;
 
-use futures_util::StreamExt as _;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use reqwest::Client;
 use serde::Serialize;
 use serde_json::json;

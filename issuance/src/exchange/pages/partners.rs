@@ -42,6 +42,8 @@ struct Row {
 /// A system of a partner, in words.
 struct System {
     name: String,
+    /// What it is beside a system that asks for itself: the member of a data exchange layer, or a carrier of one.
+    asks_as: Option<String>,
     /// When the certificate ends.
     ends: Option<String>,
     tag: Tag,
@@ -67,12 +69,12 @@ pub(super) async fn list(State(desk): State<Desk>, dress: Dress, visitor: Visito
     };
     let Json((all, next, now)) = desk.look(visitor.officer.clone(), look).await?;
     let row = |(row, holds, systems): (PartnerRow, bool, Vec<(SystemRow, bool)>)| Row {
+        systems: all_in_words(systems, row.ended.is_some(), (&desk, now), t),
         href: format!("{PARTNERS}/{}", row.id),
         tag: state(&row, holds, t),
         code: row.code.to_string(),
         name: row.name,
         unit: row.unit,
-        systems: systems.into_iter().map(|(system, holds)| in_words(system, holds, (&desk, now), t)).collect(),
     };
     page(&Partners {
         frame: Frame::new(&dress, Some(&visitor), Place::Partners),
@@ -91,21 +93,40 @@ fn state(row: &PartnerRow, holds: bool, t: &'static Texts) -> Tag {
     }
 }
 
-/// Puts a system into words. A certificate that ends soon is told of before.
-fn in_words(row: SystemRow, holds: bool, (desk, now): (&Desk, OffsetDateTime), t: &'static Texts) -> System {
+/// Puts the systems of a partner into words, each with whether its record is as it was written.
+fn all_in_words(
+    rows: Vec<(SystemRow, bool)>,
+    ended: bool,
+    now: (&Desk, OffsetDateTime),
+    t: &'static Texts,
+) -> Vec<System> {
+    rows.into_iter().map(|(row, holds)| in_words(row, (holds, ended), now, t)).collect()
+}
+
+/// Puts a system into words. A certificate that ends soon is told of before; a member of a data exchange layer has
+/// none; with its partner every system ended.
+fn in_words(
+    row: SystemRow,
+    (holds, ended): (bool, bool),
+    (desk, now): (&Desk, OffsetDateTime),
+    t: &'static Texts,
+) -> System {
     let p = &t.partners;
-    let tag = match (&row.revoked, row.expires_at) {
+    let tag = match (&row.confirmed, row.expires_at) {
         _ if !holds => ("bad-t", "i-no", p.changed_elsewhere.clone()),
-        (Some(_), _) => ("", "i-none", p.revoked.clone()),
-        (None, None) => ("wait", "i-wait", p.drafted.clone()),
-        (None, Some(ends)) if ends <= now => ("bad-t", "i-no", p.certificate_over.clone()),
-        (None, Some(ends)) if ends <= now + ENDS_SOON => {
+        _ if row.revoked.is_some() => ("", "i-none", p.revoked.clone()),
+        _ if ended => ("", "i-none", p.ended.clone()),
+        (None, _) => ("wait", "i-wait", p.drafted.clone()),
+        (Some(_), Some(ends)) if ends <= now => ("bad-t", "i-no", p.certificate_over.clone()),
+        (Some(_), Some(ends)) if ends <= now + ENDS_SOON => {
             let days = (ends - now).whole_days().to_string();
             ("wait", "i-clock", fill(&p.certificate_ends, &[("n", &days)]))
         }
-        (None, Some(_)) => ("good", "i-ok", p.in_use.clone()),
+        (Some(_), _) => ("good", "i-ok", p.in_use.clone()),
     };
-    System { name: row.name, ends: row.expires_at.map(|ends| written(desk, ends)), tag }
+    let member = row.member.map(|member| fill(&p.as_member, &[("member", member.as_str())]));
+    let asks_as = member.or_else(|| row.carries.map(|instance| fill(&p.as_carrier, &[("instance", &instance)])));
+    System { name: row.name, asks_as, ends: row.expires_at.map(|ends| written(desk, ends)), tag }
 }
 
 /// One partner.
@@ -163,7 +184,7 @@ pub(super) async fn open(
         confirmed: by(1),
         ended: by(2),
         end_reason: row.end_reason,
-        systems: systems.into_iter().map(|(system, holds)| in_words(system, holds, (&desk, now), t)).collect(),
+        systems: all_in_words(systems, row.ended.is_some(), (&desk, now), t),
         agreements: agreed.into_iter().take(most).map(agreement).collect(),
         more,
         name: row.name,

@@ -276,3 +276,61 @@ const COUNTED: &str = "counted";
 fn written(day: Date) -> String {
     day.format(&Iso8601::DATE).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grant(by: &[Dimension], provinces: &[&str]) -> Grant {
+        let by: Vec<&str> = by.iter().map(|dimension| dimension.word()).collect();
+        let grant = serde_json::json!({"purpose": "p", "service": "statistics", "dimensions": by,
+            "provinces": provinces, "per_day": 1});
+        serde_json::from_value(grant).unwrap()
+    }
+
+    /// Of every mask: each question of up to four dimensions is answered if all of them are in it, and refused by the
+    /// name of one that is not.
+    #[test]
+    fn of_every_mask_only_its_dimensions_are_crossed() {
+        let sets = |n: u32| -> BTreeSet<Dimension> {
+            Dimension::ALL.iter().enumerate().filter(|(at, _)| n >> at & 1 == 1).map(|(_, one)| *one).collect()
+        };
+        for mask in 1..256 {
+            let grant = grant(&sets(mask).into_iter().collect::<Vec<_>>(), &[]);
+            for asked in 0..256 {
+                let crossed = sets(asked);
+                let counting = Counting { crossed: crossed.clone(), only: BTreeMap::new(), day: None };
+                match View::of(&counting, &grant) {
+                    Ok(view) => {
+                        assert!(crossed.is_subset(&grant.dimensions));
+                        assert_eq!(view.crossed, crossed);
+                        assert_eq!(view.life.len(), if crossed.contains(&Dimension::Life) { 3 } else { 1 });
+                    }
+                    Err(ExchangeError::NotAgreed(why)) => {
+                        assert!(crossed.iter().any(|one| !grant.dimensions.contains(one) && why.contains(one.word())));
+                    }
+                    Err(ExchangeError::RequestUnfit(_)) => assert!(Table::of(&crossed).is_none()),
+                    Err(other) => panic!("{other}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn of_provinces_only_those_of_the_agreement_are_read() {
+        let grant = grant(&[Dimension::Province, Dimension::District, Dimension::Sex], &["001", "003"]);
+        let view = |crossed: &[Dimension], only: &[&str]| {
+            let only = only.iter().map(|province| (*province).to_owned()).collect::<BTreeSet<_>>();
+            let only = if only.is_empty() { BTreeMap::new() } else { BTreeMap::from([(Dimension::Province, only)]) };
+            View::of(&Counting { crossed: crossed.iter().copied().collect(), only, day: None }, &grant)
+        };
+        let provinces =
+            |view: Result<View, ExchangeError>| view.ok().map(|view| view.only[&Dimension::Province].clone());
+        let set = |all: &[&str]| Some(all.iter().map(|one| (*one).to_owned()).collect::<BTreeSet<_>>());
+        assert_eq!(provinces(view(&[Dimension::Province], &[])), set(&["001", "003"]));
+        assert_eq!(provinces(view(&[Dimension::District], &[])), set(&["001", "003"]));
+        assert_eq!(provinces(view(&[Dimension::Sex], &["003"])), set(&["003"]));
+        assert_eq!(provinces(view(&[Dimension::Sex], &["003", "005"])), None);
+        assert_eq!(provinces(view(&[Dimension::Sex], &[])), None, "the whole country");
+    }
+}

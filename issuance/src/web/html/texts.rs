@@ -220,7 +220,7 @@ texts! {
         due: DueTexts { late late_days hours_left days_left }
         partners: PartnersTexts {
             tab title lead ways all partner code state systems system certificate no_systems no_systems_says who
-            contact drafted_by confirmed_by ended_by drafted joined ended in_use revoked certificate_over
+            contact drafted_by confirmed_by ended_by drafted joined ended in_use revoked as_member as_carrier certificate_over
             certificate_ends changed_elsewhere none none_says home home_some recorded
         }
         agreements: AgreementsTexts {

@@ -147,6 +147,7 @@ impl Tree {
             if let Some(prefix) = attribute.key.as_namespace_binding() {
                 let prefix = match prefix {
                     PrefixDeclaration::Default => String::new(),
+                    PrefixDeclaration::Named(_) if value.is_empty() => return Err("a prefix is bound to no namespace"),
                     PrefixDeclaration::Named(prefix) => prefix.to_owned(),
                 };
                 node.declared.push((prefix, value.into_owned()));
@@ -154,6 +155,10 @@ impl Tree {
             }
             let (found, name) = resolver.resolve_attribute(attribute.key);
             let (namespace, name) = (namespace_of(&found)?, name.into_inner().to_owned());
+            // Under two prefixes of one namespace it is the same attribute (Namespaces in XML 1.0, §6.3).
+            if node.attributes.iter().any(|other| other.namespace == namespace && other.name == name) {
+                return Err("an attribute is not well-formed, or stands there twice");
+            }
             node.attributes.push(Attribute { namespace, name, value: value.into_owned() });
         }
         self.open.push(node);
@@ -290,6 +295,8 @@ mod tests {
             ("<x>a &amp b</x>", "not well-formed"),
             ("<x>a < b</x>", ""),
             ("<x k='1' k='2'/>", "twice"),
+            ("<x xmlns:a='urn:1' xmlns:b='urn:1' a:k='1' b:k='2'/>", "twice"),
+            ("<x xmlns:a=''/>", "bound to no namespace"),
             ("<x k=1/>", "attribute"),
             ("<a:x/>", "prefix"),
             ("<x a:k=''/>", "prefix"),
