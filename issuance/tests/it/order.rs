@@ -50,6 +50,10 @@ const UPKEEP: &[(&str, &str)] = &[
         "exchange/feed/sequence.rs",
         "changes that recorded verbs noted get their places in the feeds, and are kept no more after their time",
     ),
+    (
+        "exchange/notifications/delivery.rs",
+        "how far a subscription is; what is told of whom is a deed before it leaves",
+    ),
     ("exchange/statistics/making.rs", "counts with their errors, of which no person can be told"),
     ("jobs/mod.rs", "leases of the service's own jobs"),
     ("keys/installation.rs", "which folder a database belongs to, and MACs of rows from before there were MACs"),

@@ -336,7 +336,7 @@ const OUTSIDE: &[(&str, usize, &str)] = &[
     ("select exchange_feed by nothing", 1, UPKEEP),
     ("select exchange_subscription by confirmed_at, due_at, partner_id, place, purpose", 1, UPKEEP),
     ("select exchange_subscription by place, topic", 1, UPKEEP),
-    ("select exchange_subscription by ended_at, place, revoked_at, stopped_at", 1, UPKEEP),
+    ("select exchange_subscription by place, stopped_at", 1, UPKEEP),
     ("select exchange_request by id", 3, KEYS),
     ("update exchange_delay by id", 2, BY_ID),
     ("update exchange_report by id", 2, BY_ID),

@@ -67,12 +67,19 @@ pub async fn deliver_notifications(deeds: &Deeds, exchange: &Exchange) -> Result
     failed.map_or(Ok(sum), Err)
 }
 
-/// True if a subscription was given up, and its partner did not begin it again.
+/// True if a subscription was given up whose system may still ask, and its partner did not begin it again.
 ///
 /// # Errors
 /// [`StoreError`]
 pub async fn notifications_given_up(tx: &mut Tx) -> Result<bool, StoreError> {
-    store::is_given_up(tx).await
+    for (partner, system) in store::given_up(tx).await? {
+        let partner = partners::partner(tx, partner).await?;
+        let system = partners::system(tx, system).await?;
+        if partner.is_some_and(|row| row.ended.is_none()) && system.is_some_and(|row| row.revoked.is_none()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What a subscription has next.

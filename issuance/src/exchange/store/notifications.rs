@@ -233,14 +233,14 @@ pub(in crate::exchange) async fn told_of_births(tx: &mut Tx) -> Result<Vec<(Part
     rows.iter().map(|row| Ok((Id::of(row, "partner_id")?, row.get("purpose")?))).collect()
 }
 
-/// True if a subscription was given up whose system may still ask.
-pub(in crate::exchange) async fn is_given_up(tx: &mut Tx) -> Result<bool, StoreError> {
+/// Returns the partners and systems whose subscriptions were given up.
+pub(in crate::exchange) async fn given_up(tx: &mut Tx) -> Result<Vec<(PartnerId, PartnerSystemId)>, StoreError> {
     let sql = sql!(
-        "select s.id from exchange_subscription s join partner_system m on m.id = s.system_id
-                join partner p on p.id = s.partner_id
-         where s.stopped_at is not null and s.place is not null and m.revoked_at is null and p.ended_at is null limit 1"
+        "select distinct partner_id, system_id from exchange_subscription
+         where stopped_at is not null and place is not null order by partner_id, system_id"
     );
-    Ok(tx.one(sql, args![]).await?.is_some())
+    let rows = tx.all(sql, args![]).await?;
+    rows.iter().map(|row| Ok((Id::of(row, "partner_id")?, Id::of(row, "system_id")?))).collect()
 }
 
 fn read(row: &Record) -> Result<Subscription, StoreError> {
