@@ -139,7 +139,7 @@ impl Sessions {
     ) -> Result<Running, CitizenError> {
         let mut inner = self.inner();
         inner.forget(&self.settings, now);
-        if !inner.running.get(&id).is_some_and(|running| running.ticket == *ticket) {
+        if inner.running.get(&id).is_none_or(|running| running.ticket != *ticket) {
             return Err(CitizenError::Unknown);
         }
         inner.running.remove(&id).filter(|running| running.number == number).ok_or(CitizenError::Unknown)

@@ -30,7 +30,9 @@ fn person() -> impl Strategy<Value = Traits> {
 
 fn cube(all: &[Traits]) -> Cube {
     let mut cube = Cube::default();
-    all.iter().for_each(|one| cube.add(one, DAY));
+    for one in all {
+        cube.add(one, DAY);
+    }
     cube
 }
 

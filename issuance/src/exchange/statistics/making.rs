@@ -68,7 +68,9 @@ impl Making<'_> {
         let (mut cube, mut after) = (Cube::default(), Id::nil());
         for page in 1_u64.. {
             let Some((all, last)) = traits::page(self.deeds.db(), after).await? else { break };
-            all.iter().for_each(|one| cube.add(one, self.state.day));
+            for one in &all {
+                cube.add(one, self.state.day);
+            }
             after = last;
             if page % PAGES == 0 {
                 let mut tx = self.deeds.db().begin_upkeep().await?;

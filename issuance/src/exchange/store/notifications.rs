@@ -236,11 +236,14 @@ pub(in crate::exchange) async fn told_of_births(tx: &mut Tx) -> Result<Vec<(Part
 /// Returns the partners and systems whose subscriptions were given up.
 pub(in crate::exchange) async fn given_up(tx: &mut Tx) -> Result<Vec<(PartnerId, PartnerSystemId)>, StoreError> {
     let sql = sql!(
-        "select distinct partner_id, system_id from exchange_subscription
+        "select partner_id, system_id from exchange_subscription
          where stopped_at is not null and place is not null order by partner_id, system_id"
     );
     let rows = tx.all(sql, args![]).await?;
-    rows.iter().map(|row| Ok((Id::of(row, "partner_id")?, Id::of(row, "system_id")?))).collect()
+    let systems = rows.iter().map(|row| Ok((Id::of(row, "partner_id")?, Id::of(row, "system_id")?)));
+    let mut systems = systems.collect::<Result<Vec<_>, StoreError>>()?;
+    systems.dedup();
+    Ok(systems)
 }
 
 fn read(row: &Record) -> Result<Subscription, StoreError> {
