@@ -128,8 +128,8 @@ impl Subscriber {
             }
             Does::Floods(most) => {
                 stream.write_all(format!("HTTP/1.1 200 OK\r\ncontent-length: {most}\r\n\r\n").as_bytes()).await?;
-                for _ in 0..most / 65_536 {
-                    stream.write_all(&[b'x'; 65_536]).await?;
+                for _ in 0..most / 8_192 {
+                    stream.write_all(&[b'x'; 8_192]).await?;
                 }
             }
             Does::Redirects(to) => {
