@@ -171,14 +171,12 @@ async fn statistics_are_counted(offices: Offices, tick: Duration) {
 async fn notifications_leave(offices: Offices, tick: Duration) {
     loop {
         let left = Box::pin(exchange::deliver_notifications(offices.deeds(), &offices.exchange)).await;
-        offices.faults.note(NOTIFICATIONS, &left.map(drop));
-        let given_up = match offices.deeds().db().begin_read().await {
-            Ok(mut tx) => exchange::notifications_given_up(&mut tx).await,
-            Err(error) => Err(error),
+        let given_up = async {
+            let mut tx = offices.deeds().db().begin_read().await?;
+            exchange::notifications_given_up(&mut tx).await
         };
-        if let Ok(given_up) = given_up {
-            offices.faults.given_up(given_up);
-        }
+        let told = given_up.await.map(|given_up| offices.faults.given_up(given_up));
+        offices.faults.note(NOTIFICATIONS, &left.and(told.map_err(Into::into)));
         tokio::time::sleep((tick * 2).min(CHANGES_REST)).await;
     }
 }
