@@ -53,8 +53,8 @@ fn agreements() -> Vec<(&'static str, Vec<Value>)> {
             ],
         ),
         ("p-tinh-mot", for_services("003")),
-        ("p-tinh-hai", for_services("005")),
-        ("p-tinh-ba", for_services("007")),
+        ("p-tinh-hai", for_services("004")),
+        ("p-tinh-ba", for_services("006")),
         ("p-a08", vec![of("card-status", &["card_status", "card_expires"], &[])]),
         ("p-c08", vec![vehicles]),
         (
